@@ -1,0 +1,1 @@
+"""What every other folder stands on: settings, paths, errors, and the one place that starts processes."""

@@ -1,0 +1,95 @@
+"""Every failure a user can meet, in one tree. Each has a title, a message that says what to do next, and a path.
+
+DeshimmerError
+├── ClipError              the clip itself
+│   ├── UnreadableClip         no decoder makes frames of it
+│   ├── IncompleteClip         it is still being written, or was cut off
+│   ├── RefusedClip            it is readable, but we will not open it (playlists, scripts)
+│   └── MissingClip            there is no such file
+├── RouteRefused           the route or preset asked for cannot treat this clip
+├── NotSetUp               an optional part is absent; the message is its remedy
+├── ToolFailed             an external program ended with an error
+├── WorkerCrashed          the process that treated the clip died
+├── CannotWrite            the output folder or the disk does not take the result
+├── SettingsError          a settings file, variable or option is wrong
+├── DaemonError            the daemon is not running, or is already
+└── WrongUsage             the command line is wrong (exit code 2)
+
+The same object is shown by the command line, the page, the tray, the log and the receipt.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+
+
+class DeshimmerError(Exception):
+    """``str(error)`` is the message. ``as_dict`` is the form that receipts and ``--json`` carry."""
+
+    title = "deshimmer stopped"
+
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None, title: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = None if path is None else fspath(path)
+        if title is not None:
+            self.title = title
+
+    def as_dict(self) -> dict[str, str | None]:
+        return {"title": self.title, "message": self.message, "path": self.path}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, str | None]) -> DeshimmerError:
+        return cls(record["message"] or "", path=record["path"], title=record["title"])
+
+
+class ClipError(DeshimmerError):
+    title = "The clip cannot be used"
+
+
+class UnreadableClip(ClipError):
+    title = "The clip cannot be read"
+
+
+class IncompleteClip(ClipError):
+    title = "The file is incomplete"
+
+
+class RefusedClip(ClipError):
+    title = "The file is refused"
+
+
+class MissingClip(ClipError):
+    title = "There is no such clip"
+
+
+class RouteRefused(DeshimmerError):
+    title = "This route cannot treat this clip"
+
+
+class NotSetUp(DeshimmerError):
+    title = "Not set up"
+
+
+class ToolFailed(DeshimmerError):
+    title = "A tool failed"
+
+
+class WorkerCrashed(DeshimmerError):
+    title = "The worker crashed on this clip"
+
+
+class CannotWrite(DeshimmerError):
+    title = "The result cannot be written"
+
+
+class SettingsError(DeshimmerError):
+    title = "The settings are wrong"
+
+
+class DaemonError(DeshimmerError):
+    title = "The daemon cannot do this now"
+
+
+class WrongUsage(DeshimmerError):
+    title = "The command is wrong"

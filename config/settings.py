@@ -1,0 +1,155 @@
+"""The settings: one frozen pydantic model, one TOML file, no key that nothing acts on.
+
+Precedence: ``--set key=value`` > environment (``DESHIMMER_QUEUE__CPU_JOBS=2``) > file > default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from . import paths
+from .errors import SettingsError
+
+_ENVIRONMENT_PREFIX = "DESHIMMER_"
+
+UserPath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HotFolder(_Section):
+    """One folder that is watched, with all folders below it."""
+
+    path: UserPath
+    output: UserPath | None = Field(None, description="where results go; default: deshimmered/ inside the hot folder")
+    routes: tuple[Literal["smooth", "deband"], ...] = Field(("smooth", "deband"), description="repairs that may run unasked")
+    existing: Literal["ignore", "process"] = Field("ignore", description="renders that lie there at the first start")
+    ignore: tuple[str, ...] = Field((), description="globs of names or relative paths that are left alone")
+    priority: int = Field(10, ge=1, le=1000, description="lower goes first")
+    name: str = Field("{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix")
+    comparison: bool = Field(True, description="make the side-by-side video")
+
+
+class Intake(_Section):
+    quiet_s: float = Field(2.0, ge=0, description="a render is looked at after this long without a change")
+    incomplete_s: float = Field(60.0, ge=0, description="quiet but not whole for this long ends as 'file is incomplete'")
+    rescan_s: float = Field(30.0, gt=0, description="events are hints: the folders are walked this often")
+
+
+class Queue(_Section):
+    database: str | None = Field(None, description="SQLAlchemy URL; default: a SQLite file in the state folder")
+    cpu_jobs: int = Field(1, ge=1, le=64, description="clips treated at the same time on the CPU")
+    idle_unload_s: float = Field(300.0, gt=0, description="an idle worker gives its memory back after this long")
+    jobs_per_worker: int = Field(50, ge=1, description="a worker is replaced after this many jobs")
+
+
+class Repair(_Section):
+    strength: float = Field(1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
+
+
+class Tools(_Section):
+    ffmpeg: str | None = Field(None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+
+
+class Disk(_Section):
+    reserve_gb: float = Field(2.0, ge=0, description="free space that a repair leaves on the output disk")
+
+
+class Settings(_Section):
+    hot_folders: tuple[HotFolder, ...] = ()
+    intake: Intake = Intake()
+    queue: Queue = Queue()
+    repair: Repair = Repair()
+    tools: Tools = Tools()
+    disk: Disk = Disk()
+
+    @property
+    def database_url(self) -> str:
+        return self.queue.database or f"sqlite:///{paths.state_dir() / 'queue.sqlite'}"
+
+
+def load_settings(
+    file: Path | None = None,
+    overrides: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read the settings. ``file`` must exist when it is named; the default file may be absent.
+
+    Raises SettingsError, which names the key and the place it came from, for an unknown key or a value that does not fit.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+
+    def take(layer: Mapping[str, Any], origin: str) -> None:
+        _merge(values, layer)
+        origins.update(dict.fromkeys(_leaves(layer), origin))
+
+    source = file or paths.settings_file()
+    if file is not None or source.exists():
+        take(_read_toml(source), str(source))
+    env = os.environ if environment is None else environment
+    for name in sorted(env):
+        if name.startswith(_ENVIRONMENT_PREFIX):
+            key = name.removeprefix(_ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            take(_nest(key, env[name]), f"the environment variable {name}")
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise SettingsError(f"Write --set as key=value, not '{override}'.")
+        take(_nest(key.strip(), value), f"--set {override}")
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _as_settings_error(error, origins, source) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The settings file cannot be read: {error.strerror}.", path=file) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file is not valid TOML: {error}.", path=file) from None
+
+
+def _nest(key: str, text: str) -> dict[str, Any]:
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string, so that --set tools.ffmpeg=/usr/bin/ffmpeg needs no quotes
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for key, value in layer.items():
+        old = into.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            _merge(old, value)
+        else:
+            into[key] = value
+
+
+def _leaves(layer: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    for key, value in layer.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def _as_settings_error(error: ValidationError, origins: Mapping[str, str], file: Path) -> SettingsError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    origin = next((where for name, where in origins.items() if key == name or key.startswith(name + ".") or name.startswith(key + ".")), str(file))
+    what = "is not a setting" if first["type"] == "extra_forbidden" else f"does not fit: {first['msg']}"
+    return SettingsError(f"'{key}' {what} (from {origin}). 'deshimmer config show' lists every key.", path=file)

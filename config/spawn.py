@@ -1,0 +1,166 @@
+"""The one place that starts processes: list arguments, a record of what runs, and the whole tree killed at the end.
+
+A kill -9 of ours leaves its tools alive. So every process started here is recorded in the state folder with its own and its
+owner's pid and start time; ``reap_orphans`` kills, at the daemon's start, those whose owner is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import psutil
+
+from . import paths
+from .errors import ToolFailed
+
+log = logging.getLogger(__name__)
+
+_LOW_PRIORITY = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS} if sys.platform == "win32" else {}
+
+
+class Process:
+    """A running tool. ``stdin`` and ``stdout`` are binary pipes where asked for; standard error is kept for ``error_tail``."""
+
+    def __init__(self, argv: Sequence[str], *, stdin: bool, stdout: bool, env: Mapping[str, str] | None) -> None:
+        self.argv = list(argv)
+        self._errors = TemporaryFile()
+        self._popen = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
+            stderr=self._errors,
+            env=env,
+            **_LOW_PRIORITY,
+        )
+        self.stdin: IO[bytes] | None = self._popen.stdin
+        self.stdout: IO[bytes] | None = self._popen.stdout
+        self._record = _write_record(self._popen.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def poll(self) -> int | None:
+        return self._popen.poll()
+
+    def wait(self) -> int:
+        """The exit code, once the process has ended."""
+        return self._popen.wait()
+
+    def error_tail(self, characters: int = 600) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip()[-characters:]
+
+    def kill_tree(self) -> None:
+        kill_tree(self._popen.pid)
+        with suppress(OSError):
+            self._popen.wait(10)
+
+    def close(self) -> None:
+        for pipe in (self.stdin, self.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        self._errors.close()
+        self._record.unlink(missing_ok=True)
+
+
+@contextmanager
+def spawn(
+    argv: Sequence[str], *, stdin: bool = False, stdout: bool = False, env: Mapping[str, str] | None = None
+) -> Generator[Process, None, None]:
+    """Start a tool; on leaving the block whatever still runs of it is killed. Raises ToolFailed when it cannot be started."""
+    try:
+        process = Process(argv, stdin=stdin, stdout=stdout, env=env)
+    except OSError as error:
+        raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}. 'deshimmer doctor' says what is missing.", path=argv[0]) from None
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill_tree()
+        process.close()
+
+
+def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> bytes:
+    """Run a tool to its end and return its standard output. Raises ToolFailed for a bad exit code or a timeout."""
+    with spawn(argv, env=env, stdout=True) as process:
+        assert process.stdout is not None
+        watchdog = threading.Timer(timeout_s, process.kill_tree)
+        watchdog.start()
+        try:
+            output = process.stdout.read()
+            code = process.wait()
+        finally:
+            timed_out = not watchdog.is_alive()
+            watchdog.cancel()
+        if timed_out:
+            raise ToolFailed(f"{Path(argv[0]).name} gave no result within {timeout_s:.0f} s. Retry when the machine is less busy.")
+        if code != 0:
+            raise ToolFailed(f"{Path(argv[0]).name} ended with code {code}: {process.error_tail()}")
+        return output
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all below it; absent ones are no error."""
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        tree = [root, *root.children(recursive=True)]
+        for process in tree:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(tree, timeout=5)
+
+
+def reap_orphans() -> int:
+    """Kill recorded processes whose owner no longer runs. Returns how many were killed."""
+    killed = 0
+    for record in _records_dir().glob("*.json"):
+        try:
+            entry = json.loads(record.read_text())
+        except (OSError, ValueError):  # its writer died within the write
+            record.unlink(missing_ok=True)
+            continue
+        if is_running(entry["owner_pid"], entry["owner_started"]):
+            continue
+        if is_running(entry["pid"], entry["started"]):
+            log.warning("killing process %s, left over from a run that was killed", entry["pid"])
+            kill_tree(entry["pid"])
+            killed += 1
+        record.unlink(missing_ok=True)
+    return killed
+
+
+def is_running(pid: int, started: float) -> bool:
+    """True when this very process (pids are used again) still runs; ``started`` is psutil's create_time, seconds."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _records_dir() -> Path:
+    folder = paths.state_dir() / "processes"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _write_record(pid: int) -> Path:
+    own = psutil.Process()
+    try:
+        started = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        started = 0.0
+    record = _records_dir() / f"{pid}-{own.pid}.json"
+    record.write_text(json.dumps({"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}))
+    return record

@@ -1,0 +1,1 @@
+"""Templates of services and packages. Not in this version."""

@@ -1,0 +1,303 @@
+"""What the stations hand on: Clip, Diagnosis, Plan, Candidate, Verification, Receipt, and the Passage that carries them.
+
+All are frozen, hold only small values, and survive ``to_json`` and ``from_json`` unchanged: the queue stores them.
+Curves over time stay in a file in the work folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+Progress = Callable[[float], None]
+"""Called with the part of a stage that is done, 0 to 1. It may raise to stop the stage."""
+
+
+class Band(StrEnum):
+    """The four bands in which flicker is measured and treated (docs/diagnosis.md)."""
+
+    GLOBAL_LUMA = "global_luma"
+    LOW_LUMA = "low_luma"
+    LOW_CHROMA = "low_chroma"
+    DETAIL = "detail"
+
+
+class Verdict(StrEnum):
+    CLEAN = "clean"
+    LUMINANCE = "luminance"
+    GENERATIVE = "generative"
+    CODEC = "codec"
+    INCOHERENT = "incoherent"
+
+
+class Route(StrEnum):
+    KEEP = "keep"
+    SMOOTH = "smooth"
+    INTERPOLATE = "interpolate"
+    DEBAND = "deband"
+    DEBAND_SMOOTH = "deband+smooth"
+    REGENERATE = "regenerate"
+
+
+class Outcome(StrEnum):
+    REPAIRED = "repaired"
+    KEPT = "kept"
+    FLAGGED = "flagged"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, from the command line, the API or a hot folder. Paths are absolute."""
+
+    path: Path
+    output_dir: Path
+    shown_path: str  # as the user wrote it
+    name: str = "{stem}.deshimmered"
+    routes: tuple[Route, ...] = (Route.SMOOTH, Route.DEBAND)  # that may run unasked
+    route: Route | None = None  # that the user named
+    preset: str | None = None  # "article"
+    strength: float = 1.0
+    factor: int | None = None  # of interpolation
+    fps: Fraction | None = None
+    slow_motion: bool = False
+    preview: bool = False
+    comparison: bool = True
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """FFmpeg's names (``bt709``, ``smpte2084``, ...); None where the stream does not say."""
+
+    primaries: str | None = None
+    transfer: str | None = None
+    matrix: str | None = None
+    range: str | None = None  # "tv" or "pc"
+    chroma_location: str | None = None
+
+    @property
+    def is_hdr(self) -> bool:
+        return self.transfer in ("smpte2084", "arib-std-b67")
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    codec: str
+    channels: int
+    sample_rate_hz: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file that was probed and found whole. Sizes are those of the decoded picture, before rotation."""
+
+    path: Path
+    digest: str  # of the file's bytes, BLAKE2b, hex
+    size_bytes: int
+    container: str  # FFmpeg's demuxer name; "webp_pillow" where Pillow decodes
+    codec: str
+    pixel_format: str  # FFmpeg's name
+    bit_depth: int
+    width: int
+    height: int
+    frames: int  # as decoded
+    frame_rate: Fraction  # frames per second, average
+    time_base: Fraction  # seconds per tick of a frame's pts
+    duration: Fraction  # seconds, from the first frame's start to the last one's end
+    variable_frame_rate: bool
+    rotation: int  # degrees that a player turns the picture: 0, 90, 180, 270
+    sample_aspect: Fraction
+    has_alpha: bool
+    interlaced: bool
+    color: ColorTags
+    audio: tuple[AudioTrack, ...]
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """(width, height) as a player shows it, rotation and pixel aspect applied."""
+        width = round(self.width * self.sample_aspect)
+        return (self.height, width) if self.rotation in (90, 270) else (width, self.height)
+
+
+@dataclass(frozen=True)
+class BandReading:
+    amplitude: float  # flicker's standard deviation in 8-bit levels
+    correlation: float | None  # of successive residuals along motion, -1 to 1; None when not measurable
+
+
+@dataclass(frozen=True)
+class CodecReading:
+    cambi: float | None  # banding, 0 none, 5 visible, 24 severe
+    blockiness: float | None  # gradient at the 8-pixel grid over the gradient beside it, less 1
+    keyframe_pulse: float | None  # jump at key frames over the jump elsewhere, in 8-bit levels
+
+
+@dataclass(frozen=True)
+class Cause:
+    kind: str
+    start_frame: int
+    end_frame: int
+    amount: float
+    advice: str
+
+
+@dataclass(frozen=True)
+class Shot:
+    start: int  # first frame
+    end: int  # one past the last frame
+    verdict: Verdict
+    bands: dict[Band, BandReading]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured on one file: the part of a diagnosis that is compared before and after."""
+
+    bands: dict[Band, BandReading]
+    codec: CodecReading
+    flicker_score: float
+    article_mean_diff: float | None
+    sharpness: float  # mean squared Laplacian of luma, 8-bit levels
+    motion: float  # mean flow length, pixels a frame at the analysis size
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    verdict: Verdict
+    confidence: float  # 0 to 1
+    route: Route
+    summary: str
+    amounts: dict[Verdict, float]  # each 0 to 1
+    causes: tuple[Cause, ...]
+    reading: Reading
+    shots: tuple[Shot, ...]
+    article_verdict: str | None  # "generative", "codec" or "clean" by the article's rule; never acted on
+    curves: Path | None  # .npz in the work folder: one value a frame for each key
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """One attempt: what will be done to the frames."""
+
+    route: Route
+    bands: tuple[Band, ...] = ()  # that smoothing treats
+    strength: float = 1.0
+    deflicker_size: int | None = None  # frames, FFmpeg's deflicker
+    deband: bool = False
+    deblock: bool = False
+    factor: int = 1  # of the frame count, for interpolation
+    fps: Fraction | None = None
+    slow_motion: bool = False
+    preset: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    route: Route
+    treatments: tuple[Treatment, ...]  # tried in turn until one verifies; none for keep
+    named_by_user: bool
+    reason: str  # one sentence
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A result that nobody has checked yet."""
+
+    path: Path  # in the work folder
+    treatment: Treatment
+    encoder: str  # for a person: "H.264 8 bit, crf 16, slow"
+    frames: int
+    seconds: float  # it took
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One requirement on a candidate."""
+
+    name: str
+    passed: bool
+    before: float | None
+    after: float | None
+    detail: str  # one sentence for a person
+
+
+@dataclass(frozen=True)
+class Verification:
+    better: bool  # less of what the plan set out to repair, no more of anything else
+    broken: bool  # frames, duration or audio are not as they were: never delivered
+    reason: str
+    checks: tuple[Check, ...]
+    reading: Reading
+    curves: Path | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What happened to a job, in full. It is written last: where it lies, the job is done."""
+
+    id: str
+    path: str
+    outcome: Outcome
+    reason: str
+    verdict: Verdict | None = None
+    route: Route | None = None
+    output: Path | None = None
+    comparison: Path | None = None
+    report: Path | None = None
+    receipt: Path | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    verified: bool | None = None
+    offer: dict[str, Any] | None = None
+    seconds: float = 0.0
+    error: dict[str, str | None] | None = None
+    details: dict[str, Any] = field(default_factory=lambda: {})  # request, clip, diagnosis, plan, checks, timings, versions
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A job on its way: the request, and what each station has added so far."""
+
+    job_id: str
+    request: Request
+    work_folder: Path
+    clip: Clip | None = None
+    diagnosis: Diagnosis | None = None
+    plan: Plan | None = None
+    attempt: int = 0  # index into plan.treatments
+    candidate: Candidate | None = None
+    verification: Verification | None = None
+    rejected: tuple[Verification, ...] = ()
+    receipt: Receipt | None = None
+    timings: dict[str, float] = field(default_factory=lambda: {})  # seconds by stage
+
+    @property
+    def treatment(self) -> Treatment | None:
+        return self.plan.treatments[self.attempt] if self.plan and self.plan.treatments else None
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(record: object) -> Any:
+    """A record as values that ``json.dumps`` takes."""
+    return _adapter(type(record)).dump_python(record, mode="json")
+
+
+def from_json(kind: type[T], value: Mapping[str, Any]) -> T:
+    """The inverse of ``to_json``. Raises pydantic.ValidationError for anything else."""
+    return _adapter(kind).validate_python(value)

@@ -1,0 +1,74 @@
+"""Animated WebP, which FFmpeg cannot decode, through Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from PIL import Image, ImageSequence, UnidentifiedImageError
+
+from ..config.errors import UnreadableClip
+
+CONTAINER = "webp_pillow"
+TIME_BASE = Fraction(1, 1000)
+
+
+@dataclass(frozen=True)
+class WebpFacts:
+    width: int
+    height: int
+    frames: int
+    frame_rate: Fraction
+    duration: Fraction
+    variable_frame_rate: bool
+    has_alpha: bool
+
+
+def is_animated(path: Path) -> bool:
+    """True for a WebP file that holds an animation (chunk ``ANIM``), by its bytes and not its name."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError:
+        return False
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"ANIM" in head
+
+
+def facts(path: Path) -> WebpFacts:
+    """Decodes every frame once, because WebP keeps durations in its frames. Raises UnreadableClip."""
+    durations_ms: list[int] = []
+    has_alpha = False
+    width = height = 0
+    for frame, duration_ms in _images(path):
+        if not durations_ms:
+            width, height = frame.size
+            has_alpha = frame.mode == "RGBA" and frame.getextrema()[3][0] < 255
+        durations_ms.append(duration_ms)
+    total = Fraction(sum(durations_ms), 1000)
+    return WebpFacts(
+        width, height, len(durations_ms), Fraction(len(durations_ms)) / total, total, max(durations_ms) - min(durations_ms) > 1, has_alpha
+    )
+
+
+def frames(path: Path) -> Generator[av.VideoFrame, None, None]:
+    """RGB frames with ``pts`` in milliseconds."""
+    pts = 0
+    for image, duration_ms in _images(path):
+        frame = av.VideoFrame.from_image(image)
+        frame.pts = pts
+        frame.time_base = TIME_BASE
+        pts += duration_ms
+        yield frame
+
+
+def _images(path: Path) -> Generator[tuple[Image.Image, int], None, None]:
+    try:
+        with Image.open(path, formats=["WEBP"]) as animation:
+            for image in ImageSequence.Iterator(animation):
+                image.load()
+                yield image, max(1, int(image.info.get("duration") or 100))
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+        raise UnreadableClip(f"The animated WebP is damaged ({error}). Render it again.", path=path) from None

@@ -1,0 +1,1 @@
+"""The system tray. Not in this version; it will talk to the daemon through its API only."""
