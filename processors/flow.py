@@ -1,0 +1,78 @@
+"""Dense optical flow on the CPU (OpenCV DIS), and frames carried along it."""
+
+from __future__ import annotations
+
+import threading
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Flow = NDArray[np.float32]
+"""``(height, width, 2)``: where each pixel of the current frame was in the previous one, as (dx, dy) in pixels."""
+
+_SMALLEST_PX = 32  # DIS refuses pictures without room for its patches
+_NO_MAP = np.empty((0, 0), np.float32)
+_local = threading.local()
+
+
+def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int = cv2.DISOPTICAL_FLOW_PRESET_FAST) -> Flow:
+    """Backward flow between two guides ``(height, width)`` of the same size: ``current(x) ~ previous(x + flow(x))``."""
+    height, width = current.shape
+    below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
+    if below or right:
+        previous, current = (_padded(picture, below, right) for picture in (previous, current))
+    found = _engine(preset).calc(current, previous, None)  # type: ignore  # the stub wants an array where none is yet
+    return np.ascontiguousarray(found[:height, :width])
+
+
+def warp(image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
+    """The previous frame's ``image`` ``(height, width[, channels])`` where the current frame has it; borders repeat."""
+    return np.asarray(
+        cv2.remap(image, flow, _NO_MAP, interpolation | cv2.WARP_RELATIVE_MAP, borderMode=cv2.BORDER_REPLICATE), np.float32
+    ).reshape(image.shape)
+
+
+def resized(flow: Flow, width: int, height: int) -> Flow:
+    """The same flow for pictures of another size: lengths scale with the picture."""
+    if flow.shape[:2] == (height, width):
+        return flow
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) * scale
+
+
+def guide(luma: NDArray[np.uint8] | NDArray[np.uint16], height_px: int, *, bit_depth: int | None = None) -> NDArray[np.uint8]:
+    """A luma plane as flow wants it: ``height_px`` lines (never more than it has), local mean 128, so that flicker of exposure or of
+    patches does not pass for motion. ``bit_depth`` of a uint16 plane; without it the plane's peak tells.
+    """
+    height, width = luma.shape
+    lines = min(height_px, height)
+    small = cv2.resize(luma, (max(1, round(width * lines / height)), lines), interpolation=cv2.INTER_AREA) if lines < height else luma
+    return normalised(to_8_bit(small, bit_depth))
+
+
+def normalised(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture less its local mean (box of a sixth of its height), at one and a half times the contrast, around 128."""
+    size = max(3, picture.shape[0] // 6) | 1
+    mean = cv2.blur(picture, (size, size), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.addWeighted(picture, 1.5, mean, -1.5, 128.0), np.uint8).reshape(picture.shape)
+
+
+def to_8_bit(plane: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.generic], bit_depth: int | None = None) -> NDArray[np.uint8]:
+    """Levels 0-255 of a plane that may be deeper. ``bit_depth`` None: the smallest depth that holds the plane's peak."""
+    if plane.dtype == np.uint8:
+        return np.asarray(plane, np.uint8)
+    depth = bit_depth or max(10, int(plane.max()).bit_length())
+    return np.asarray(cv2.convertScaleAbs(np.asarray(plane, np.uint16), alpha=0.5 ** (depth - 8)), np.uint8).reshape(plane.shape)
+
+
+def _padded(picture: NDArray[np.uint8], below: int, right: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _engine(preset: int) -> cv2.DISOpticalFlow:
+    """One engine a thread and preset: it keeps its buffers between calls, and is not safe to share."""
+    engines: dict[int, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
+    if preset not in engines:
+        engines[preset] = cv2.DISOpticalFlow.create(preset)
+    return engines[preset]
