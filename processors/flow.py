@@ -12,7 +12,6 @@ Flow = NDArray[np.float32]
 """``(height, width, 2)``: where each pixel of the current frame was in the previous one, as (dx, dy) in pixels."""
 
 _SMALLEST_PX = 32  # DIS refuses pictures without room for its patches
-_NO_MAP = np.empty((0, 0), np.float32)
 _local = threading.local()
 
 
@@ -22,15 +21,15 @@ def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    found = _engine(preset).calc(current, previous, None)  # type: ignore  # the stub wants an array where none is yet
+    found = _engine(preset).calc(current, previous, None)  # pyright: ignore  # the stub wants an array where none is yet
     return np.ascontiguousarray(found[:height, :width])
 
 
 def warp(image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
     """The previous frame's ``image`` ``(height, width[, channels])`` where the current frame has it; borders repeat."""
-    return np.asarray(
-        cv2.remap(image, flow, _NO_MAP, interpolation | cv2.WARP_RELATIVE_MAP, borderMode=cv2.BORDER_REPLICATE), np.float32
-    ).reshape(image.shape)
+    flags = interpolation | cv2.WARP_RELATIVE_MAP
+    carried = cv2.remap(image, flow, None, flags, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore  # the stub knows no relative map
+    return np.asarray(carried, np.float32).reshape(image.shape)
 
 
 def resized(flow: Flow, width: int, height: int) -> Flow:
