@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,7 @@ from .errors import SettingsError
 
 _ENVIRONMENT_PREFIX = "DESHIMMER_"
 
+Table = dict[str, Any]
 UserPath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
 
 
@@ -29,38 +30,38 @@ class HotFolder(_Section):
     """One folder that is watched, with all folders below it."""
 
     path: UserPath
-    output: UserPath | None = Field(None, description="where results go; default: deshimmered/ inside the hot folder")
-    routes: tuple[Literal["smooth", "deband"], ...] = Field(("smooth", "deband"), description="repairs that may run unasked")
-    existing: Literal["ignore", "process"] = Field("ignore", description="renders that lie there at the first start")
-    ignore: tuple[str, ...] = Field((), description="globs of names or relative paths that are left alone")
-    priority: int = Field(10, ge=1, le=1000, description="lower goes first")
-    name: str = Field("{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix")
-    comparison: bool = Field(True, description="make the side-by-side video")
+    output: UserPath | None = Field(default=None, description="where results go; default: deshimmered/ inside the hot folder")
+    routes: tuple[Literal["smooth", "deband"], ...] = Field(default=("smooth", "deband"), description="repairs that may run unasked")
+    existing: Literal["ignore", "process"] = Field(default="ignore", description="renders that lie there at the first start")
+    ignore: tuple[str, ...] = Field(default=(), description="globs of names or relative paths that are left alone")
+    priority: int = Field(default=10, ge=1, le=1000, description="lower goes first")
+    name: str = Field(default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix")
+    comparison: bool = Field(default=True, description="make the side-by-side video")
 
 
 class Intake(_Section):
-    quiet_s: float = Field(2.0, ge=0, description="a render is looked at after this long without a change")
-    incomplete_s: float = Field(60.0, ge=0, description="quiet but not whole for this long ends as 'file is incomplete'")
-    rescan_s: float = Field(30.0, gt=0, description="events are hints: the folders are walked this often")
+    quiet_s: float = Field(default=2.0, ge=0, description="a render is looked at after this long without a change")
+    incomplete_s: float = Field(default=60.0, ge=0, description="quiet but not whole for this long ends as 'file is incomplete'")
+    rescan_s: float = Field(default=30.0, gt=0, description="events are hints: the folders are walked this often")
 
 
 class Queue(_Section):
-    database: str | None = Field(None, description="SQLAlchemy URL; default: a SQLite file in the state folder")
-    cpu_jobs: int = Field(1, ge=1, le=64, description="clips treated at the same time on the CPU")
-    idle_unload_s: float = Field(300.0, gt=0, description="an idle worker gives its memory back after this long")
-    jobs_per_worker: int = Field(50, ge=1, description="a worker is replaced after this many jobs")
+    database: str | None = Field(default=None, description="SQLAlchemy URL; default: a SQLite file in the state folder")
+    cpu_jobs: int = Field(default=1, ge=1, le=64, description="clips treated at the same time on the CPU")
+    idle_unload_s: float = Field(default=300.0, gt=0, description="an idle worker gives its memory back after this long")
+    jobs_per_worker: int = Field(default=50, ge=1, description="a worker is replaced after this many jobs")
 
 
 class Repair(_Section):
-    strength: float = Field(1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
+    strength: float = Field(default=1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
 
 
 class Tools(_Section):
-    ffmpeg: str | None = Field(None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+    ffmpeg: str | None = Field(default=None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
 
 
 class Disk(_Section):
-    reserve_gb: float = Field(2.0, ge=0, description="free space that a repair leaves on the output disk")
+    reserve_gb: float = Field(default=2.0, ge=0, description="free space that a repair leaves on the output disk")
 
 
 class Settings(_Section):
@@ -134,7 +135,7 @@ def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
     for key, value in layer.items():
         old = into.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            _merge(old, value)
+            _merge(cast(Table, old), cast(Table, value))
         else:
             into[key] = value
 
@@ -142,7 +143,7 @@ def _merge(into: dict[str, Any], layer: Mapping[str, Any]) -> None:
 def _leaves(layer: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
     for key, value in layer.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
+            yield from _leaves(cast(Table, value), f"{prefix}{key}.")
         else:
             yield prefix + key
 
@@ -150,6 +151,6 @@ def _leaves(layer: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
 def _as_settings_error(error: ValidationError, origins: Mapping[str, str], file: Path) -> SettingsError:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    origin = next((where for name, where in origins.items() if key == name or key.startswith(name + ".") or name.startswith(key + ".")), str(file))
+    origin = next((where for name, where in origins.items() if f"{key}.".startswith(f"{name}.") or name.startswith(f"{key}.")), str(file))
     what = "is not a setting" if first["type"] == "extra_forbidden" else f"does not fit: {first['msg']}"
     return SettingsError(f"'{key}' {what} (from {origin}). 'deshimmer config show' lists every key.", path=file)

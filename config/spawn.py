@@ -24,7 +24,7 @@ from .errors import ToolFailed
 
 log = logging.getLogger(__name__)
 
-_LOW_PRIORITY = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS} if sys.platform == "win32" else {}
+_CREATION_FLAGS = subprocess.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 0
 
 
 class Process:
@@ -32,14 +32,14 @@ class Process:
 
     def __init__(self, argv: Sequence[str], *, stdin: bool, stdout: bool, env: Mapping[str, str] | None) -> None:
         self.argv = list(argv)
-        self._errors = TemporaryFile()
+        self._errors = TemporaryFile()  # noqa: SIM115 - closed by close()
         self._popen = subprocess.Popen(
             self.argv,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
             stderr=self._errors,
             env=env,
-            **_LOW_PRIORITY,
+            creationflags=_CREATION_FLAGS,
         )
         self.stdin: IO[bytes] | None = self._popen.stdin
         self.stdout: IO[bytes] | None = self._popen.stdout

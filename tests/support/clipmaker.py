@@ -53,7 +53,8 @@ def patch_flicker(shots: Iterable[Picture], levels: float = 8.0, seed: int = 1, 
     result: list[Picture] = []
     for shot in shots:
         height, width = shot.shape[:2]
-        field = cv2.resize(rng.normal(0, 1, (6, 6 * width // height, 3 if hue else 1)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        cells = rng.normal(0, 1, (6, 6 * width // height, 3 if hue else 1)).astype(np.float32)
+        field = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
         field = field if field.ndim == 3 else field[..., None]
         if hue:
             field = field - field @ np.array([0.299, 0.587, 0.114], np.float32)[:, None]

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Sets deshimmer up in a virtual environment of its own (.venv beside this file) and runs it or its tests.
+
+    python3 dev.py run [DIR] [--ai] [options of deshimmer watch]
+    python3 dev.py test [options of pytest]
+    python3 dev.py check
+
+Standard library only. Works on Linux, macOS and Windows with Python 3.11 or newer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+STAMP = VENV / "deshimmer-setup.json"
+CONSTRAINTS = ROOT / "constraints.txt"
+USAGE = (__doc__ or "").split("\n\n")[1]
+
+
+def main(arguments: list[str]) -> int:
+    command, *rest = arguments or ["--help"]
+    if command not in COMMANDS:
+        print(USAGE)
+        return 0 if command in ("-h", "--help") else 2
+    require_python()
+    return COMMANDS[command](rest)
+
+
+def run(arguments: list[str]) -> int:
+    """The main job: watch a hot folder in the foreground."""
+    wants_ai = "--ai" in arguments
+    set_up({"ai"} if wants_ai or has_gpu() else set())
+    return call([BIN / "deshimmer", "watch", *(argument for argument in arguments if argument != "--ai")])
+
+
+def test(arguments: list[str]) -> int:
+    set_up({"ai", "test"})
+    return call([BIN / "pytest", *arguments])
+
+
+def check(arguments: list[str]) -> int:
+    """Style and types: the same for developers and CI."""
+    set_up({"ai", "test"})
+    steps = ([BIN / "ruff", "check", "."], [BIN / "ruff", "format", "--check", "."], [BIN / "basedpyright", "--pythonpath", BIN / python_name()])
+    return max(call(step) for step in steps)
+
+
+COMMANDS = {"run": run, "test": test, "check": check}
+
+
+def require_python() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file must say so itself
+        sys.exit(f"deshimmer needs Python 3.11 or newer; this is {platform.python_version()}.")
+
+
+def set_up(extras: set[str]) -> None:
+    """Make the virtual environment hold this checkout and at least these extras; quick when it already does."""
+    installed = read_stamp()
+    if installed is not None and extras <= installed:
+        return
+    extras = extras | (installed or set())
+    if not (BIN / python_name()).exists():
+        require_venv()
+        say("making a virtual environment in .venv")
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+    if "ai" in extras:
+        say("installing torch (a large download)")
+        pip("install", *CONSTRAINTS.read_text().split())
+    say("installing deshimmer and what it needs")
+    target = str(ROOT) + (f"[{','.join(sorted(extras))}]" if extras else "")
+    pip("install", "--constraint", str(CONSTRAINTS), "--editable", target)
+    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": sorted(extras)}))
+
+
+def pip(*arguments: str) -> None:
+    command = [str(BIN / python_name()), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        sys.exit("Installing failed; the lines above say why. Check the network connection and the free disk space, then run this again.")
+
+
+def read_stamp() -> set[str] | None:
+    """The extras that are installed; None when nothing is, or when the checkout asks for other packages by now."""
+    try:
+        stamp = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return None
+    return set(stamp["extras"]) if stamp["fingerprint"] == fingerprint() else None
+
+
+def fingerprint() -> str:
+    parts = (sys.version, str(ROOT), (ROOT / "pyproject.toml").read_text(), CONSTRAINTS.read_text())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def require_venv() -> None:
+    if importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip"):
+        return
+    remedy = next((line for tool, line in INSTALL_VENV if shutil.which(tool)), "install Python's venv and ensurepip modules")
+    sys.exit(f"Python's venv module is missing. Install it with:\n\n    {remedy}\n\nthen run this again.")
+
+
+INSTALL_VENV = (
+    ("apt-get", "sudo apt-get install -y python3-venv"),
+    ("dnf", "sudo dnf install -y python3-pip"),
+    ("zypper", "sudo zypper install -y python3-pip"),
+)
+
+
+def has_gpu() -> bool:
+    """An NVIDIA GPU or Apple silicon, for which the large AI packages are worth their download."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    return bool(shutil.which("nvidia-smi")) and subprocess.run(["nvidia-smi", "-L"], capture_output=True).returncode == 0
+
+
+def call(command: Sequence[str | Path]) -> int:
+    try:
+        return subprocess.run([str(part) for part in command]).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def python_name() -> str:
+    return "python.exe" if os.name == "nt" else "python"
+
+
+def say(what: str) -> None:
+    print(f"deshimmer: {what} ...", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
