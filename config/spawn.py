@@ -95,16 +95,21 @@ def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None 
     """Run a tool to its end and return its standard output. Raises ToolFailed for a bad exit code or a timeout."""
     with spawn(argv, env=env, stdout=True) as process:
         assert process.stdout is not None
-        watchdog = threading.Timer(timeout_s, process.kill_tree)
+        timed_out = threading.Event()
+
+        def expire() -> None:
+            timed_out.set()
+            process.kill_tree()
+
+        watchdog = threading.Timer(timeout_s, expire)
         watchdog.start()
         try:
             output = process.stdout.read()
             code = process.wait()
         finally:
-            timed_out = not watchdog.is_alive()
             watchdog.cancel()
-        if timed_out:
-            raise ToolFailed(f"{Path(argv[0]).name} gave no result within {timeout_s:.0f} s. Retry when the machine is less busy.")
+        if timed_out.is_set():
+            raise ToolFailed(f"{Path(argv[0]).name} gave no result within {timeout_s:g} s. Retry when the machine is less busy.")
         if code != 0:
             raise ToolFailed(f"{Path(argv[0]).name} ended with code {code}: {process.error_tail()}")
         return output
