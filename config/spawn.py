@@ -30,14 +30,14 @@ _CREATION_FLAGS = subprocess.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win
 class Process:
     """A running tool. ``stdin`` and ``stdout`` are binary pipes where asked for; standard error is kept for ``error_tail``."""
 
-    def __init__(self, argv: Sequence[str], *, stdin: bool, stdout: bool, env: Mapping[str, str] | None) -> None:
+    def __init__(self, argv: Sequence[str], errors: IO[bytes], *, stdin: bool, stdout: bool, env: Mapping[str, str] | None) -> None:
         self.argv = list(argv)
-        self._errors = TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._errors = errors
         self._popen = subprocess.Popen(
             self.argv,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
-            stderr=self._errors,
+            stderr=errors,
             env=env,
             creationflags=_CREATION_FLAGS,
         )
@@ -70,7 +70,6 @@ class Process:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        self._errors.close()
         self._record.unlink(missing_ok=True)
 
 
@@ -79,16 +78,17 @@ def spawn(
     argv: Sequence[str], *, stdin: bool = False, stdout: bool = False, env: Mapping[str, str] | None = None
 ) -> Generator[Process, None, None]:
     """Start a tool; on leaving the block whatever still runs of it is killed. Raises ToolFailed when it cannot be started."""
-    try:
-        process = Process(argv, stdin=stdin, stdout=stdout, env=env)
-    except OSError as error:
-        raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}. 'deshimmer doctor' says what is missing.", path=argv[0]) from None
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill_tree()
-        process.close()
+    with TemporaryFile() as errors:
+        try:
+            process = Process(argv, errors, stdin=stdin, stdout=stdout, env=env)
+        except OSError as error:
+            raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}. 'deshimmer doctor' says what is missing.", path=argv[0]) from None
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill_tree()
+            process.close()
 
 
 def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> bytes:
