@@ -35,7 +35,9 @@ class HotFolder(_Section):
     existing: Literal["ignore", "process"] = Field(default="ignore", description="renders that lie there at the first start")
     ignore: tuple[str, ...] = Field(default=(), description="globs of names or relative paths that are left alone")
     priority: int = Field(default=10, ge=1, le=1000, description="lower goes first")
-    name: str = Field(default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix")
+    name: str = Field(
+        default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix"
+    )
     comparison: bool = Field(default=True, description="make the side-by-side video")
 
 

@@ -82,7 +82,9 @@ def spawn(
         try:
             process = Process(argv, errors, stdin=stdin, stdout=stdout, env=env)
         except OSError as error:
-            raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}. 'deshimmer doctor' says what is missing.", path=argv[0]) from None
+            raise ToolFailed(
+                f"{argv[0]} cannot be started: {error.strerror}. 'deshimmer doctor' says what is missing.", path=argv[0]
+            ) from None
         try:
             yield process
         finally:

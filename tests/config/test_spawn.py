@@ -32,7 +32,7 @@ def test_run_returns_output_and_names_the_failure() -> None:
     assert spawn.run([sys.executable, "-c", "print('yes')"], timeout_s=30).strip() == b"yes"
     with pytest.raises(ToolFailed, match=r"code 3: it broke"):
         spawn.run([sys.executable, "-c", "import sys; print('it broke', file=sys.stderr); sys.exit(3)"], timeout_s=30)
-    with pytest.raises(ToolFailed, match="within 0.3 s"):
+    with pytest.raises(ToolFailed, match=r"within 0\.3 s"):
         spawn.run([sys.executable, "-c", "import time; time.sleep(30)"], timeout_s=0.3)
     with pytest.raises(ToolFailed, match="cannot be started"):
         spawn.run(["/nowhere/tool"], timeout_s=1)
