@@ -1,0 +1,57 @@
+"""Peak memory of ``deshimmer fix`` on a short clip and on one ten times as long: frames stream, so it must not grow.
+
+python tests/bench/memory.py [--out FILE.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from clipmaker import exposure_flicker, pan, write
+
+COMMANDS = {
+    "diagnose": ["diagnose"],
+    "fix --route smooth": ["fix", "--route", "smooth"],
+    "fix --route deband": ["fix", "--route", "deband"],
+}
+
+
+def peak_mib(arguments: list[str]) -> float:
+    """Peak resident memory, MiB, of the command's own process; its encoders are children and not counted."""
+    code = (
+        "import resource, sys\nfrom deshimmer.daemon.cli import main\nsys.argv = ['deshimmer', *sys.argv[1:]]\n"
+        "try:\n    main()\nfinally:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    return int(result.stderr.split()[-1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+    rows = ["| command | 48 frames, MiB | 480 frames, MiB | ratio |", "|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as temporary:
+        clips: list[Path] = []
+        for frames in (48, 480):
+            shots = exposure_flicker(pan(48, (640, 360), "coffee"))
+            clips.append(write(Path(temporary) / f"{frames}.mp4", (shots[index % 48] for index in range(frames))))
+        for name, command in COMMANDS.items():
+            short, long = (peak_mib([*command, str(clip)]) for clip in clips)
+            rows.append(f"| `{name}` | {short:.0f} | {long:.0f} | {long / short:.2f} |")
+    text = "\n".join(rows)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
