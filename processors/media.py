@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import MissingClip, RefusedClip, UnreadableClip
-from . import webp
+from . import webp, wholeness
 from .records import AudioTrack, Clip, ColorTags, Passage, Progress
 
 if TYPE_CHECKING:
@@ -37,9 +37,19 @@ SAFE_FORMATS = (
 
 OPEN_OPTIONS = {"format_whitelist": SAFE_FORMATS, "protocol_whitelist": "file"}
 
-_TRANSFERS = {1: "bt709", 4: "gamma22", 6: "smpte170m", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67"}
+_TRANSFERS = {
+    1: "bt709",
+    4: "gamma22",
+    6: "smpte170m",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    18: "arib-std-b67",
+}
 _PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "smpte431", 12: "smpte432"}
 _MATRICES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc", 10: "bt2020c"}
+_FULL_RANGE = 2
 _RANGES = {1: "tv", 2: "pc"}
 
 
@@ -53,6 +63,7 @@ class Planes(NamedTuple):
 
 
 def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
+    wholeness.check(passage.request.path)
     return replace(passage, clip=probe(passage.request.path))
 
 
@@ -83,7 +94,9 @@ def open_container(path: Path) -> InputContainer:
         return av.open(str(path.absolute()), options=dict(OPEN_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if _is_script(path):
-            raise RefusedClip("It is a playlist or a script, not a video, and could read other files. Use the video itself.", path=path) from None
+            raise RefusedClip(
+                "It is a playlist or a script, not a video, and could read other files. Use the video itself.", path=path
+            ) from None
         raise UnreadableClip(f"It is not a video that can be opened ({error}). Render it again, or re-export it.", path=path) from None
 
 
@@ -109,6 +122,17 @@ def planes(frame: av.VideoFrame) -> Planes:
     y, u, v = (*arrays, None, None)[:3]
     assert y is not None
     return Planes(y, u, v, alpha)
+
+
+def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+    """The frame in another pixel format, levels, matrix, range and pts unshifted. RGB becomes limited-range BT.709."""
+    if frame.format.name == pixel_format:
+        return frame
+    if frame.format.is_rgb or frame.format.has_palette:
+        return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
+    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
+    color_range = "JPEG" if full else "MPEG"
+    return frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
 
 
 def working_format(clip: Clip) -> str:

@@ -1,0 +1,56 @@
+"""Debanding, deblocking and deflicker as FFmpeg filter chains, and the article's own command.
+
+Banding is repaired at 10 bit and must be delivered at 10 bit: an 8-bit H.264 undoes nearly all of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config.errors import RouteRefused
+from . import ffmpeg
+
+if TYPE_CHECKING:
+    from .records import Clip, Treatment
+
+ARTICLE_FILTERS = "deflicker=size=5:mode=am,deband=1thr=0.02:2thr=0.02:3thr=0.02:blur=false"
+
+DEBLOCK = "deblock=filter=strong:block=8"
+DEBAND = "deband=1thr=0.02:2thr=0.02:3thr=0.02:range=32:blur=true"
+
+
+def filters(clip: Clip, treatment: Treatment) -> str:
+    """The chain for frames in the clip's working format; empty when the treatment asks for none of it."""
+    chain: list[str] = []
+    if treatment.deflicker_size:
+        chain.append(f"deflicker=size={treatment.deflicker_size}:mode=am")
+    if treatment.deblock:
+        chain.append(DEBLOCK)
+    if treatment.deband:
+        chain.append(DEBAND)
+    return ",".join(chain)
+
+
+def refuse_article(clip: Clip) -> None:
+    """Raises RouteRefused where the article's 8-bit command would take something from the clip."""
+    loses = (
+        (
+            clip.bit_depth > 8,
+            f"it has {clip.bit_depth} bits, and the article's command would cut it to 8 or write a file that editors refuse",
+        ),
+        (clip.has_alpha, "it has transparency, which the article's H.264 cannot hold"),
+        (clip.color.is_hdr, "it is HDR, which the article's command would flatten"),
+        (bool(clip.width % 2 or clip.height % 2), "its size is odd, which the article's H.264 4:2:0 cannot hold"),
+    )
+    for lost, reason in loses:
+        if lost:
+            raise RouteRefused(f"The article's preset is refused: {reason}. Leave out --preset.", path=clip.path)
+
+
+def article_command(binary: Path, clip: Clip, output: Path) -> list[str]:
+    """The article's deband command as written: 8-bit H.264 at crf 16, preset slow, audio copied."""
+    written = ffmpeg.graph.output(
+        ffmpeg.source(clip.path), ffmpeg.url(output), vf=ARTICLE_FILTERS, vcodec="libx264", crf=16, preset="slow", acodec="copy"
+    )
+    return ffmpeg.arguments(binary, written)

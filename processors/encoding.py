@@ -1,0 +1,140 @@
+"""Encoding: which container and codec hold a result, and what is copied from the source.
+
+The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else mov (alpha, PCM), else mkv; H.264 for
+8 bit, HEVC 10 bit after debanding and for deeper sources, ProRes 4444 for alpha.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+
+from . import media, webp
+from .frame_pipe import encode as encode
+from .records import Route
+
+if TYPE_CHECKING:
+    from .records import Clip, Treatment
+
+_MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".mts": "mpegts", ".m2ts": "mpegts"}
+_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts"}
+_FAMILIES = {"mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"), "matroska,webm": ("matroska",), "mpegts": ("mpegts",)}
+"""The muxers that write what a demuxer reads; any other source goes to Matroska."""
+
+_HOLDS = {
+    "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "mov_text", "dvd_subtitle"},
+    "mov": {"aac", "mp3", "ac3", "eac3", "alac", "mp2", "amr_nb", "amr_wb", "mov_text"},
+    "mpegts": {"aac", "mp3", "ac3", "eac3", "mp2", "opus", "dts", "truehd", "dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"},
+    "matroska": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "truehd", "wavpack", "tta"}
+    | {"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text", "ttf", "otf"},
+}
+_HOLDS_PCM = ("mov", "matroska")
+_LARGE_PIXELS = 2560 * 1440
+_LARGE_LOOKAHEAD_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a result is written. ``description`` is for a person."""
+
+    suffix: str
+    muxer: str
+    pixel_format: str
+    options: dict[str, Any]  # FFmpeg's, for the video
+    description: str
+    streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
+    notes: tuple[str, ...] = ()
+
+
+def choose(clip: Clip, treatment: Treatment) -> Encoding:
+    """The delivery for this clip and treatment."""
+    pixel_format, options, description, notes = _video(clip, treatment)
+    sound, others = _source_streams(clip)
+    muxer = _muxer(clip, [codec for _, codec in sound])
+    streams, dropped = _kept((*sound, *others), muxer, treatment)
+    suffix = clip.path.suffix.lower()
+    if _MUXERS.get(suffix) != muxer:
+        suffix = _SUFFIXES[muxer]
+    return Encoding(suffix, muxer, pixel_format, options | _muxer_options(muxer, options), description, streams, (*notes, *dropped))
+
+
+def is_ten_bit(clip: Clip, treatment: Treatment) -> bool:
+    debands = treatment.route in (Route.DEBAND, Route.DEBAND_SMOOTH)
+    return treatment.preset is None and (clip.bit_depth > 8 or debands)
+
+
+def _video(clip: Clip, treatment: Treatment) -> tuple[str, dict[str, Any], str, tuple[str, ...]]:
+    if clip.has_alpha:
+        options = {"c:v": "prores_ks", "profile:v": "4444", "vendor": "apl0", "alpha_bits": 16}
+        return "yuva444p10le", options, "ProRes 4444, 10 bit with alpha", ()
+    if treatment.preset == "article":
+        options = {"c:v": "libx264", "crf": 18 if treatment.route is Route.INTERPOLATE else 16}
+        return "yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it", ()
+    sampling, notes = _sampling(clip)
+    lookahead = {"rc-lookahead": _LARGE_LOOKAHEAD_FRAMES} if clip.width * clip.height > _LARGE_PIXELS else {}
+    if is_ten_bit(clip, treatment):
+        parameters = ":".join(f"{key}={value}" for key, value in {"log-level": "error", **lookahead}.items())
+        options = {"c:v": "libx265", "crf": 16, "preset": "medium", "x265-params": parameters}
+        deeper = ("the source has more than 10 bits; the result has 10",) if clip.bit_depth > 10 else ()
+        return f"yuv{sampling}p10le", options, "HEVC 10 bit, crf 16, medium", (*notes, *deeper)
+    return f"yuv{sampling}p", {"c:v": "libx264", "crf": 16, "preset": "slow", **lookahead}, "H.264 8 bit, crf 16, slow", notes
+
+
+def _sampling(clip: Clip) -> tuple[str, tuple[str, ...]]:
+    """The source's chroma sampling, or the nearest that H.264 and HEVC can hold at an odd size (they crop in whole chroma pixels)."""
+    sampling = next(each for each in ("420", "422", "444") if each in media.working_format(clip))
+    needed = "444" if clip.width % 2 else "422" if clip.height % 2 else "420"
+    if needed <= sampling:
+        return sampling, ()
+    return needed, (f"its odd size {clip.width}x{clip.height} needs 4:{needed[1]}:{needed[2]} chroma",)
+
+
+def _muxer(clip: Clip, sound: list[str]) -> str:
+    family = _FAMILIES.get(clip.container, ("matroska",))
+    wished = _MUXERS.get(clip.path.suffix.lower(), family[0])
+    muxer = wished if wished in family else family[0]
+    if clip.has_alpha:
+        return "mov"
+    if muxer == "mp4" and any(codec.startswith("pcm_") for codec in sound):
+        muxer = "mov"
+    return muxer if all(_holds(muxer, codec) for codec in sound) else "matroska"
+
+
+def _muxer_options(muxer: str, video: dict[str, Any]) -> dict[str, Any]:
+    tag = {"tag:v": "hvc1"} if muxer in ("mp4", "mov") and video["c:v"] == "libx265" else {}
+    fast = {"movflags": "+faststart"} if muxer in ("mp4", "mov") else {}
+    return {"f": muxer, **tag, **fast}
+
+
+def _holds(muxer: str, codec: str) -> bool:
+    return codec in _HOLDS[muxer] or (codec.startswith("pcm_") and muxer in _HOLDS_PCM)
+
+
+def _source_streams(clip: Clip) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(selector, codec) of the source's sound, and of its subtitles and attachments."""
+    if clip.container == webp.CONTAINER:
+        return [], []
+    with media.open_container(clip.path) as container:
+        streams = container.streams
+        sound = [(f"a:{index}", _codec(stream)) for index, stream in enumerate(streams.audio)]
+        subtitles = [(f"s:{index}", _codec(stream)) for index, stream in enumerate(streams.subtitles)]
+        attached = [
+            (f"t:{index}", Path(stream.metadata.get("filename", "")).suffix[1:].lower()) for index, stream in enumerate(streams.attachments)
+        ]
+        return sound, subtitles + attached
+
+
+def _codec(stream: av.AudioStream | av.SubtitleStream) -> str:
+    context = stream.codec_context
+    return context.codec.canonical_name if context else "unknown"
+
+
+def _kept(streams: tuple[tuple[str, str], ...], muxer: str, treatment: Treatment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if treatment.slow_motion:
+        return (), ("sound and subtitles are left out: slow motion changes the length",) if streams else ()
+    kept = tuple(selector for selector, codec in streams if _holds(muxer, codec))
+    lost = [codec for _, codec in streams if not _holds(muxer, codec)]
+    return kept, (f"not carried over, {_SUFFIXES[muxer]} does not hold it: {', '.join(lost)}",) if lost else ()

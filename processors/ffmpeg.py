@@ -1,0 +1,157 @@
+"""FFmpeg, the program: where it is, what it can do, and the arguments it is given.
+
+ffmpeg-python compiles the arguments, ``config/spawn`` runs them. Every input carries the allow-lists, and every path the prefix
+``file:``, so that a playlist in disguise is not followed and a name that begins with ``-`` or holds ``:`` is no option and no protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import imageio_ffmpeg
+
+from ..config import spawn
+from ..config.errors import CannotWrite, DeshimmerError, NotSetUp, ToolFailed
+from .media import OPEN_OPTIONS
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from .records import Progress
+
+graph: Any = import_module("ffmpeg")
+"""The package ffmpeg-python, which has no type stubs."""
+
+ENCODERS = ("libx264", "libx265", "prores_ks")
+FILTERS = ("deflicker", "deband", "deblock", "libvmaf", "setparams", "setsar", "hstack", "drawtext")
+_REMEDY = "Install FFmpeg with 'pip install imageio-ffmpeg', or set tools.ffmpeg to the path of one."
+
+
+@dataclass(frozen=True)
+class FfmpegProbe:
+    name: str
+    version: str | None
+    ok: bool
+    detail: str
+    remedy: str | None
+    missing: tuple[str, ...] = ()  # encoders and filters that this FFmpeg lacks
+
+
+def tool(settings: Settings) -> Path:
+    """The FFmpeg that is used: ``tools.ffmpeg``, else the one that imageio-ffmpeg ships. Raises NotSetUp with the remedy."""
+    if settings.tools.ffmpeg is not None:
+        named = Path(settings.tools.ffmpeg).expanduser()
+        if not named.is_file():
+            raise NotSetUp(
+                "tools.ffmpeg names no file. Correct the path, or remove the key to use the FFmpeg that comes along.", path=named
+            )
+        return named
+    try:
+        return Path(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        raise NotSetUp(f"There is no FFmpeg. {_REMEDY}") from None
+
+
+def probe(settings: Settings) -> FfmpegProbe:
+    """What this FFmpeg is and whether it can do our work. Never raises; asked once for each binary."""
+    try:
+        binary = tool(settings)
+        return _probe(binary, binary.stat().st_mtime_ns)
+    except (DeshimmerError, OSError) as error:
+        return FfmpegProbe("ffmpeg", None, False, str(error), _REMEDY)
+
+
+@cache
+def _probe(binary: Path, changed_ns: int) -> FfmpegProbe:
+    def ask(option: str) -> str:
+        return spawn.run([str(binary), "-hide_banner", option], timeout_s=30).decode(errors="replace")
+
+    version = ask("-version").split("\n", 1)[0].removeprefix("ffmpeg version ").split(" ")[0]
+    present = {words[1] for line in (ask("-encoders") + ask("-filters")).splitlines() if len(words := line.split()) > 1}
+    missing = tuple(name for name in (*ENCODERS, *FILTERS) if name not in present)
+    detail = f"FFmpeg {version} at {binary}" + (f", without {', '.join(missing)}" if missing else "")
+    return FfmpegProbe("ffmpeg", version, not missing, detail, _REMEDY if missing else None, missing)
+
+
+def url(path: Path) -> str:
+    return f"file:{path.absolute()}"
+
+
+def source(path: Path, **options: Any) -> Any:
+    """A file as an input, with the allow-lists."""
+    return graph.input(url(path), **OPEN_OPTIONS, **options)
+
+
+def arguments(binary: Path, output: Any) -> list[str]:
+    """The whole command of an ffmpeg-python ``output``: overwrites, quiet but for errors, progress on standard output."""
+    quiet = output.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
+    return [str(part) for part in quiet.overwrite_output().compile(cmd=str(binary))]
+
+
+class Run:
+    """A running FFmpeg. ``frames`` counts those that it has written so far."""
+
+    def __init__(self, process: spawn.Process, seconds: float | None, progress: Progress | None) -> None:
+        self.process = process
+        self.frames = 0
+        self._seconds = seconds
+        self._progress = progress
+        self._reported = 0.0
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    def has_ended(self, *, within_s: float) -> bool:
+        """True once FFmpeg is gone, which a broken pipe shows a moment too early."""
+        deadline = time.monotonic() + within_s
+        while self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.process.poll() is not None
+
+    def finish(self, output: Path) -> int:
+        """Wait for the end; the number of frames written. Raises ToolFailed or CannotWrite with FFmpeg's own words."""
+        while self._reader.is_alive():
+            self._reader.join(0.2)
+            if self._progress is not None:
+                self._progress(self._reported)
+        if self.process.wait() != 0:
+            raise failure(self.process, output)
+        return self.frames
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            key, _, value = line.decode(errors="replace").strip().partition("=")
+            if key == "frame" and value.isdigit():
+                self.frames = int(value)
+            elif key == "out_time_us" and self._seconds and value.isdigit():
+                self._reported = min(int(value) / 1e6 / self._seconds, 1.0)
+
+
+@contextmanager
+def running(
+    argv: Sequence[str], *, stdin: bool = False, seconds: float | None = None, progress: Progress | None = None
+) -> Generator[Run, None, None]:
+    """Start FFmpeg. ``seconds`` is the output's length, for ``progress``, which is called while ``finish`` waits."""
+    with spawn.spawn(argv, stdin=stdin, stdout=True) as process:
+        yield Run(process, seconds, progress)
+
+
+def failure(process: spawn.Process, output: Path) -> DeshimmerError:
+    """FFmpeg's own words as an error of ours."""
+    words = process.error_tail()
+    if "No space left on device" in words:
+        return CannotWrite("The disk is full. Free some space, then retry.", path=output.parent)
+    return ToolFailed(f"FFmpeg ended with code {process.poll()}: {words or 'it gave no reason'}", path=os.fspath(output))

@@ -1,0 +1,124 @@
+"""Frames on their way into FFmpeg: rawvideo in NUT, written by PyAV into its standard input, each with its own timestamp."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import av
+import av.error
+
+from ..config.errors import CannotWrite
+from . import ffmpeg, webp
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from .encoding import Encoding
+    from .records import Clip, Progress
+
+_CHECK_SPACE_EVERY_FRAMES = 32
+
+
+def encode(
+    clip: Clip,
+    frames: Iterable[av.VideoFrame],
+    encoding: Encoding,
+    output: Path,
+    settings: Settings,
+    *,
+    filters: str | None = None,
+    progress: Progress | None = None,
+    expected_frames: int | None = None,
+) -> int:
+    """Write ``frames`` (in the clip's working format, pts rising) to ``output``; the number of frames written.
+
+    Sound, subtitles, chapters and metadata come from the source. ``expected_frames`` is for ``progress``.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
+    """
+    require_space(output.parent, settings)
+    argv = command(ffmpeg.tool(settings), clip, encoding, output, filters)
+    with ffmpeg.running(argv, stdin=True) as run:
+        try:
+            _write(run.stdin, clip, frames, output, settings, progress, expected_frames or clip.frames)
+            run.stdin.close()
+        except (av.error.FFmpegError, BrokenPipeError, ConnectionError) as error:
+            if not run.has_ended(within_s=5):
+                raise
+            raise ffmpeg.failure(run.process, output) from error
+        return run.finish(output)
+
+
+def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters: str | None) -> list[str]:
+    """FFmpeg's arguments: NUT on standard input is the picture, the source gives all else."""
+    piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None)
+    parts: list[Any] = [piped["v:0"]]
+    copied: dict[str, Any] = {}
+    if clip.container != webp.CONTAINER:
+        source = ffmpeg.source(clip.path)
+        selectors = encoding.streams or ("d:99?",)  # FFmpeg knows the source only when something is mapped from it
+        parts += [source[selector] for selector in selectors]
+        copied = {"map_metadata": 1, "map_chapters": 1, "c:a": "copy", "c:s": "copy", "c:t": "copy"}
+    picture = {"vf": _chain(clip, encoding, filters), "fps_mode": "passthrough", "enc_time_base": "demux"}
+    written = ffmpeg.graph.output(*parts, ffmpeg.url(output), **picture, **encoding.options, **copied)
+    return ffmpeg.arguments(binary, written)
+
+
+def require_space(folder: Path, settings: Settings) -> None:
+    """Raises CannotWrite when the disk of ``folder`` has no more free than its reserve."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise CannotWrite(
+            f"The output folder cannot be used ({error.strerror}). Check that it exists and may be written.", path=folder
+        ) from None
+    if free < settings.disk.reserve_gb * 1e9:
+        raise CannotWrite(
+            f"Only {free / 1e9:.1f} GB are free, and disk.reserve_gb keeps {settings.disk.reserve_gb:g}. Free some space, then retry.",
+            path=folder,
+        )
+
+
+def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
+    tags = {
+        "range": clip.color.range,
+        "color_primaries": clip.color.primaries,
+        "color_trc": clip.color.transfer,
+        "colorspace": clip.color.matrix,
+        "chroma_location": clip.color.chroma_location,
+    }
+    known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
+    parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
+    return ",".join(part for part in (*parts, filters or "", f"format={encoding.pixel_format}") if part)
+
+
+def _write(
+    pipe: IO[bytes], clip: Clip, frames: Iterable[av.VideoFrame], output: Path, settings: Settings, progress: Progress | None, expected: int
+) -> None:
+    frames = iter(frames)
+    first = next(frames)
+    with av.open(_WriteOnly(pipe), "w", format="nut") as container:
+        stream = container.add_stream("rawvideo", rate=clip.frame_rate)
+        stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
+        time_base = first.time_base or clip.time_base
+        stream.time_base = stream.codec_context.time_base = Fraction(time_base)
+        for index, frame in enumerate(chain((first,), frames)):
+            container.mux(stream.encode(frame))
+            if index % _CHECK_SPACE_EVERY_FRAMES == 0:
+                require_space(output.parent, settings)
+                if progress is not None:
+                    progress(min(index / expected, 1.0))
+        container.mux(stream.encode(None))
+
+
+class _WriteOnly:
+    """A pipe as PyAV wants it: with no way to seek."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+
+    def write(self, data: bytes) -> int:
+        return self._pipe.write(data)

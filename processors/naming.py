@@ -1,0 +1,91 @@
+"""What the outputs of a clip are called, so that no two sources share a name and nothing foreign is overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from .records import Request
+
+_LONGEST_BYTES = 255  # of a file name, on every file system in use
+_LONGEST_ENDING = ".deshimmered.comparison.mp4"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    result: Path
+    comparison: Path
+    report: Path
+    receipt: Path
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter((self.result, self.comparison, self.report, self.receipt))
+
+
+def outputs(request: Request, container_suffix: str) -> Outputs:
+    """The four paths for this source; ``container_suffix`` is the result's, with its dot.
+
+    The plain names where they are free or this source's own, else those that keep the source's suffix
+    (``clip.mov.deshimmered.mov``), else numbered ones.
+    """
+    return next(each for each in candidates(request, container_suffix) if _is_free(each, request))
+
+
+def candidates(request: Request, container_suffix: str) -> Iterator[Outputs]:
+    """All names that this source's outputs may have, the plain ones first. Endless."""
+    yield _named(request, request.path.stem, container_suffix)
+    number = 1
+    while True:
+        yield _named(request, request.path.name if number == 1 else f"{request.path.name}-{number}", container_suffix)
+        number += 1
+
+
+def owned(receipt: Path) -> tuple[str | None, tuple[Path, ...]]:
+    """The source that a receipt speaks of, and the files beside it that it claims. Nothing for what is no receipt."""
+    try:
+        record: Any = json.loads(receipt.read_bytes())
+    except (OSError, ValueError):
+        return None, ()
+    if not isinstance(record, dict) or "details" not in record:
+        return None, ()
+    known = cast("dict[str, Any]", record)
+    source: Any = known["details"].get("source")
+    names: list[Any] = known["details"].get("files", [])
+    return source, tuple(receipt.parent / name for name in names if isinstance(name, str) and Path(name).name == name)
+
+
+def owned_files(receipt: Path, request: Request) -> tuple[Path, ...]:
+    """The files that an earlier job of this very source left beside ``receipt``."""
+    source, files = owned(receipt)
+    return files if source == str(request.path) else ()
+
+
+def _named(request: Request, stem: str, container_suffix: str) -> Outputs:
+    stem = _shortened(stem)
+    folder = request.output_dir
+    return Outputs(
+        folder / f"{request.name.replace('{stem}', stem)}{container_suffix}",
+        folder / f"{stem}.comparison.mp4",
+        folder / f"{stem}.report.html",
+        folder / f"{stem}.receipt.json",
+    )
+
+
+def _is_free(each: Outputs, request: Request) -> bool:
+    source, files = owned(each.receipt)
+    ours = {each.receipt, *files} if source == str(request.path) else set[Path]()
+    return request.path not in each and all(path in ours or not path.exists() for path in each)
+
+
+def _shortened(stem: str) -> str:
+    room = _LONGEST_BYTES - len(_LONGEST_ENDING) - 40
+    raw = stem.encode(errors="surrogateescape")
+    if len(raw) <= room:
+        return stem
+    mark = hashlib.blake2b(raw, digest_size=4).hexdigest()
+    return f"{raw[: room - 9].decode(errors='ignore')}-{mark}"

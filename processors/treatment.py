@@ -1,0 +1,102 @@
+"""The processing stage: one treatment makes one candidate in the work folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+
+from ..config.errors import NotSetUp
+from . import debanding, encoding, ffmpeg, interpolation, media, smoothing
+from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+
+REGENERATE_REMEDY = (
+    "Regenerating from the stored prompt is not in this version. Use --route smooth, "
+    "or render the clip again with the corrections that 'deshimmer diagnose' names."
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    clip: Clip
+    diagnosis: Diagnosis
+    treatment: Treatment
+    output_stem: Path  # in the work folder, without suffix
+    settings: Settings
+    progress: Progress
+
+
+def process_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
+    """Make the candidate of the attempt that is due. Raises DeshimmerError."""
+    clip, diagnosis, treatment = passage.clip, passage.diagnosis, passage.treatment
+    assert clip is not None and diagnosis is not None and treatment is not None
+    started = time.monotonic()
+    stem = passage.work_folder / f"candidate-{passage.attempt}"
+    candidate = MAKERS[treatment.route](Job(clip, diagnosis, treatment, stem, settings, progress))
+    return replace(passage, candidate=replace(candidate, seconds=round(time.monotonic() - started, 3)))
+
+
+def _smooth(job: Job) -> Candidate:
+    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment))
+
+
+def _deband(job: Job) -> Candidate:
+    if job.treatment.preset == "article":
+        return _article(job)
+    return _encoded(job, _working_frames(job.clip), debanding.filters(job.clip, job.treatment))
+
+
+def _deband_smooth(job: Job) -> Candidate:
+    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment), debanding.filters(job.clip, job.treatment))
+
+
+def _interpolate(job: Job) -> Candidate:
+    if job.treatment.preset == "article":
+        debanding.refuse_article(job.clip)
+    return _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment))
+
+
+def _regenerate(job: Job) -> Candidate:
+    raise NotSetUp(REGENERATE_REMEDY, path=job.clip.path)
+
+
+MAKERS: dict[Route, Callable[[Job], Candidate]] = {
+    Route.SMOOTH: _smooth,
+    Route.DEBAND: _deband,
+    Route.DEBAND_SMOOTH: _deband_smooth,
+    Route.INTERPOLATE: _interpolate,
+    Route.REGENERATE: _regenerate,
+}
+
+
+def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = None) -> Candidate:
+    chosen = encoding.choose(job.clip, job.treatment)
+    output = job.output_stem.with_suffix(chosen.suffix)
+    expected = job.clip.frames * job.treatment.factor
+    written = encoding.encode(
+        job.clip, frames, chosen, output, job.settings, filters=filters, progress=job.progress, expected_frames=expected
+    )
+    return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
+
+
+def _article(job: Job) -> Candidate:
+    debanding.refuse_article(job.clip)
+    chosen = encoding.choose(job.clip, job.treatment)
+    output = job.output_stem.with_suffix(chosen.suffix)
+    argv = debanding.article_command(ffmpeg.tool(job.settings), job.clip, output)
+    with ffmpeg.running(argv, seconds=float(job.clip.duration), progress=job.progress) as run:
+        written = run.finish(output)
+    return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
+
+
+def _working_frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
+    wanted = media.working_format(clip)
+    for frame in media.frames(clip):
+        yield media.to_format(frame, wanted)

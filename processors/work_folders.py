@@ -1,0 +1,141 @@
+"""Work folders: hidden, in the output's file system, one a job; and the moves out of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from ..config import spawn
+from ..config.errors import CannotWrite
+from .records import Receipt, to_json
+
+if TYPE_CHECKING:
+    pass
+
+ROOT = ".deshimmer-work"
+_OWNER = "owner.json"
+_INTENT = "delivery.json"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A delivery that was decided: it is carried out to its end, however often it is killed."""
+
+    moves: tuple[tuple[Path, Path], ...]
+    former: tuple[Path, ...]  # of this source's earlier jobs; those not replaced are removed
+    receipt: dict[str, Any]
+
+
+def make_work_folder(root: Path, job_id: str) -> Path:
+    """``<root>/.deshimmer-work/<job_id>``, owned by this process from now on. Raises CannotWrite."""
+    folder = root / ROOT / job_id
+    own = psutil.Process()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _OWNER).write_text(json.dumps({"pid": own.pid, "started": own.create_time()}))
+    except OSError as error:
+        raise CannotWrite(f"The output folder cannot be written ({error.strerror}). Choose another with --output.", path=root) from None
+    return folder
+
+
+def sweep_work_folders(root: Path, keep: Collection[str]) -> int:
+    """Remove the work folders below ``root`` whose job is not in ``keep`` and whose owner is gone; how many were removed.
+
+    A delivery that was killed half-way takes back what it had moved.
+    """
+    swept = 0
+    with suppress(OSError):
+        for folder in (root / ROOT).iterdir():
+            if folder.name in keep or _is_owned(folder):
+                continue
+            _take_back(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
+        (root / ROOT).rmdir()
+    return swept
+
+
+def write_intent(folder: Path, moves: Iterable[tuple[Path, Path]], former: Iterable[Path], receipt: Receipt) -> Intent:
+    intent = Intent(tuple(moves), tuple(former), to_json(receipt))
+    write_whole(folder / _INTENT, json.dumps(to_json(intent)).encode())
+    return intent
+
+
+def read_intent(folder: Path) -> Intent | None:
+    try:
+        record = json.loads((folder / _INTENT).read_bytes())
+    except FileNotFoundError:
+        return None
+    moves = tuple((Path(staged), Path(target)) for staged, target in record["moves"])
+    return Intent(moves, tuple(Path(former) for former in record["former"]), record["receipt"])
+
+
+def write_receipt(receipt: Receipt, folder: Path) -> None:
+    """Write a receipt to its place, by way of ``folder``."""
+    assert receipt.receipt is not None
+    values = to_json(receipt)
+    if receipt.error is None:
+        del values["error"]
+    staged = folder / "receipt.json"
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(staged, json.dumps(values, indent=1, ensure_ascii=False).encode(errors="surrogateescape"))
+    move(staged, receipt.receipt)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there in full or not at all, also after a power cut."""
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def move(staged: Path, target: Path) -> None:
+    """Rename into place, with the content on the disk before and the name after."""
+    with staged.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(staged, target)
+    if sys.platform != "win32":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _is_owned(folder: Path) -> bool:
+    try:
+        owner = json.loads((folder / _OWNER).read_bytes())
+        return spawn.is_running(owner["pid"], owner["started"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _take_back(folder: Path) -> None:
+    try:
+        intent = read_intent(folder)
+        if intent is None or _is_committed(intent):
+            return
+        for staged, target in intent.moves:
+            if not staged.exists():
+                target.unlink(missing_ok=True)
+    except (OSError, ValueError, KeyError):
+        return
+
+
+def _is_committed(intent: Intent) -> bool:
+    try:
+        return json.loads(Path(intent.receipt["receipt"]).read_bytes())["id"] == intent.receipt["id"]
+    except (OSError, ValueError, KeyError):
+        return False
