@@ -40,6 +40,11 @@ class HotFolder(_Section):
     )
     comparison: bool = Field(default=True, description="make the side-by-side video")
 
+    @property
+    def results(self) -> Path:
+        """The folder that results go to."""
+        return self.output or self.path / "deshimmered"
+
 
 class Intake(_Section):
     quiet_s: float = Field(default=2.0, ge=0, description="a render is looked at after this long without a change")
