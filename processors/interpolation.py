@@ -85,7 +85,7 @@ class Cadence:
             fps=treatment.fps,
             count=frame_count(clip, treatment),
             stretch=longer,
-            time_base=_common_measure(step * longer, start),
+            time_base=common_measure(step * longer, start),
         )
 
     def moments(self, begin: Fraction, following: Fraction | None) -> list[tuple[Fraction, Fraction]]:
@@ -160,6 +160,8 @@ def _with_next(sources: Iterable[_Source]) -> Iterator[tuple[_Source, _Source | 
         yield previous, None
 
 
-def _common_measure(step: Fraction, start: Fraction) -> Fraction:
-    """The longest time that both are a whole number of."""
-    return Fraction(math.gcd(step.numerator * start.denominator, start.numerator * step.denominator), step.denominator * start.denominator)
+def common_measure(step: Fraction, start: Fraction) -> Fraction:
+    """The longest time that both are a whole number of; a microsecond where that is finer than a time base can be (31 bits)."""
+    scale = step.denominator * start.denominator
+    exact = Fraction(math.gcd(step.numerator * start.denominator, start.numerator * step.denominator), scale)
+    return exact if exact.denominator < 2**31 else Fraction(1, 1_000_000)
