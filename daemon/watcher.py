@@ -1,0 +1,331 @@
+"""Watches the hot folders and hands over each render once it is settled.
+
+Watchdog's events are hints that save waiting: inotify loses events when its queue overflows, network shares send none, and
+links to folders are not followed. So every folder is also walked at the start, every ``rescan_s``, and soon after a folder
+came or events came in a burst.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..config.errors import DaemonError, DeshimmerError, IncompleteClip
+from ..config.settings import HotFolder, Settings
+from ..processors import wholeness
+from .hints import Events, Gathered, Hint
+from .intake import Intake, Judgement, Stamp
+from .territory import Territory, look
+
+log = logging.getLogger(__name__)
+
+_BURST = 1000
+"""So many hints since the last walk may be the visible part of an overflow."""
+_GATHER_S = 0.05
+_RESCAN_SOON_S = 0.3
+_STOP_TIMEOUT_S = 10.0
+
+
+class Seen(Protocol):
+    """The lasting memory of renders that were taken, or lay there at the daemon's first start (``existing = "ignore"``)."""
+
+    def is_seen(self, path: Path, size: int, mtime_ns: int) -> bool: ...
+    def first_start(self, hot_folder: Path) -> bool: ...
+    def mark_existing(self, hot_folder: Path, files: Mapping[Path, tuple[int, int]]) -> None: ...
+
+
+@dataclass
+class _Watch:
+    territory: Territory
+    intake: Intake
+    root_id: tuple[int, int] | None = None  # device and inode of the root when it was last walked
+
+    @property
+    def hot_folder(self) -> HotFolder:
+        return self.territory.hot_folder
+
+
+class Watcher:
+    """Calls ``on_render`` for each settled render, ``on_gone`` when one that was handed over is deleted or renamed away.
+
+    Both are called in one thread. A render that could not be handed over (``on_render`` raised) is offered again ``rescan_s``
+    later. Without ``seen`` every render is taken that lies there at the start.
+    """
+
+    def __init__(
+        self,
+        hot_folders: Iterable[HotFolder],
+        on_render: Callable[[Path, HotFolder], None],
+        on_gone: Callable[[Path], None],
+        settings: Settings,
+        *,
+        seen: Seen | None = None,
+    ) -> None:
+        self._on_render = on_render
+        self._on_gone = on_gone
+        self._settings = settings.intake
+        self._seen = seen
+        self._watches: list[_Watch] = []
+        self._problems: dict[Path, DeshimmerError] = {}
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._events: Events | None = None
+        self._thread: threading.Thread | None = None
+        self._rescan_at = time.monotonic()
+        self._hinted = 0  # events since the last walk
+        self._lock = threading.Lock()  # guards _added, which other threads write
+        self._added: list[HotFolder] = list(hot_folders)
+        self._take_in_added()
+
+    @property
+    def problems(self) -> tuple[DeshimmerError, ...]:
+        """Folders that cannot be watched at the moment, and why."""
+        return tuple(self._problems.values())
+
+    @property
+    def hot_folders(self) -> tuple[HotFolder, ...]:
+        return tuple(watch.hot_folder for watch in self._watches)
+
+    def start(self) -> None:
+        self._events = Events(self._wake)
+        self._events.start()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+        if self._events is not None:
+            self._events.stop(_STOP_TIMEOUT_S)
+
+    def add(self, hot_folder: HotFolder) -> None:
+        """Watch one more folder from now on; one with the same path takes the place of the former."""
+        with self._lock:
+            self._added.append(hot_folder)
+        self._wake.set()
+
+    def scan_once(self, stop: threading.Event | None = None) -> list[Path]:
+        """Hand over everything that is there, in this thread, waiting for what is being written but not for the rest of
+        incomplete files. Returns the renders handed over; early when ``stop`` is set.
+        """
+        stop = stop or self._stopping
+        taken: list[Path] = []
+        for watch in self._watches:
+            watch.intake = Intake(self._settings.quiet_s, incomplete_s=0)
+        while not stop.is_set():
+            for watch in self._watches:
+                self._walk(watch)
+                taken += self._settle(watch)
+            wait_s = self._until_due_s()
+            if wait_s is None:
+                break
+            stop.wait(wait_s)
+        return taken
+
+    def _run(self) -> None:
+        assert self._events is not None
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self._turn(self._events.take())
+            except Exception:  # the watcher outlives whatever a disk does to it; the next walk makes good what was missed
+                log.exception("watching the hot folders")
+                self._rescan_at = time.monotonic() + _RESCAN_SOON_S
+            self._pause()
+
+    def _turn(self, gathered: Gathered) -> None:
+        now = time.monotonic()
+        self._hinted += len(gathered.files)
+        if self._take_in_added():
+            self._rescan_at = now
+        if self._hinted > _BURST or any(watch.territory.owns_folder(folder) for folder in gathered.folders for watch in self._watches):
+            self._rescan_at = min(self._rescan_at, now + _RESCAN_SOON_S)
+        for root in gathered.folders & {watch.territory.root for watch in self._watches}:
+            self._leave(root)
+        for path, hint in gathered.files.items():
+            self._follow(path, hint)
+        if now >= self._rescan_at:
+            for watch in self._watches:
+                self._walk(watch)
+            self._rescan_at, self._hinted = time.monotonic() + self._settings.rescan_s, 0
+        for watch in self._watches:
+            self._settle(watch)
+
+    def _pause(self) -> None:
+        until_rescan_s = max(0.0, self._rescan_at - time.monotonic())
+        until_due_s = self._until_due_s()
+        self._stopping.wait(_GATHER_S)
+        self._wake.wait(until_rescan_s if until_due_s is None else min(until_due_s, until_rescan_s))
+
+    def _until_due_s(self) -> float | None:
+        due_at = [due_at for watch in self._watches if (due_at := watch.intake.next_due()) is not None]
+        return max(0.0, min(due_at) - time.monotonic()) if due_at else None
+
+    def _take_in_added(self) -> bool:
+        with self._lock:
+            added, self._added = self._added, []
+        if not added:
+            return False
+        former = {watch.hot_folder.path: watch for watch in self._watches}
+        hot_folders = {hot_folder.path: hot_folder for hot_folder in (*self.hot_folders, *added)}
+        self._watches = [
+            _Watch(Territory(hot_folder, (other for other in hot_folders.values() if other is not hot_folder)), self._new_intake())
+            for hot_folder in hot_folders.values()
+        ]
+        for watch in self._watches:
+            if (old := former.get(watch.hot_folder.path)) is not None:
+                watch.intake, watch.root_id = old.intake, old.root_id
+        return True
+
+    def _new_intake(self) -> Intake:
+        return Intake(self._settings.quiet_s, self._settings.incomplete_s)
+
+    def _walk(self, watch: _Watch) -> None:
+        """One look at everything. A root that is not there, or lies on another disk than before (unmounted), deletes nothing."""
+        root = watch.territory.root
+        problems: dict[Path, DeshimmerError] = {}
+        try:
+            root_id = _identity(root)
+            if watch.root_id not in (None, root_id):
+                watch.intake = self._new_intake()
+            watch.root_id = root_id
+            self._listen(root, root_id, problems)
+            found = dict(watch.territory.walk(lambda folder, error: problems.update({folder: _problem(folder, error)})))
+            self._mark_existing(watch, found)
+            for path, stamp in found.items():
+                self._observe(watch, path, stamp, Hint())
+            missing = [path for path in watch.intake.known() - found.keys() if _is_gone(path)]
+            if _identity(root) == root_id:
+                for path in missing:
+                    self._forget(watch, path)
+        except OSError as error:
+            problems[root] = _problem(root, error)
+            self._leave(root)
+        self._report(root, problems)
+
+    def _listen(self, root: Path, root_id: tuple[int, int], problems: dict[Path, DeshimmerError]) -> None:
+        if self._events is None:
+            return
+        try:
+            self._events.follow(root, root_id)
+        except OSError as error:
+            problems[root] = DaemonError(
+                f"The system gives no file events for it ({error.strerror or error}), so renders are only noticed every "
+                f"{self._settings.rescan_s:g} s. 'deshimmer doctor' says which limit to raise.",
+                path=root,
+                title="A hot folder is watched without events",
+            )
+
+    def _leave(self, root: Path) -> None:
+        if self._events is not None:
+            self._events.leave(root)
+
+    def _mark_existing(self, watch: _Watch, found: Mapping[Path, Stamp]) -> None:
+        ignored = watch.hot_folder.existing == "ignore"
+        if self._seen is not None and ignored and self._seen.first_start(watch.territory.root):
+            self._seen.mark_existing(watch.territory.root, found)
+
+    def _follow(self, path: Path, hint: Hint) -> None:
+        watch = next((watch for watch in self._watches if watch.territory.owns(path)), None)
+        if watch is None:
+            return
+        with suppress(OSError):  # the walk reports it
+            stamp = look(path)
+            if stamp is not None:
+                self._observe(watch, path, stamp, hint)
+            elif watch.root_id == _identity(watch.territory.root):
+                self._forget(watch, path)
+
+    def _observe(self, watch: _Watch, path: Path, stamp: Stamp, hint: Hint) -> None:
+        if self._seen is not None and watch.intake.stamp(path) != stamp and self._seen.is_seen(path, *stamp):
+            watch.intake.skip(path, stamp)
+            return
+        now = time.monotonic()
+        modified_at = now - (time.time() - stamp.mtime_ns / 1e9)
+        watch.intake.observe(path, stamp, modified_at, now, closed=hint.closed, written=hint.written)
+
+    def _settle(self, watch: _Watch) -> list[Path]:
+        """Hand over what is due. Returns the paths."""
+        return [path for path in watch.intake.due(time.monotonic()) if self._settle_one(watch, path)]
+
+    def _settle_one(self, watch: _Watch, path: Path) -> bool:
+        whole = _is_whole(path)
+        try:
+            stamp = look(path)
+        except OSError as error:
+            log.warning("%s: %s", path, error)
+            whole, stamp = False, watch.intake.stamp(path)
+        if stamp is None:
+            self._forget(watch, path)
+        elif stamp != watch.intake.stamp(path):
+            self._observe(watch, path, stamp, Hint())
+        elif not watch.territory.owns(path):
+            watch.intake.skip(path, stamp)
+        elif watch.intake.judge(path, whole=whole, now=time.monotonic()) is not Judgement.WAITING:
+            return self._hand_over(watch, path)
+        return False
+
+    def _hand_over(self, watch: _Watch, path: Path) -> bool:
+        try:
+            self._on_render(path, watch.hot_folder)
+        except Exception:  # the queue's database may be locked or its disk full: the render must not be lost for that
+            log.exception("%s could not be queued; it is offered again in %g s", path, self._settings.rescan_s)
+            watch.intake.offer_again(path, time.monotonic() + self._settings.rescan_s)
+            return False
+        return True
+
+    def _forget(self, watch: _Watch, path: Path) -> None:
+        if watch.intake.forget(path):
+            self._on_gone(path)
+
+    def _report(self, root: Path, problems: Mapping[Path, DeshimmerError]) -> None:
+        former = {path: error for path, error in self._problems.items() if path.is_relative_to(root)}
+        for path, error in problems.items():
+            if path not in former:
+                log.warning("%s: %s (%s)", error.title, error.message, path)
+        for path in former.keys() - problems.keys():
+            log.warning("%s is watched again", path)
+        self._problems = {path: error for path, error in self._problems.items() if path not in former} | dict(problems)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        wholeness.check(path)
+    except (IncompleteClip, OSError):
+        return False
+    except DeshimmerError:
+        return True  # waiting does not make it readable: its job says what is wrong with it
+    return True
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        return look(path) is None
+    except OSError:
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _problem(folder: Path, error: OSError) -> DeshimmerError:
+    if isinstance(error, FileNotFoundError):
+        return DaemonError(
+            "It is not there. Make it, or mount its disk: it is looked for again by itself.", path=folder, title="A hot folder is missing"
+        )
+    return DaemonError(
+        f"It cannot be read ({error.strerror or error}). Give yourself the right to read it: it is tried again by itself.",
+        path=folder,
+        title="A folder cannot be read",
+    )
