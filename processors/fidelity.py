@@ -1,0 +1,230 @@
+"""How faithful a result is to its source, frame beside frame: the same pictures, levels, motion and detail.
+
+None of these measures rewards calm: a frozen clip keeps no motion, a blurred or averaged one keeps no detail.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import flow, media
+from .records import Clip, Progress
+
+Image = NDArray[np.float32]
+
+_MOTION_HEIGHT_PX = 144
+_THUMBNAIL_PX = (48, 27)
+_DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
+_EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
+_MOTION_FLOOR = 0.25  # levels squared; less is what encoding changes
+_GARBAGE_DISTANCE = 0.8  # of the contrast: 1 is another picture, a repaired frame stays under 0.4
+_GARBAGE_LEVELS = 60.0  # mean brightness off by this much is a black or white frame, not a repair
+_LUMA_OF_RGB = np.array((0.2126, 0.7152, 0.0722), np.float32)  # BT.709, as media.to_format converts
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Levels are on the 8-bit full-range scale. ``None`` where the clip gives nothing to measure by."""
+
+    frames: int  # of the candidate that decoded
+    garbage_frames: tuple[int, ...]  # source frames whose counterpart shows something else
+    luma_shift: float  # mean of the candidate's luma less the source's
+    chroma_shift: float  # the larger of both planes' mean differences, absolute
+    contrast: float  # slope of the candidate's coarse luma on the source's
+    motion_kept: float | None  # part of the change explained by the source's motion that is still there
+    lost_motion: float | None  # part of the moving frames on which it is not
+    detail_kept: float | None  # gain of the detail that persists from frame to frame
+
+
+def measure(source: Clip, candidate: Clip, progress: Progress, *, factor: int = 1, cuts: Iterable[int] = ()) -> Fidelity:
+    """Compare every source frame with its counterpart: the candidate's frame ``factor`` times its index.
+
+    ``cuts`` are the first frames of shots: nothing is compared across them. Frames are streamed; both clips are decoded once.
+    """
+    tally = _Tally(source.frames, frozenset(cuts))
+    counted = _Counted(candidate)
+    with closing(media.frames(source)) as originals, closing(counted.frames()) as results:
+        for index, (original, result) in enumerate(zip(originals, islice(results, 0, None, factor), strict=False)):
+            tally.add(index, look(original), look(result))
+            progress(min(1.0, (index + 1) / source.frames))
+        for _ in results:
+            pass
+    return tally.conclude(counted.count)
+
+
+class Look(NamedTuple):
+    """One frame: ``luma`` (height, width) full-range 8-bit levels; ``chroma`` mean of U and V, 8-bit levels."""
+
+    luma: Image
+    chroma: tuple[float, float]
+
+
+def look(frame: av.VideoFrame) -> Look:
+    """A frame's luma and mean chroma, on one scale for every pixel format."""
+    layout = frame.format
+    if layout.is_rgb or layout.has_palette:
+        return _look_of_rgb(frame.to_ndarray(format="rgb24"))
+    planes = media.planes(frame)
+    scale = 2.0 ** (8 - layout.components[0].bits)
+    full = media.is_full_range(frame)
+    luma = planes.y.astype(np.float32) * np.float32(scale)
+    if not full:
+        luma = (luma - np.float32(16)) * np.float32(255 / 219)
+    if planes.u is None or planes.v is None:
+        return Look(luma, (128.0, 128.0))
+    gain = scale * (1.0 if full else 255 / 224)
+    middle = 128 / scale
+    return Look(luma, (128 + (float(planes.u.mean()) - middle) * gain, 128 + (float(planes.v.mean()) - middle) * gain))
+
+
+def _look_of_rgb(rgb: NDArray[np.uint8]) -> Look:
+    luma = np.asarray(rgb @ _LUMA_OF_RGB, np.float32)
+    mean, red, blue = (float(part.mean()) for part in (luma, rgb[..., 0], rgb[..., 2]))
+    of_red, of_blue = float(_LUMA_OF_RGB[0]), float(_LUMA_OF_RGB[2])
+    return Look(luma, (128 + (blue - mean) / (2 - 2 * of_blue), 128 + (red - mean) / (2 - 2 * of_red)))
+
+
+def fit(image: Image, height_px: int) -> Image:
+    """Shrunk to ``height_px`` lines (never enlarged), the aspect kept."""
+    height, width = image.shape[:2]
+    if height <= height_px:
+        return image
+    return np.asarray(cv2.resize(image, (max(8, round(width * height_px / height)), height_px), interpolation=cv2.INTER_AREA), np.float32)
+
+
+class _Counted:
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self.count = 0
+
+    def frames(self) -> Generator[av.VideoFrame, None, None]:
+        with closing(media.frames(self._clip)) as source:
+            for frame in source:
+                self.count += 1
+                yield frame
+
+
+class _Before(NamedTuple):
+    """What is kept of the frame before."""
+
+    luma: Image
+    guide: NDArray[np.uint8]
+    texture: tuple[Image, Image]
+
+
+@dataclass
+class _Tally:
+    expected: int
+    cuts: frozenset[int]
+    luma_shifts: list[float] = field(default_factory=lambda: [])
+    chroma_shifts: list[tuple[float, float]] = field(default_factory=lambda: [])
+    thumbnails: list[tuple[Image, Image]] = field(default_factory=lambda: [])
+    covariance: float = 0.0
+    variance: float = 0.0
+    moved: list[tuple[float, float, float]] = field(default_factory=lambda: [])
+    persistent: list[tuple[float, float, float]] = field(default_factory=lambda: [])
+    before: _Before | None = None
+
+    def add(self, index: int, original: Look, result: Look) -> None:
+        if result.luma.shape != original.luma.shape:  # an odd edge cut off for the encoder
+            height, width = (min(sides) for sides in zip(result.luma.shape, original.luma.shape, strict=True))
+            original, result = (Look(side.luma[:height, :width], side.chroma) for side in (original, result))
+        self._levels(original, result)
+        guide = flow.guide(np.clip(original.luma, 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
+        texture = (_texture(original.luma), _texture(result.luma))
+        if self.before is not None and index not in self.cuts:
+            vectors = flow.flow(self.before.guide, guide)
+            self.moved.append(_explained(vectors, self.before.texture, texture))
+            if index % max(1, self.expected // _DETAIL_PAIRS) == 0 or index == 1:
+                self.persistent.append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma))
+        self.before = _Before(original.luma, guide, texture)
+
+    def _levels(self, original: Look, result: Look) -> None:
+        self.luma_shifts.append(float(result.luma.mean()) - float(original.luma.mean()))
+        self.chroma_shifts.append((result.chroma[0] - original.chroma[0], result.chroma[1] - original.chroma[1]))
+        small = tuple(cv2.resize(side.luma, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32) for side in (original, result))
+        self.thumbnails.append((small[0], small[1]))
+        deviation = small[0] - small[0].mean()
+        self.covariance += float((deviation * (small[1] - small[1].mean())).sum())
+        self.variance += float((deviation * deviation).sum())
+
+    def conclude(self, decoded: int) -> Fidelity:
+        chroma = np.abs(np.mean(self.chroma_shifts, axis=0)) if self.chroma_shifts else np.zeros(2)
+        kept, lost = self._motion()
+        return Fidelity(
+            frames=decoded,
+            garbage_frames=tuple(self._garbage()),
+            luma_shift=float(np.mean(self.luma_shifts)) if self.luma_shifts else 0.0,
+            chroma_shift=float(chroma.max()),
+            contrast=self.covariance / self.variance if self.variance > len(self.thumbnails) * math.prod(_THUMBNAIL_PX) else 1.0,
+            motion_kept=kept,
+            lost_motion=lost,
+            detail_kept=self._detail(),
+        )
+
+    def _garbage(self) -> Iterable[int]:
+        for index, (_, result) in enumerate(self.thumbnails):
+            near = self.thumbnails[max(0, index - 1) : index + 2]  # a repaired bad frame looks like its neighbours
+            if not any(_alike(original, result) for original, _ in near):
+                yield index
+
+    def _motion(self) -> tuple[float | None, float | None]:
+        """None where fewer than three frames move by more than encoding and flicker change them."""
+        moving = [(mine, theirs) for mine, rest, theirs in self.moved if mine > max(_MOTION_FLOOR, rest)]
+        if len(moving) < 3:
+            return None, None
+        kept = sum(theirs for _, theirs in moving) / sum(mine for mine, _ in moving)
+        return kept, sum(theirs < 0.25 * mine for mine, theirs in moving) / len(moving)
+
+    def _detail(self) -> float | None:
+        """None where the flow finds so little again that the measure would be noise."""
+        result, original, energy = np.sum(self.persistent, axis=0) if self.persistent else (0.0, 0.0, 0.0)
+        return float(result / original) if original > 0.02 * energy and energy > 0 else None
+
+
+def _texture(luma: Image) -> Image:
+    """Small picture without its low band, where exposure and patches flicker, and without its finest grain."""
+    small = cv2.GaussianBlur(fit(luma, _MOTION_HEIGHT_PX), (0, 0), 1.0)
+    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), _MOTION_HEIGHT_PX / 12), np.float32)
+
+
+def _explained(vectors: flow.Flow, before: tuple[Image, Image], now: tuple[Image, Image]) -> tuple[float, float, float]:
+    """Mean squared change that the source's motion explains, |t - (t-1)|^2 - |t - warped (t-1)|^2, and the rest it leaves: source's
+    part, source's rest, candidate's part. Flicker adds the same to both terms and drops out of the parts.
+    """
+    found: list[tuple[float, float]] = []
+    for earlier, later in zip(before, now, strict=True):
+        rest = float(np.square(later - flow.warp(earlier, flow.resized(vectors, earlier.shape[1], earlier.shape[0]))).mean())
+        found.append((float(np.square(later - earlier).mean()) - rest, rest))
+    return found[0][0], found[0][1], found[1][0]
+
+
+def _persistent_detail(vectors: flow.Flow, before: Image, original: Image, result: Image) -> tuple[float, float, float]:
+    """Products of Laplacians at strong edges: result with the warped frame before, original with it, original with itself.
+
+    What is drawn anew for every frame has no counterpart in the frame before, so noise takes no part in the first two.
+    """
+    blurred = cv2.GaussianBlur(original, (0, 0), 1.5)
+    slope = cv2.magnitude(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), cv2.Sobel(blurred, cv2.CV_32F, 0, 1))
+    edges = slope > np.quantile(slope[::2, ::2], 1 - _EDGE_SHARE)
+    along = flow.resized(vectors, before.shape[1], before.shape[0])
+    witness = cv2.Laplacian(flow.warp(before, along), cv2.CV_32F)[edges]
+    mine = cv2.Laplacian(original, cv2.CV_32F)[edges]
+    theirs = cv2.Laplacian(result, cv2.CV_32F)[edges]
+    return float((theirs * witness).sum()), float((mine * witness).sum()), float((mine * mine).sum())
+
+
+def _alike(original: Image, result: Image) -> bool:
+    mean_gap = abs(float(original.mean()) - float(result.mean()))
+    gap = float(((original - original.mean()) - (result - result.mean())).std())
+    return mean_gap < _GARBAGE_LEVELS and gap < _GARBAGE_DISTANCE * max(float(original.std()), float(result.std()), 12.0)

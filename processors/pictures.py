@@ -1,0 +1,104 @@
+"""Single pictures of a clip for people: which moments show most, and frames as a player shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import media
+from .records import Band, Clip
+
+Rgb = NDArray[np.uint8]  # (height, width, 3)
+Curves = dict[str, NDArray[np.float64]]
+_CHECKER_PX = 16
+
+
+def read_curves(path: Path | None) -> Curves:
+    """The curves of a diagnosis; empty where there are none. One value a frame for each key."""
+    if path is None or not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as stored:
+        return {key: np.nan_to_num(np.asarray(stored[key], np.float64)) for key in stored.files}
+
+
+def flicker(curves: Curves) -> NDArray[np.float64]:
+    """One value a frame: the flicker of all bands together, each relative to its own largest value."""
+    bands = [np.abs(curves[band]) for band in Band if band in curves and curves[band].size]
+    if not bands:
+        return np.zeros(0)
+    return np.sum([band / max(float(band.max()), 1.0) for band in bands], axis=0)
+
+
+def telling_frames(curves: Curves, frames: int, count: int) -> tuple[int, ...]:
+    """``count`` frames that show flicker best, one from each equal part of the clip, in order."""
+    strength = flicker(curves)
+    if strength.size < frames:
+        strength = np.zeros(frames)
+    edges = np.linspace(0, frames, min(count, frames) + 1).astype(int)
+    return tuple(int(start + np.argmax(strength[start:end])) for start, end in zip(edges[:-1], edges[1:], strict=True) if end > start)
+
+
+def strongest_stretch(curves: Curves, duration: Fraction, longest_s: int) -> tuple[Fraction, Fraction]:
+    """(start, end) in seconds of at most ``longest_s`` in which the clip flickers most."""
+    if duration <= longest_s:
+        return Fraction(0), duration
+    strength = flicker(curves)
+    if not strength.size:
+        return Fraction(0), Fraction(longest_s)
+    width = max(1, round(len(strength) * longest_s / duration))
+    start = int(np.argmax(np.convolve(strength, np.ones(width), "valid")))
+    begin = min(duration * start / len(strength), duration - longest_s)
+    return begin, begin + longest_s
+
+
+def shown(frame: av.VideoFrame, clip: Clip, size: tuple[int, int], pixel_format: str) -> av.VideoFrame:
+    """A frame as a player shows it, but for rotation: scaled to ``size`` (width, height before rotation), transparency over a checker,
+    limited range.
+    """
+    if clip.has_alpha:
+        frame = _over_checker(frame)
+    if frame.format.is_rgb or frame.format.has_palette:
+        return frame.reformat(*size, format=pixel_format, interpolation="AREA", dst_colorspace="itu709", dst_color_range="MPEG")
+    given = "JPEG" if media.is_full_range(frame) else "MPEG"
+    return frame.reformat(*size, format=pixel_format, interpolation="AREA", src_color_range=given, dst_color_range="MPEG")
+
+
+def frames_as_rgb(clip: Clip, indices: Iterable[int], longest_px: int) -> Generator[tuple[int, Rgb], None, None]:
+    """The wanted frames (in rising order), rotated, at their display aspect, no side over ``longest_px``. Decoding is streamed."""
+    wanted = set(indices)
+    width, height = clip.display_size
+    scale = min(1.0, longest_px / max(width, height))
+    upright = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = upright[::-1] if clip.rotation in (90, 270) else upright
+    with closing(media.frames(clip)) as decoded:
+        for index, frame in enumerate(decoded):
+            if index in wanted:
+                picture = _over_checker(frame) if clip.has_alpha else frame
+                rgb = picture.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
+                yield index, np.ascontiguousarray(np.rot90(rgb, -clip.rotation // 90))
+                wanted.discard(index)
+            if not wanted:
+                return
+
+
+def jpeg(picture: Rgb, quality: int) -> bytes:
+    done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return data.tobytes()
+
+
+def _over_checker(frame: av.VideoFrame) -> av.VideoFrame:
+    rgba = frame.to_ndarray(format="rgba")
+    rows, columns = (np.arange(length) // _CHECKER_PX % 2 for length in rgba.shape[:2])
+    checker = np.where((rows[:, None] ^ columns[None, :])[..., None], np.float32(96), np.float32(72))
+    opacity = rgba[..., 3:].astype(np.float32) / np.float32(255)
+    blended = av.VideoFrame.from_ndarray((rgba[..., :3] * opacity + checker * (1 - opacity)).round().astype(np.uint8), format="rgb24")
+    blended.pts, blended.time_base = frame.pts, frame.time_base or Fraction(1, 1000)
+    return blended
