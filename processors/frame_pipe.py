@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -39,8 +39,25 @@ def encode(
     Sound, subtitles, chapters and metadata come from the source. ``expected_frames`` is for ``progress``.
     Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
     """
-    require_space(output.parent, settings)
     argv = command(ffmpeg.tool(settings), clip, encoding, output, filters)
+    return feed(argv, clip, frames, output, settings, progress=progress, expected_frames=expected_frames)
+
+
+def feed(
+    argv: Sequence[str],
+    clip: Clip,
+    frames: Iterable[av.VideoFrame],
+    output: Path,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    expected_frames: int | None = None,
+) -> int:
+    """Run an FFmpeg command that reads NUT from its standard input and writes ``output``; the number of frames written.
+
+    Raises as ``encode`` does.
+    """
+    require_space(output.parent, settings)
     with ffmpeg.running(argv, stdin=True) as run:
         try:
             _write(run.stdin, clip, frames, output, settings, progress, expected_frames or clip.frames)

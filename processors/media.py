@@ -130,9 +130,13 @@ def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
         return frame
     if frame.format.is_rgb or frame.format.has_palette:
         return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
-    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
-    color_range = "JPEG" if full else "MPEG"
+    color_range = "JPEG" if is_full_range(frame) else "MPEG"
     return frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+
+
+def is_full_range(frame: av.VideoFrame) -> bool:
+    """True when a YUV frame's black is 0 and not 16."""
+    return frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
 
 
 def working_format(clip: Clip) -> str:
