@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -25,21 +27,37 @@ from .errors import ToolFailed
 log = logging.getLogger(__name__)
 
 _CREATION_FLAGS = subprocess.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 0
+_NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
 class Process:
-    """A running tool. ``stdin`` and ``stdout`` are binary pipes where asked for; standard error is kept for ``error_tail``."""
+    """A running tool. ``stdin`` and ``stdout`` are binary pipes where asked for; standard error is kept for ``error_tail``.
 
-    def __init__(self, argv: Sequence[str], errors: IO[bytes], *, stdin: bool, stdout: bool, env: Mapping[str, str] | None) -> None:
+    ``own_group`` keeps a terminal's Ctrl-C from it and from what it starts, and ``kill_tree`` then reaches all of these even
+    when the process itself has died.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        errors: IO[bytes],
+        *,
+        stdin: bool,
+        stdout: bool,
+        env: Mapping[str, str] | None = None,
+        own_group: bool = False,
+    ) -> None:
         self.argv = list(argv)
         self._errors = errors
+        self._own_group = own_group
         self._popen = subprocess.Popen(
             self.argv,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
             stderr=errors,
             env=env,
-            creationflags=_CREATION_FLAGS,
+            creationflags=_CREATION_FLAGS | (_NEW_GROUP if own_group else 0),
+            start_new_session=own_group,
         )
         self.stdin: IO[bytes] | None = self._popen.stdin
         self.stdout: IO[bytes] | None = self._popen.stdout
@@ -62,6 +80,9 @@ class Process:
 
     def kill_tree(self) -> None:
         kill_tree(self._popen.pid)
+        if self._own_group and sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
         with suppress(OSError):
             self._popen.wait(10)
 

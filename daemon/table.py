@@ -119,12 +119,10 @@ _SEEN = sa.Table(
     sa.Column("path", _Path, primary_key=True),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("mtime_ns", sa.BigInteger, nullable=False),
-    sa.Column("first_seen", sa.Float(53), nullable=False),
+    sa.Column("digest", sa.String(128)),  # of the content; NULL: it lay there before the first start and is left alone
 )
 
-_STARTED = sa.Table(
-    "started_folders", _METADATA, sa.Column("path", _Path, primary_key=True), sa.Column("started", sa.Float(53), nullable=False)
-)
+_FOLDERS = sa.Table("folders", _METADATA, sa.Column("path", _Path, primary_key=True), sa.Column("started", sa.Float(53), nullable=False))
 
 _NOTES = sa.Table("notes", _METADATA, sa.Column("key", sa.String(64), primary_key=True), sa.Column("value", _Json))
 
@@ -282,9 +280,9 @@ class Table:
             found = {state: number for state, number in connection.execute(query).tuples()}
         return {state.value: found.get(state.value, 0) for state in State}
 
-    def move(self, job_id: str, to: State, **values: Any) -> bool:
+    def move(self, job_id: str, to: State, *, only_from: State | None = None, **values: Any) -> bool:
         """Change the state and ``values`` together; False, and no change, when the job's state does not lead there."""
-        sources = [state for state, targets in MOVES.items() if to in targets]
+        sources = [state for state, targets in MOVES.items() if to in targets and only_from in (None, state)]
         change = sa.update(_JOBS).where(_JOBS.c.id == job_id, _JOBS.c.state.in_(sources)).values(state=to, **values)
         with self._engine.begin() as connection:
             return connection.execute(change).rowcount == 1
@@ -299,6 +297,16 @@ class Table:
                 .values(**ending, finished=time.time(), finish_number=self._next_finish_number(connection))
             )
             return connection.execute(change).rowcount == 1
+
+    def queue_again(self) -> None:
+        """What runs no more, because the daemon was stopped, waits again."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(_JOBS).where(_JOBS.c.state == State.RUNNING).values(state=State.QUEUED, stage=None))
+
+    def output_dirs(self) -> set[Path]:
+        """Every folder that a job of this table delivers to."""
+        with self._engine.connect() as connection:
+            return {Path(folder) for folder in connection.scalars(sa.select(_JOBS.c.output_dir).distinct())}
 
     def note_stage(self, job_id: str, stage: str) -> None:
         with self._engine.begin() as connection:
@@ -363,31 +371,44 @@ def _ending(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Seen:
-    """Which files were taken or passed over, so that a restart does not take them again."""
+    """What is known of the files in the hot folders: those that lay there before the first start, and the digests of those taken."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def is_seen(self, path: Path, size: int, mtime_ns: int) -> bool:
-        """True while the file is as it was when it was marked."""
-        query = sa.select(_SEEN.c.path).where(_SEEN.c.path == str(path), _SEEN.c.size_bytes == size, _SEEN.c.mtime_ns == mtime_ns)
+    def knows_folder(self, folder: Path) -> bool:
+        """False until ``mark_seen`` was called for this hot folder, in this or an earlier run."""
         with self._engine.connect() as connection:
-            return connection.scalar(query) is not None
+            return connection.scalar(sa.select(_FOLDERS.c.path).where(_FOLDERS.c.path == str(folder))) is not None
 
-    def mark_seen(self, path: Path, size: int, mtime_ns: int) -> None:
+    def mark_seen(self, folder: Path, files: Mapping[Path, tuple[int, int]]) -> None:
+        """Remember that these files, with their (size in bytes, modification time in ns), are not to be taken."""
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(_SEEN).where(_SEEN.c.path == str(path)))
-            connection.execute(sa.insert(_SEEN).values(path=str(path), size_bytes=size, mtime_ns=mtime_ns, first_seen=time.time()))
+            for path, (size_bytes, mtime_ns) in files.items():
+                _replace(connection, path, size_bytes, mtime_ns, None)
+            connection.execute(sa.insert(_FOLDERS).values(path=str(folder), started=time.time()))
 
-    def first_start(self, hot_folder: Path) -> bool:
-        """True until ``mark_started`` was called for this folder, in this or an earlier run."""
+    def is_seen(self, path: Path, size_bytes: int, mtime_ns: int) -> bool:
+        """True while a file marked by ``mark_seen`` is as it was."""
+        return self._find(path, size_bytes, mtime_ns, sa.literal(1), _SEEN.c.digest.is_(None)) is not None
+
+    def digest(self, path: Path, size_bytes: int, mtime_ns: int) -> str | None:
+        """The content's digest as ``remember`` was told for this very size and time."""
+        return self._find(path, size_bytes, mtime_ns, _SEEN.c.digest, _SEEN.c.digest.is_not(None))
+
+    def remember(self, path: Path, size_bytes: int, mtime_ns: int, digest: str) -> None:
+        with self._engine.begin() as connection:
+            _replace(connection, path, size_bytes, mtime_ns, digest)
+
+    def _find(self, path: Path, size_bytes: int, mtime_ns: int, what: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Any:
+        query = sa.select(what).where(_SEEN.c.path == str(path), _SEEN.c.size_bytes == size_bytes, _SEEN.c.mtime_ns == mtime_ns, where)
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(_STARTED.c.path).where(_STARTED.c.path == str(hot_folder))) is None
+            return connection.scalar(query)
 
-    def mark_started(self, hot_folder: Path) -> None:
-        if self.first_start(hot_folder):
-            with self._engine.begin() as connection:
-                connection.execute(sa.insert(_STARTED).values(path=str(hot_folder), started=time.time()))
+
+def _replace(connection: sa.Connection, path: Path, size_bytes: int, mtime_ns: int, digest: str | None) -> None:
+    connection.execute(sa.delete(_SEEN).where(_SEEN.c.path == str(path)))
+    connection.execute(sa.insert(_SEEN).values(path=str(path), size_bytes=size_bytes, mtime_ns=mtime_ns, digest=digest))
 
 
 def read_jobs(settings: Settings, state: str | None = None, limit: int | None = None) -> list[JobRow]:

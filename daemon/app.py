@@ -1,0 +1,199 @@
+"""The daemon's life: queue, watcher and API, from start to signal; and the same in the foreground for one folder."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..config import paths
+from ..config.errors import DeshimmerError
+from ..config.settings import HotFolder, Settings
+from ..processors import media
+from ..processors.records import Receipt, Request, Route
+from . import workers
+from .api import Api
+from .jobs import Jobs
+from .steps import OnFinished
+from .watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.2
+_LOG_BYTES = 5_000_000
+
+
+class Daemon:
+    """Everything that runs for one state folder. ``serves``: with API. ``ignore_pause``: a stored pause does not hold it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        hot_folders: Iterable[HotFolder],
+        *,
+        on_finished: OnFinished | None = None,
+        serves: bool = True,
+        ignore_pause: bool = False,
+        road: str = workers.ROAD,
+    ) -> None:
+        self._settings = settings
+        self._hot_folders = tuple(hot_folders)
+        self._serves = serves
+        self.jobs = Jobs(settings, on_finished=on_finished, ignore_pause=ignore_pause, road=road)
+        self.stopping = threading.Event()
+        self._stack = ExitStack()
+
+    def start(self, *, watches: bool = True) -> None:
+        """``watches`` False: the caller scans. Raises DaemonError when another daemon holds the state folder."""
+        with ExitStack() as stack:
+            self.jobs.launch()
+            stack.callback(self.jobs.close)
+            self._drop_deleted()
+            self._watcher = Watcher(self._hot_folders, self._take, self.jobs.gone, self._settings, seen=self.jobs.seen)
+            if watches:
+                self._watcher.start()
+                stack.callback(self._watcher.stop)
+            if self._serves:
+                api = Api(self)
+                api.start()
+                stack.callback(api.stop)
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """A stage that runs is cut short; its job goes on at the next start."""
+        self._stack.close()
+
+    def wait(self) -> None:
+        """Until somebody asks it to stop."""
+        while not self.stopping.wait(_LOOK_EVERY_S):
+            pass
+
+    def work_off(self) -> bool:
+        """Take what lies in the hot folders and wait until all of it has ended. False when it was stopped before."""
+        self._watcher.scan_once(self.stopping)
+        while not self.stopping.is_set():
+            if not any(self._is_ours(row.path) for row in self.jobs.unfinished()):
+                return True
+            self.stopping.wait(_LOOK_EVERY_S)
+        return False
+
+    def hot_folders(self) -> tuple[HotFolder, ...]:
+        return self._watcher.hot_folders
+
+    def add_hot_folder(self, hot_folder: HotFolder) -> None:
+        self._watcher.add(hot_folder)
+
+    def problems(self) -> tuple[DeshimmerError, ...]:
+        return self._watcher.problems
+
+    def request_stop(self) -> None:
+        self.stopping.set()
+
+    def _is_ours(self, path: str) -> bool:
+        return any(Path(path).is_relative_to(folder.path) for folder in self._hot_folders)
+
+    def _take(self, path: Path, hot_folder: HotFolder) -> None:
+        status = path.stat()
+        digest = self.jobs.seen.digest(path, status.st_size, status.st_mtime_ns)
+        if digest is None:
+            digest = media.digest(path)
+            self.jobs.seen.remember(path, status.st_size, status.st_mtime_ns, digest)
+        self.jobs.enqueue(request_for(path, hot_folder, self._settings), digest, hot_folder.priority)
+
+    def _drop_deleted(self) -> None:
+        """Renders that were deleted while nobody watched. Where their folder is gone too, a disk may be unmounted."""
+        for row in self.jobs.unfinished():
+            path = Path(row.path)
+            if not path.exists() and path.parent.exists():
+                self.jobs.gone(path)
+
+
+def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Request:
+    """What a render in this hot folder asks for; its outputs mirror the tree."""
+    return Request(
+        path=path,
+        output_dir=hot_folder.results / path.relative_to(hot_folder.path).parent,
+        shown_path=str(path),
+        name=hot_folder.name,
+        routes=tuple(Route(route) for route in hot_folder.routes),
+        strength=settings.repair.strength,
+        comparison=hot_folder.comparison,
+    )
+
+
+def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD) -> None:
+    """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
+    daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road)
+    with _log_file(), _signals(daemon.request_stop):
+        daemon.start()
+        try:
+            daemon.wait()
+        finally:
+            daemon.stop()
+
+
+def watch(
+    settings: Settings, hot_folder: HotFolder, once: bool, on_finished: Callable[[Receipt], None], *, road: str = workers.ROAD
+) -> bool:
+    """One hot folder in the foreground, renders that lie there included. ``on_finished`` gets the receipts of this folder's renders.
+
+    ``once``: work off what is there, without API and whatever pause is stored. Returns True when that was done, False when it
+    was stopped. Raises DaemonError when a daemon runs on the same state folder.
+    """
+    hot_folder = hot_folder.model_copy(update={"existing": "process"})
+
+    def tell(receipt: Receipt) -> None:
+        if Path(receipt.path).is_relative_to(hot_folder.path):
+            on_finished(receipt)
+
+    daemon = Daemon(settings, [hot_folder], on_finished=tell, serves=not once, ignore_pause=once, road=road)
+    with _log_file(), _signals(daemon.request_stop):
+        daemon.start(watches=not once)
+        try:
+            if once:
+                return daemon.work_off()
+            daemon.wait()
+            return False
+        finally:
+            daemon.stop()
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Generator[None, None, None]:
+    """SIGINT and SIGTERM call ``stop`` for the length of the block; nothing changes outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(_: int, __: FrameType | None) -> None:
+        stop()
+
+    former: dict[signal.Signals, Any] = {name: signal.signal(name, on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in former.items():
+            signal.signal(name, handler)
+
+
+@contextmanager
+def _log_file() -> Generator[None, None, None]:
+    """The log goes to ``daemon.log`` in the log folder, from INFO on, DBOS's from WARNING on."""
+    handler = logging.handlers.RotatingFileHandler(paths.log_dir() / "daemon.log", maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    former = root.level
+    root.addHandler(handler)
+    root.setLevel(min(former, logging.INFO))
+    try:
+        yield
+    finally:
+        root.setLevel(former)
+        root.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,332 @@
+"""The queue: one DBOS workflow a job, each stage a durable step that a worker process carries out. Only this module knows DBOS.
+
+A kill at any moment loses nothing: DBOS takes the workflow up again after its last finished step, a stage that was cut short
+is run again in the same work folder, and delivery commits by the receipt. What a clip does wrong ends as a receipt; only the
+daemon's own stop (``PoolClosed``) leaves a workflow unfinished, for the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+
+from ..config import spawn
+from ..config.errors import DaemonError, DeshimmerError
+from ..config.settings import Settings
+from ..processors import work_folders
+from ..processors.identity import job_digest
+from ..processors.records import Outcome, Passage, Request, Route, to_json
+from . import history, workers
+from .lock import hold_state
+from .steps import OnFinished, Steps
+from .table import JobRow, Seen, State, Table, create_tables, open_engine
+
+log = logging.getLogger(__name__)
+
+CANCELLED_BY_USER = "cancelled by you"
+CANCELLED_REPLACED = "the render was replaced by a newer one"
+CANCELLED_GONE = "the render was deleted"
+
+_QUEUE = "clips"
+_WORKFLOW = "job"
+_VERSION = "1"  # of the application, for DBOS: a constant, or an upgrade would strand the queue
+_EXECUTOR = "deshimmer"
+_POLL_S = 0.5
+_PAUSE = "pause"
+_HOUSEKEEPING_S = 3600.0
+
+
+class Pause(NamedTuple):
+    paused: bool
+    until: float | None  # seconds since the epoch; None: until resumed
+
+
+class Jobs:
+    """The queue of one state folder. ``launch`` before anything else; every method may be called from any thread but not from
+    an event loop's.
+
+    ``ignore_pause``: run although a pause is stored. ``road``: the module whose stages the workers run.
+    """
+
+    def __init__(
+        self, settings: Settings, *, on_finished: OnFinished | None = None, ignore_pause: bool = False, road: str = workers.ROAD
+    ) -> None:
+        self._settings = settings
+        self._ignore_pause = ignore_pause
+        self._road = road
+        self._on_finished = on_finished
+        self._lock = threading.RLock()  # compound changes of the table
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._stack = ExitStack()
+
+    def launch(self) -> None:
+        """Take the state folder, clear away what a kill left, and go on with what was unfinished. Raises DaemonError."""
+        with ExitStack() as stack:
+            stack.enter_context(hold_state())
+            spawn.reap_orphans()
+            engine = open_engine(self._settings.database_url)
+            stack.callback(engine.dispose)
+            create_tables(engine)
+            self._table = Table(engine)
+            self.seen = Seen(engine)
+            self._table.queue_again()
+            self._sweep()
+            stack.callback(self._table.queue_again)
+            self._pool = workers.Pool(self._settings, self._road)
+            self._steps = Steps(self._table, self._pool, self._settings, self._on_finished)
+            stack.callback(lambda: DBOS.destroy(destroy_registry=True))
+            stack.callback(self._pool.close)
+            self._launch_dbos()
+            self._reconcile()
+            self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
+            self._keeper.start()
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """Stop at once. A stage that runs is cut short and run again after the next launch."""
+        self._closing.set()
+        self._wake.set()
+        self._keeper.join()
+        self._stack.close()
+
+    def enqueue(self, request: Request, content_digest: str, priority: int = 10) -> JobRow:
+        """The job of this content, request and output: a new one, or the one that waits, runs or is done already.
+
+        An unfinished job of the same path with other content is cancelled as replaced.
+        """
+        digest = job_digest(content_digest, request, self._settings)
+        with self._lock:
+            for older in self._table.unfinished(str(request.path)):
+                if older.content_digest != content_digest:
+                    self._cancel(older, CANCELLED_REPLACED)
+            latest = self._table.latest(digest)
+            if latest is not None and (latest.state in (State.QUEUED, State.RUNNING) or _is_done(latest)):
+                return latest
+            return self._add(digest, request, content_digest, priority)
+
+    def gone(self, path: Path) -> None:
+        """The render was deleted: its unfinished jobs are cancelled."""
+        with self._lock:
+            for row in self._table.unfinished(str(path)):
+                self._cancel(row, CANCELLED_GONE)
+
+    def list(self, state: str | None = None, limit: int | None = None) -> list[JobRow]:
+        """Newest first. Raises DaemonError for an unknown state."""
+        return [self._live(row) for row in self._table.list(_states(state), limit)]
+
+    def get(self, prefix: str) -> JobRow:
+        """Raises DaemonError when the prefix fits no job, or several."""
+        return self._live(self._table.find(prefix))
+
+    def cancel(self, prefix: str) -> JobRow:
+        """Raises DaemonError when the job has ended."""
+        with self._lock:
+            row = self._table.find(prefix)
+            if not self._cancel(row, CANCELLED_BY_USER):
+                raise DaemonError(f"{row.id} has ended already ({row.outcome or 'cancelled'}): there is nothing to cancel.", path=row.path)
+        return self.get(row.id)
+
+    def retry(self, prefix: str, route: str | None = None) -> JobRow:
+        """A new job for the same render, by the route named if one is. Raises DaemonError while it is unfinished."""
+        with self._lock:
+            row = self._table.find(prefix)
+            if not row.state.is_final:
+                raise DaemonError(f"{row.id} is {row.state}. Cancel it first, or wait for its end.", path=row.path)
+            request = replace(row.request, route=_route(route)) if route else row.request
+            digest = job_digest(row.content_digest, request, self._settings)
+            latest = self._table.latest(digest)
+            if latest is not None and not latest.state.is_final:
+                return latest
+            return self._add(digest, request, row.content_digest, row.priority)
+
+    def pause(self, seconds: float | None = None) -> Pause:
+        """Start no further job, for so long or until ``resume``; kept over restarts. Running ones go on."""
+        self._table.set_note(_PAUSE, {"until": None if seconds is None else time.time() + seconds})
+        self._ignore_pause = False
+        self._wake.set()
+        return self._apply_pause()
+
+    def resume(self) -> Pause:
+        self._table.set_note(_PAUSE, None)
+        return self._apply_pause()
+
+    def pause_state(self) -> Pause:
+        note = self._table.note(_PAUSE)
+        if note is None or self._ignore_pause or (note["until"] is not None and note["until"] <= time.time()):
+            return Pause(False, None)
+        return Pause(True, note["until"])
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by state; every state is there."""
+        return self._table.counts()
+
+    def unfinished(self) -> list[JobRow]:
+        return [self._live(row) for row in self._table.unfinished()]
+
+    def finished_since(self, number: int | None) -> tuple[int, list[dict[str, Any]]]:
+        """A number to ask with the next time, and the ``fix --json`` objects of the jobs that ended since. None: only the number."""
+        return (self._table.last_finish_number(), []) if number is None else self._table.ended_since(number)
+
+    def history_clear(self) -> int:
+        """Forget the jobs that have ended; their files stay. How many."""
+        with self._lock:
+            ids = self._table.ended_ids()
+            _forget_workflows(ids)
+            self._table.delete(ids)
+        return len(ids)
+
+    def history_rebuild(self, folders: Iterable[Path]) -> int:
+        """Enter the jobs whose receipts lie below these folders and that are not known. How many."""
+        from ..processors import delivery
+
+        found = history.find_receipts(folders)
+        entered = [
+            self._table.insert_ended(delivery.summary(receipt), request, digest, written) for receipt, request, digest, written in found
+        ]
+        return sum(entered)
+
+    def worker_pids(self) -> list[int]:
+        return self._pool.pids()
+
+    def _add(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
+        row = self._table.insert(digest, request, content_digest, priority)
+        self._submit(row)
+        return row
+
+    def _submit(self, row: JobRow) -> None:
+        with SetWorkflowID(row.id), SetEnqueueOptions(priority=row.priority):
+            DBOS.enqueue_workflow(_QUEUE, self._workflow, json.dumps(to_json(_passage(row))))
+
+    def _cancel(self, row: JobRow, reason: str) -> bool:
+        if self._table.move(row.id, State.CANCELLING, only_from=State.QUEUED, reason=reason):
+            self._end_cancelled(row, reason)
+            return True
+        if self._table.move(row.id, State.CANCELLING, only_from=State.RUNNING, reason=reason):
+            self._pool.kill(row.id)  # its workflow sees the state and ends it
+            return True
+        return False
+
+    def _end_cancelled(self, row: JobRow, reason: str) -> None:
+        self._steps.end(json.dumps(to_json(_passage(row))), {"cancelled": reason})
+
+    def _live(self, row: JobRow) -> JobRow:
+        live = self._steps.progress_of(row.id) if row.state is State.RUNNING else None
+        return row if live is None else replace(row, stage=live[0], progress=live[1])
+
+    def _launch_dbos(self) -> None:
+        logging.getLogger("dbos").addHandler(logging.NullHandler())  # else DBOS writes to standard error itself
+        DBOS(
+            config={
+                "name": "deshimmer",
+                "system_database_url": self._settings.database_url,
+                "application_version": _VERSION,
+                "executor_id": _EXECUTOR,
+                "serializer": DBOSPortableJSONSerializer(),
+                "log_level": "WARNING",
+            }
+        )
+
+        @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)
+        def job(passage: str) -> None:
+            self._walk(passage)
+
+        self._workflow = job
+        DBOS.listen_queues([_QUEUE])
+        DBOS.launch()
+        DBOS.register_queue(_QUEUE, worker_concurrency=0, polling_interval_sec=_POLL_S, on_conflict="never_update")
+        self._apply_pause()
+
+    def _walk(self, passage: str) -> None:
+        """The workflow. Between its steps it holds nothing but what they answered."""
+        job_id = json.loads(passage)["job_id"]
+        if not self._steps.begin(job_id):
+            return
+        answer: dict[str, Any] = {"next": "start"}
+        try:
+            while stage := answer.get("next"):
+                answer = json.loads(DBOS.run_step({"name": stage}, self._steps.stage, passage))
+                passage = json.dumps(answer["passage"]) if "passage" in answer else passage
+            self._steps.end(passage, answer)
+        except Exception as error:
+            log.exception("the queue failed on job %s", job_id)
+            failure = DeshimmerError(f"The queue failed on it: {error}. See the daemon's log, then retry.")
+            self._steps.end(passage, {"error": failure.as_dict()})
+
+    def _apply_pause(self) -> Pause:
+        state = self.pause_state()
+        queue = DBOS.retrieve_queue(_QUEUE)
+        assert queue is not None
+        queue.set_worker_concurrency(0 if state.paused else self._settings.queue.cpu_jobs)
+        return state
+
+    def _sweep(self) -> None:
+        keep = {row.id for row in self._table.unfinished()}
+        for folder in self._table.output_dirs():
+            work_folders.sweep_work_folders(folder, keep)
+
+    def _reconcile(self) -> None:
+        """Bring table and DBOS together after a kill between the two."""
+        rows = self._table.unfinished()
+        workflows = DBOS.list_workflows(workflow_ids=[row.id for row in rows], load_input=False, load_output=False) if rows else []
+        known = {workflow.workflow_id: workflow.status for workflow in workflows}
+        for row in rows:
+            if row.state is State.CANCELLING:
+                self._end_cancelled(row, row.reason or CANCELLED_BY_USER)
+            elif row.id not in known:
+                self._submit(row)
+            elif known[row.id] in ("SUCCESS", "ERROR", "CANCELLED"):
+                failure = DeshimmerError("The queue lost it in a crash. Retry it.", path=row.path)
+                self._steps.end(json.dumps(to_json(_passage(row))), {"error": failure.as_dict()})
+
+    def _keep(self) -> None:
+        """End a timed pause, and let DBOS forget what has ended: its records hold every stage's passage."""
+        while not self._closing.is_set():
+            self._wake.clear()
+            ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
+            _forget_workflows([workflow.workflow_id for workflow in ended])
+            until = self._apply_pause().until
+            self._wake.wait(_HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S))
+
+
+def _passage(row: JobRow) -> Passage:
+    return Passage(job_id=row.id, request=row.request, work_folder=row.request.output_dir / work_folders.ROOT / row.id)
+
+
+def _is_done(row: JobRow) -> bool:
+    """True for a job that need not be done again: it has ended, and what it made lies there still."""
+    if not row.state.is_final or row.reason in (CANCELLED_GONE, CANCELLED_REPLACED) or row.receipt is None:
+        return False
+    receipt = history.read_receipt(Path(row.receipt))
+    is_there = receipt is not None and receipt["id"] == row.id
+    return is_there and (row.outcome is not Outcome.REPAIRED or (row.output is not None and Path(row.output).exists()))
+
+
+def _states(name: str | None) -> list[State]:
+    if name is None:
+        return []
+    try:
+        return [State(name)]
+    except ValueError:
+        raise DaemonError(f"There is no state '{name}'. The states are {', '.join(State)}.") from None
+
+
+def _route(name: str) -> Route:
+    try:
+        return Route(name)
+    except ValueError:
+        raise DaemonError(f"There is no route '{name}'. The routes are {', '.join(Route)}.") from None
+
+
+def _forget_workflows(ids: list[str]) -> None:
+    if ids:
+        DBOS.delete_workflows(ids)

@@ -1,0 +1,123 @@
+"""What the queue does for a job between two durable points. Every method may be run again after a kill and ends the same.
+
+Passages and answers go through here as JSON text, the form in which the queue stores them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..config import spawn
+from ..config.errors import DeshimmerError, WorkerCrashed
+from ..config.settings import Settings
+from ..processors.records import Passage, Receipt, from_json
+from .table import State, Table
+from .workers import Pool, WorkerDied
+
+log = logging.getLogger(__name__)
+
+MAX_CRASHES = 3
+_AFTER_CRASH_S = 1.0
+
+OnFinished = Callable[[Receipt], None]
+
+
+class Steps:
+    """The jobs' side of the workers. ``on_finished`` is called once for each job that ends, in the thread that ended it."""
+
+    def __init__(self, table: Table, pool: Pool, settings: Settings, on_finished: OnFinished | None) -> None:
+        self._table = table
+        self._pool = pool
+        self._settings = settings
+        self._on_finished = on_finished
+        self._live_lock = threading.Lock()
+        self._live: dict[str, tuple[str, float]] = {}
+
+    def begin(self, job_id: str) -> bool:
+        """Enter that the job runs. False when it was cancelled while it waited."""
+        return self._table.move(job_id, State.RUNNING, started=time.time())
+
+    def stage(self, passage: str) -> str:
+        """Have the passage's next stage run by a worker and return the worker's answer; or ``{"cancelled": reason}``.
+
+        A stage whose worker died is run again by another. After ``MAX_CRASHES`` such deaths, over all runs of the daemon, the
+        answer is an error. Raises PoolClosed when the daemon stops.
+        """
+        request = {"passage": json.loads(passage), "settings": self._settings.model_dump(mode="json")}
+        job_id = request["passage"]["job_id"]
+        while True:
+            try:
+                with self._pool.hire(job_id) as worker:
+                    row = self._table.get(job_id)
+                    if row.state is State.CANCELLING:
+                        return json.dumps({"cancelled": row.reason})
+                    return json.dumps(worker.ask(request, lambda stage, part: self._progress(job_id, stage, part)))
+            except (WorkerDied, OSError) as death:
+                spawn.reap_orphans()
+                if self._table.get(job_id).state is State.CANCELLING:
+                    continue
+                crashes = self._table.count_crash(job_id)
+                log.warning("the worker on %s died (%d of %d): %s", _shown_path(request), crashes, MAX_CRASHES, death)
+                if crashes >= MAX_CRASHES:
+                    return json.dumps({"error": _crashed(request, death).as_dict()})
+                self._pool.pause(_AFTER_CRASH_S)
+
+    def end(self, passage: str, answer: dict[str, Any]) -> None:
+        """Write the receipt, unless the last stage did, and enter the job as ended. ``answer`` is the last stage's."""
+        walked = from_json(Passage, json.loads(passage))
+        if walked.receipt is not None:
+            receipt, summary = walked.receipt, answer["summary"]
+        else:
+            receipt, summary = _conclude(walked, self._settings, answer)
+        with self._live_lock:
+            self._live.pop(walked.job_id, None)
+        if self._table.end(walked.job_id, summary):
+            self._announce(receipt)
+
+    def progress_of(self, job_id: str) -> tuple[str, float] | None:
+        """The stage that runs and its part done."""
+        with self._live_lock:
+            return self._live.get(job_id)
+
+    def _progress(self, job_id: str, stage: str, part: float) -> None:
+        with self._live_lock:
+            former = self._live.get(job_id)
+            self._live[job_id] = (stage, part)
+        if former is None or former[0] != stage:
+            self._table.note_stage(job_id, stage)
+
+    def _announce(self, receipt: Receipt) -> None:
+        log.info("%s: %s (%s)", receipt.path, receipt.outcome, receipt.reason)
+        if self._on_finished is None:
+            return
+        try:
+            self._on_finished(receipt)
+        except Exception:  # whoever listens must not undo a job that has ended
+            log.exception("telling of %s", receipt.path)
+
+
+def _conclude(passage: Passage, settings: Settings, answer: dict[str, Any]) -> tuple[Receipt, dict[str, Any]]:
+    from ..processors import delivery  # loads FFmpeg's and OpenCV's libraries, which a daemon whose clips end well does not need
+
+    if "cancelled" in answer:
+        receipt = delivery.conclude_cancelled(passage, settings, answer["cancelled"])
+    else:
+        receipt = delivery.conclude_failed(passage, settings, DeshimmerError.from_dict(answer["error"]))
+    return receipt, delivery.summary(receipt)
+
+
+def _shown_path(request: dict[str, Any]) -> str:
+    return request["passage"]["request"]["shown_path"]
+
+
+def _crashed(request: dict[str, Any], death: Exception) -> WorkerCrashed:
+    return WorkerCrashed(
+        f"The process that treated it died {MAX_CRASHES} times, last with {death}. "
+        "The machine may be out of memory: close other programs and retry; report it if it stays.",
+        path=_shown_path(request),
+    )
