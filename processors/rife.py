@@ -6,6 +6,7 @@ passes through an RGB conversion and back.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -99,6 +100,9 @@ def load(device: str | None = None) -> Rife:
 
     Raises NotSetUp, which says how to install what is missing.
     """
+    # Read when torch is first imported. Threads that spin while they wait for one another take up to twenty times as long, and the
+    # editor's cores besides, as soon as another program is busy.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import safetensors.torch
         import torch

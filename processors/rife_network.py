@@ -9,6 +9,7 @@ Imports torch: import this module only where torch is known to be there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -57,11 +58,10 @@ class IntermediateFlow(nn.Module):
     def forward(self, first: Tensor, second: Tensor, moment: float) -> Motion:
         features = self.encode(first), self.encode(second)
         time = torch.full_like(first[:, :1], moment)
-        flow, mask, context = self._block(0)(torch.cat((first, second, *features, time), 1), None, _SCALES[0])
+        flow, mask, context = self._block(0)((first, second, *features, time), None, _SCALES[0])
         for index in range(1, len(_SCALES)):
             pairs = [(warp(one, flow[:, :2]), warp(other, flow[:, 2:])) for one, other in ((first, second), features)]
-            known = torch.cat((*pairs[0], *pairs[1], time, mask, context), 1)
-            change, mask, context = self._block(index)(known, flow, _SCALES[index])
+            change, mask, context = self._block(index)((*pairs[0], *pairs[1], time, mask, context), flow, _SCALES[index])
             flow = flow + change
         return Motion(flow[:, :2], flow[:, 2:], torch.sigmoid(mask))
 
@@ -90,11 +90,11 @@ class _Block(nn.Module):
         self.convblock = nn.Sequential(*(_Residual(channels) for _ in range(8)))
         self.lastconv = nn.Sequential(nn.ConvTranspose2d(channels, 4 * (4 + 1 + _CONTEXT), 4, 2, 1), nn.PixelShuffle(2))
 
-    def forward(self, known: Tensor, flow: Tensor | None, scale: int) -> tuple[Tensor, Tensor, Tensor]:
-        known = _resized(known, 1 / scale)
+    def forward(self, known: Sequence[Tensor], flow: Tensor | None, scale: int) -> tuple[Tensor, Tensor, Tensor]:
+        inputs = [_resized(part, 1 / scale) for part in known]  # one by one: joined at full size they fill the memory bus
         if flow is not None:
-            known = torch.cat((known, _resized(flow, 1 / scale) / scale), 1)
-        found = _resized(self.lastconv(self.convblock(self.conv0(known))), scale)
+            inputs.append(_resized(flow, 1 / scale) / scale)
+        found = _resized(self.lastconv(self.convblock(self.conv0(torch.cat(inputs, 1)))), scale)
         return found[:, :4] * scale, found[:, 4:5], found[:, 5:]
 
 
