@@ -29,18 +29,17 @@ def interpolate(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Gener
     Raises NotSetUp without the extra ``[ai]``, and what ``Rife.motion`` raises.
     """
     rife = load()
+    wanted = media.working_format(clip)
     cuts = {shot.start for shot in diagnosis.shots}
     cadence: Cadence | None = None
-    last_pts: int | None = None
     with closing(media.frames(clip)) as decoded:
-        sources = (_Source(frame.reformat(format=media.working_format(clip)), (frame.pts or 0) * clip.time_base, rife) for frame in decoded)
+        sources = (_Source(media.to_format(frame, wanted), (frame.pts or 0) * clip.time_base, rife) for frame in decoded)
         for index, (source, following) in enumerate(_with_next(sources)):
             cadence = cadence or Cadence.of(clip, treatment, source.time)
             moving = following is not None and index + 1 not in cuts and not source.looks_like(following)
             for moment, position in cadence.moments(source.time, following.time if following else None):
                 frame = _frame_at(source, following, position, moving)
-                # Encoders take rising timestamps only; a damaged source may hold others.
-                frame.pts = last_pts = cadence.pts(moment) if last_pts is None else max(cadence.pts(moment), last_pts + 1)
+                frame.pts = cadence.pts(moment)
                 frame.time_base = cadence.time_base
                 yield frame
 

@@ -79,7 +79,7 @@ MAKERS: dict[Route, Callable[[Job], Candidate]] = {
 def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = None) -> Candidate:
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
-    expected = job.clip.frames * job.treatment.factor
+    expected = interpolation.frame_count(job.clip, job.treatment)
     written = encoding.encode(
         job.clip, frames, chosen, output, job.settings, filters=filters, progress=job.progress, expected_frames=expected
     )
