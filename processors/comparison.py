@@ -120,8 +120,7 @@ def _pace(source: Clip, result: Clip) -> Fraction:
 
 def _timed(clip: Clip, layout: _Layout) -> Generator[tuple[Fraction, list[Plane]], None, None]:
     """(seconds since the first frame, upright planes at the half's size) of each frame."""
-    upright = (layout.width, layout.height)
-    size = upright[::-1] if clip.rotation in (90, 270) else upright
+    size = (layout.height, layout.width) if clip.rotation in (90, 270) else (layout.width, layout.height)
     start: Fraction | None = None
     with closing(media.frames(clip)) as decoded:
         for frame in decoded:

@@ -73,7 +73,7 @@ def look(frame: av.VideoFrame) -> Look:
     """A frame's luma and mean chroma, on one scale for every pixel format."""
     layout = frame.format
     if layout.is_rgb or layout.has_palette:
-        return _look_of_rgb(frame.to_ndarray(format="rgb24"))
+        return _look_of_rgb(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
     planes = media.planes(frame)
     scale = 2.0 ** (8 - layout.components[0].bits)
     full = media.is_full_range(frame)

@@ -87,7 +87,8 @@ def _ghost(first: Image, middle: Image, last: Image) -> _Ghost:
     guides = [flow.guide(np.clip(image, 0, 255).astype(np.uint8), _HEIGHT_PX) for image in (first, last)]
     back = flow.flow(guides[0], guides[1])
     forth = flow.flow(guides[1], guides[0])
-    carried = (flow.warp(first, back / 2) + flow.warp(last, forth / 2)) / 2
+    half = np.float32(0.5)
+    carried = (flow.warp(first, back * half) + flow.warp(last, forth * half)) / 2
     moving: NDArray[np.bool_] = np.hypot(back[..., 0], back[..., 1]) > _MOVING_PX
     blend = (first + last) / 2
     expected, departure = (carried - blend)[moving], (middle - blend)[moving]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -18,6 +20,9 @@ from .records import Band, Clip
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 Curves = dict[str, NDArray[np.float64]]
 _CHECKER_PX = 16
+_SLIT_PX = 320
+_SLIT_FRAMES = 160
+_SLIT_WIDTH_PX = 640
 
 
 def read_curves(path: Path | None) -> Curves:
@@ -58,6 +63,12 @@ def strongest_stretch(curves: Curves, duration: Fraction, longest_s: int) -> tup
     return begin, begin + longest_s
 
 
+def slit_range(curves: Curves, frames: int) -> range:
+    """Up to ``_SLIT_FRAMES`` frames in a row, where the clip flickers most."""
+    start, _ = strongest_stretch(curves, Fraction(frames), min(frames, _SLIT_FRAMES))
+    return range(int(start), min(frames, int(start) + _SLIT_FRAMES))
+
+
 def shown(frame: av.VideoFrame, clip: Clip, size: tuple[int, int], pixel_format: str) -> av.VideoFrame:
     """A frame as a player shows it, but for rotation: scaled to ``size`` (width, height before rotation), transparency over a checker,
     limited range.
@@ -70,22 +81,51 @@ def shown(frame: av.VideoFrame, clip: Clip, size: tuple[int, int], pixel_format:
     return frame.reformat(*size, format=pixel_format, interpolation="AREA", src_color_range=given, dst_color_range="MPEG")
 
 
-def frames_as_rgb(clip: Clip, indices: Iterable[int], longest_px: int) -> Generator[tuple[int, Rgb], None, None]:
-    """The wanted frames (in rising order), rotated, at their display aspect, no side over ``longest_px``. Decoding is streamed."""
+@dataclass(frozen=True)
+class Study:
+    """What a report shows of a clip: whole frames by index, and the slit-scan."""
+
+    frames: dict[int, Rgb]
+    slit: Rgb | None  # one upright line of the picture, frame after frame from left to right; None for a single frame
+
+
+def study(clip: Clip, indices: Iterable[int], longest_px: int, *, slit: range = range(0), step: int = 1) -> Study:
+    """Frames (upright, at their display aspect, no side over ``longest_px``) and a slit-scan over the frames ``slit``.
+
+    Frames are counted in steps of ``step``, so that an interpolated result is looked at on its source frames. Decoding is streamed.
+    """
     wanted = set(indices)
+    last = max((*wanted, *slit), default=-1)
+    frames: dict[int, Rgb] = {}
+    lines: list[Rgb] = []
+    with closing(media.frames(clip)) as decoded:
+        for index, frame in enumerate(islice(decoded, 0, None, step)):
+            if index > last:
+                break
+            if index in wanted:
+                frames[index] = _upright(frame, clip, longest_px)
+            if index in slit:
+                picture = _upright(frame, clip, _SLIT_PX)
+                lines.append(picture[:, picture.shape[1] // 2])
+    return Study(frames, _slit_scan(lines))
+
+
+def _upright(frame: av.VideoFrame, clip: Clip, longest_px: int) -> Rgb:
     width, height = clip.display_size
     scale = min(1.0, longest_px / max(width, height))
     upright = (max(1, round(width * scale)), max(1, round(height * scale)))
-    size = upright[::-1] if clip.rotation in (90, 270) else upright
-    with closing(media.frames(clip)) as decoded:
-        for index, frame in enumerate(decoded):
-            if index in wanted:
-                picture = _over_checker(frame) if clip.has_alpha else frame
-                rgb = picture.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
-                yield index, np.ascontiguousarray(np.rot90(rgb, -clip.rotation // 90))
-                wanted.discard(index)
-            if not wanted:
-                return
+    size = (upright[1], upright[0]) if clip.rotation in (90, 270) else upright
+    picture = _over_checker(frame) if clip.has_alpha else frame
+    rgb = np.asarray(picture.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray(), np.uint8)
+    return np.ascontiguousarray(np.rot90(rgb, -clip.rotation // 90))
+
+
+def _slit_scan(lines: list[Rgb]) -> Rgb | None:
+    """Columns of whole pixels, not blended, so that a change from one frame to the next stays a hard stripe."""
+    if len(lines) < 2:
+        return None
+    width = max(1, _SLIT_WIDTH_PX // len(lines))
+    return np.ascontiguousarray(np.repeat(np.stack(lines, axis=1), width, axis=1))
 
 
 def jpeg(picture: Rgb, quality: int) -> bytes:

@@ -85,7 +85,7 @@ class _Evidence:
 
 def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     """Judge the candidate. A rejected one makes room for the next attempt while there is one; the last verdict stays."""
-    assert passage.clip and passage.diagnosis and passage.plan and passage.candidate
+    assert passage.clip is not None and passage.diagnosis is not None and passage.plan is not None and passage.candidate is not None
     curves = passage.work_folder / f"curves-after-{passage.attempt}.npz"
     verdict = verify(passage.clip, passage.diagnosis, passage.candidate, curves, progress)
     attempts_left = passage.attempt + 1 < len(passage.plan.treatments)

@@ -1,0 +1,311 @@
+"""The report: one HTML file that needs nothing else, for a person who edits video.
+
+Names and metadata come from files that nobody vouches for: the template escapes everything, and nothing outside the file is loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from ..config.errors import DeshimmerError
+from . import charts, comparison, media, pictures
+from .records import Band, Check, Clip, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
+from .verification import treated_bands
+
+_PAIRS = 4
+_LONGEST_PX = 640
+_PICTURE_BYTES = 1_000_000
+_QUALITIES = (85, 72, 55, 35)
+
+OUTCOMES = {
+    Outcome.REPAIRED: "Repaired",
+    Outcome.KEPT: "Left as it is",
+    Outcome.FLAGGED: "Needs your decision",
+    Outcome.CANCELLED: "Cancelled",
+    Outcome.FAILED: "Failed",
+}
+VERDICTS = {
+    Verdict.CLEAN: ("Steady", "The picture holds still where it should. There is nothing to repair."),
+    Verdict.LUMINANCE: ("Brightness flicker", "The whole picture pulses lighter and darker from frame to frame."),
+    Verdict.GENERATIVE: ("Generative flicker", "Patches, colour or texture are drawn anew in every frame instead of moving with the picture."),
+    Verdict.CODEC: ("Compression damage", "Banding, blocks or pulsing at key frames: the encoder's doing, not the model's."),
+    Verdict.INCOHERENT: ("Incoherent content", "Objects change shape or identity. No filter repairs that; the clip has to be rendered anew."),
+}
+ROUTES = {
+    Route.KEEP: "None: the original stays as it is",
+    Route.SMOOTH: "Motion-compensated smoothing, same frame rate",
+    Route.INTERPOLATE: "Frame interpolation",
+    Route.DEBAND: "Debanding at 10 bit",
+    Route.DEBAND_SMOOTH: "Debanding and motion-compensated smoothing",
+    Route.REGENERATE: "Rendering anew from the stored prompt",
+}
+STAGES = {"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route", "process": "Repair", "verify": "Verification", "deliver": "Delivery"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of numbers."""
+
+    name: str
+    hint: str
+    before: str
+    after: str
+    change: str
+    trend: str  # "better", "worse" or ""
+    treated: bool = False
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One moment of source and result, as data URLs."""
+
+    caption: str
+    before: str
+    after: str | None
+
+
+def write(passage: Passage, receipt: Receipt, output: Path, comparison_name: str | None) -> None:
+    """Write the report of a job to ``output``; it appears by rename. Raises OSError when the folder does not take it."""
+    html = _template().render(**_content(passage, receipt, comparison_name))
+    temporary = output.with_name(f"{output.name}.part")
+    temporary.write_bytes(html.encode("utf-8", errors="replace"))  # a file name need not be text
+    temporary.replace(output)
+
+
+@cache
+def _template() -> Template:
+    folder = Path(__file__).parent
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html")
+
+
+def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) -> dict[str, Any]:
+    clip, found, judged = passage.clip, passage.diagnosis, passage.verification
+    before = pictures.read_curves(found.curves if found else None)
+    after = pictures.read_curves(judged.curves) if judged and judged.curves and not _changes_rate(passage) else None
+    pairs, slits = _pictures(passage, before)
+    label, headline = _headline(receipt, found.verdict if found else None)
+    return {
+        "name": passage.request.path.name,
+        "shown_path": passage.request.shown_path,
+        "receipt": receipt,
+        "outcome": OUTCOMES[receipt.outcome],
+        "label": label,
+        "headline": headline,
+        "tiles": tuple(_tiles(passage, receipt)),
+        "comparison": None if comparison_name is None else quote(os.fsencode(comparison_name)),
+        "excerpt": _excerpt(passage),
+        "diagnosis": found,
+        "amounts": _amounts(passage),
+        "done": tuple(_done(passage, receipt)),
+        "charts": charts.band_charts(before, after, _cuts_s(passage)),
+        "chart_size": (charts.WIDTH, charts.HEIGHT),
+        "has_after": judged is not None,
+        "rows": tuple(_rows(found.reading, judged.reading if judged else None, passage.treatment)) if found else (),
+        "pairs": pairs,
+        "slits": slits,
+        "checks": judged.checks if judged else (),
+        "judged": judged,
+        "rejected": tuple(_rejected(passage)),
+        "facts": _facts(clip) if clip else (),
+        "timings": tuple((STAGES.get(name, name), f"{seconds:.1f} s") for name, seconds in passage.timings.items()),
+        "versions": receipt.details.get("versions") or {},
+        "settings": receipt.details.get("settings") or {},
+    }
+
+
+def _headline(receipt: Receipt, verdict: Verdict | None) -> tuple[str, str]:
+    """What the clip has, in two or three words and in a sentence."""
+    if receipt.outcome is Outcome.FAILED:
+        error = receipt.error or {}
+        return "Not treated", error.get("title") or "Something went wrong"
+    return VERDICTS[verdict] if verdict is not None else ("Not diagnosed", "The job ended before the clip was measured.")
+
+
+def _changes_rate(passage: Passage) -> bool:
+    return passage.candidate is not None and passage.candidate.treatment.route is Route.INTERPOLATE
+
+
+def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]:
+    """(name, figure, remark): the few numbers that matter most."""
+    found, judged = passage.diagnosis, passage.verification
+    if found is None:
+        return
+    score = f"{found.reading.flicker_score:.2f}"
+    if judged is not None:
+        score += f" \u2192 {judged.reading.flicker_score:.2f}"
+    yield "Flicker score", score, "0 is still, 1 unwatchable"
+    strongest = _strongest_fall(passage)
+    if strongest is not None:
+        yield strongest
+    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICTS[found.verdict][0].lower()
+    yield "Time taken", f"{receipt.seconds:.1f} s", f"for {float(passage.clip.duration):.1f} s of video" if passage.clip else ""
+
+
+def _strongest_fall(passage: Passage) -> tuple[str, str, str] | None:
+    """The treated band that flickered most, before and after."""
+    found, judged, treatment = passage.diagnosis, passage.verification, passage.treatment
+    if found is None or judged is None or treatment is None:
+        return None
+    both = [band for band in treated_bands(treatment) if band in found.reading.bands and band in judged.reading.bands]
+    if not both:
+        return None
+    band = max(both, key=lambda each: found.reading.bands[each].amplitude)
+    old, new = found.reading.bands[band].amplitude, judged.reading.bands[band].amplitude
+    return charts.title(band), _change(old, new), f"{old:.2f} \u2192 {new:.2f} levels"
+
+
+def _excerpt(passage: Passage) -> str | None:
+    if passage.clip is None or passage.clip.duration <= comparison.LONGEST_S:
+        return None
+    start, end = comparison.excerpt(passage.clip, passage.diagnosis.curves if passage.diagnosis else None)
+    return f"It shows seconds {float(start):.0f} to {float(end):.0f}, where the clip flickers most."
+
+
+def _amounts(passage: Passage) -> tuple[tuple[str, float], ...]:
+    if passage.diagnosis is None:
+        return ()
+    return tuple((VERDICTS[verdict][0], amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN)
+
+
+def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
+    """What was done to the picture, a sentence each."""
+    if passage.plan is None:
+        return
+    yield f"Route: {ROUTES[passage.plan.route]}. {passage.plan.reason}"
+    candidate = passage.candidate
+    if candidate is None:
+        return
+    treatment = candidate.treatment
+    if treatment.bands:
+        words = ", ".join(charts.title(band).lower() for band in treatment.bands)
+        yield f"Smoothed along motion, strength {treatment.strength:g}: {words}. All other bands were left untouched."
+    if treatment.deflicker_size:
+        yield f"Deflicker: one gain a frame, from {treatment.deflicker_size} frames."
+    if treatment.deblock:
+        yield "Deblocking along the encoder's grid."
+    if treatment.deband:
+        yield "Debanding at 10 bit, delivered at 10 bit, so that the encoder does not bring the bands back."
+    if treatment.route is Route.INTERPOLATE:
+        yield f"Frames: {passage.clip.frames if passage.clip else 0} became {candidate.frames}."
+    yield f"Encoded as {candidate.encoder}."
+    yield from candidate.notes
+    if receipt.outcome is not Outcome.REPAIRED:
+        yield "This result was not delivered."
+
+
+def _rows(before: Reading, after: Reading | None, treatment: Treatment | None) -> Iterator[Row]:
+    treated = treated_bands(treatment) if treatment is not None and after is not None else ()
+    for band in Band:
+        if band in before.bands:
+            new = after.bands[band].amplitude if after is not None and band in after.bands else None
+            yield _row(charts.title(band), charts.hint(band), before.bands[band].amplitude, new, "levels", treated=band in treated)
+    yield _row("Flicker score", "all bands together, 0 to 1", before.flicker_score, after.flicker_score if after else None, "")
+    codec = after.codec if after else None
+    for name, hint, old, new, unit in (
+        ("Banding", "CAMBI; 5 is visible", before.codec.cambi, codec and codec.cambi, ""),
+        ("Blocking", "edges on the encoder's grid", before.codec.blockiness, codec and codec.blockiness, ""),
+        ("Key-frame pulse", "jump at key frames", before.codec.keyframe_pulse, codec and codec.keyframe_pulse, "levels"),
+    ):
+        if old is not None:
+            yield _row(name, hint, old, new, unit)
+    if before.article_mean_diff is not None:
+        new = after.article_mean_diff if after else None
+        yield _row("Mean frame difference", "mostly motion; for reference only", before.article_mean_diff, new, "levels", judged=False)
+
+
+def _row(name: str, hint: str, old: float, new: float | None, unit: str, *, treated: bool = False, judged: bool = True) -> Row:
+    unit = f" {unit}" if unit else ""
+    if new is None:
+        return Row(name, hint, f"{old:.2f}{unit}", "", "", "")
+    visible = abs(new - old) > max(0.05, 0.05 * abs(old))
+    trend = ("better" if new < old else "worse") if visible and judged else ""
+    return Row(name, hint, f"{old:.2f}{unit}", f"{new:.2f}{unit}", _change(old, new), trend, treated)
+
+
+def _change(old: float, new: float) -> str:
+    return f"{new / old - 1:+.0%}".replace("-", "\u2212") if old > 0.005 else "\u2013"
+
+
+def _rejected(passage: Passage) -> Iterator[tuple[str, str, tuple[Check, ...]]]:
+    """(what was tried, why it was refused, the checks that failed)."""
+    tried = passage.plan.treatments if passage.plan else ()
+    for treatment, verdict in zip(tried, passage.rejected, strict=False):
+        yield _tried(treatment), verdict.reason, _failed(verdict)
+
+
+def _tried(treatment: Treatment) -> str:
+    bands = ", ".join(charts.title(band).lower() for band in treatment.bands)
+    return f"{ROUTES[treatment.route]}{f' of {bands}' if bands else ''}, strength {treatment.strength:g}"
+
+
+def _failed(verdict: Verification) -> tuple[Check, ...]:
+    return tuple(check for check in verdict.checks if not check.passed)
+
+
+def _cuts_s(passage: Passage) -> tuple[float, ...]:
+    if passage.clip is None or passage.diagnosis is None:
+        return ()
+    return tuple(float(shot.start / passage.clip.frame_rate) for shot in passage.diagnosis.shots[1:])
+
+
+def _facts(clip: Clip) -> tuple[tuple[str, str], ...]:
+    width, height = clip.display_size
+    rate = f"{float(clip.frame_rate):.3f}".rstrip("0").rstrip(".") + (" fps, variable" if clip.variable_frame_rate else " fps")
+    sound = ", ".join(f"{track.codec}, {track.channels} ch" for track in clip.audio) or "none"
+    return (
+        ("Picture", f"{width} \u00d7 {height}, {rate}"),
+        ("Length", f"{clip.frames} frames, {float(clip.duration):.2f} s"),
+        ("Format", f"{clip.codec}, {clip.pixel_format}, {clip.bit_depth} bit"),
+        ("Sound", sound),
+        ("Content digest", clip.digest),
+    )
+
+
+def _pictures(passage: Passage, curves: pictures.Curves) -> tuple[tuple[Pair, ...], Pair | None]:
+    """Key frames and slit-scan of the source, beside the result's where there is one that can be read."""
+    clip = passage.clip
+    if clip is None:
+        return (), None
+    wanted = pictures.telling_frames(curves, clip.frames, _PAIRS)
+    slit = pictures.slit_range(curves, clip.frames)
+    source = result = None
+    with suppress(DeshimmerError):  # the source may be gone by now: the report then stands without pictures
+        source = pictures.study(clip, wanted, _LONGEST_PX, slit=slit)
+    if passage.candidate is not None and passage.candidate.path.is_file():
+        step = passage.candidate.treatment.factor if passage.candidate.treatment.route is Route.INTERPOLATE else 1
+        with suppress(DeshimmerError):
+            result = pictures.study(media.probe(passage.candidate.path), wanted, _LONGEST_PX, slit=slit, step=step)
+    return _as_pairs(clip, source, result) if source is not None else ((), None)
+
+
+def _as_pairs(clip: Clip, source: pictures.Study, result: pictures.Study | None) -> tuple[tuple[Pair, ...], Pair | None]:
+    after = result.frames if result else {}
+    shown = [*source.frames.values(), *after.values()]
+    quality = next((each for each in _QUALITIES if _size(shown, each) <= _PICTURE_BYTES), _QUALITIES[-1])
+    pairs = tuple(
+        Pair(f"Frame {index}, {float(index / clip.frame_rate):.2f} s", _url(frame, quality), _url(after[index], quality) if index in after else None)
+        for index, frame in source.frames.items()
+    )
+    if source.slit is None:
+        return pairs, None
+    slit = result.slit if result else None
+    return pairs, Pair(f"{clip.display_size[1]} lines", _url(source.slit, 80), None if slit is None else _url(slit, 80))
+
+
+def _size(images: Iterable[pictures.Rgb], quality: int) -> int:
+    return sum(len(pictures.jpeg(image, quality)) for image in images) * 4 // 3
+
+
+def _url(picture: pictures.Rgb, quality: int) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(pictures.jpeg(picture, quality)).decode()}"
