@@ -30,7 +30,9 @@ _LOG_BYTES = 5_000_000
 
 
 class Daemon:
-    """Everything that runs for one state folder. ``serves``: with API. ``ignore_pause``: a stored pause does not hold it."""
+    """Everything that runs for one state folder. ``serves``: with API. ``ignore_pause``: a stored pause does not hold it.
+    ``takes_all``: also what was passed over when its folder was first watched.
+    """
 
     def __init__(
         self,
@@ -40,11 +42,13 @@ class Daemon:
         on_finished: OnFinished | None = None,
         serves: bool = True,
         ignore_pause: bool = False,
+        takes_all: bool = False,
         road: str = workers.ROAD,
     ) -> None:
         self._settings = settings
         self._hot_folders = tuple(hot_folders)
         self._serves = serves
+        self._takes_all = takes_all
         self.jobs = Jobs(settings, on_finished=on_finished, ignore_pause=ignore_pause, road=road)
         self.stopping = threading.Event()
         self._stack = ExitStack()
@@ -55,7 +59,8 @@ class Daemon:
             self.jobs.launch()
             stack.callback(self.jobs.close)
             self._drop_deleted()
-            self._watcher = Watcher(self._hot_folders, self._take, self.jobs.gone, self._settings, seen=self.jobs.seen)
+            seen = None if self._takes_all else self.jobs.seen
+            self._watcher = Watcher(self._hot_folders, self._take, self.jobs.gone, self._settings, seen=seen)
             if watches:
                 self._watcher.start()
                 stack.callback(self._watcher.stop)
@@ -146,13 +151,12 @@ def watch(
     ``once``: work off what is there, without API and whatever pause is stored. Returns True when that was done, False when it
     was stopped. Raises DaemonError when a daemon runs on the same state folder.
     """
-    hot_folder = hot_folder.model_copy(update={"existing": "process"})
 
     def tell(receipt: Receipt) -> None:
         if Path(receipt.path).is_relative_to(hot_folder.path):
             on_finished(receipt)
 
-    daemon = Daemon(settings, [hot_folder], on_finished=tell, serves=not once, ignore_pause=once, road=road)
+    daemon = Daemon(settings, [hot_folder], on_finished=tell, serves=not once, ignore_pause=once, takes_all=True, road=road)
     with _log_file(), _signals(daemon.request_stop):
         daemon.start(watches=not once)
         try:

@@ -62,7 +62,8 @@ class Steps:
                 if self._table.get(job_id).state is State.CANCELLING:
                     continue
                 crashes = self._table.count_crash(job_id)
-                log.warning("the worker on %s died (%d of %d): %s", _shown_path(request), crashes, MAX_CRASHES, death)
+                last_words = getattr(death, "last_words", "")
+                log.warning("the worker on %s died (%d of %d): %s\n%s", _shown_path(request), crashes, MAX_CRASHES, death, last_words)
                 if crashes >= MAX_CRASHES:
                     return json.dumps({"error": _crashed(request, death).as_dict()})
                 self._pool.pause(_AFTER_CRASH_S)

@@ -376,39 +376,39 @@ class Seen:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def knows_folder(self, folder: Path) -> bool:
-        """False until ``mark_seen`` was called for this hot folder, in this or an earlier run."""
+    def first_start(self, hot_folder: Path) -> bool:
+        """True until ``mark_existing`` was called for this hot folder, in this or an earlier run."""
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(_FOLDERS.c.path).where(_FOLDERS.c.path == str(folder))) is not None
+            return connection.scalar(sa.select(_FOLDERS.c.path).where(_FOLDERS.c.path == str(hot_folder))) is None
 
-    def mark_seen(self, folder: Path, files: Mapping[Path, tuple[int, int]]) -> None:
+    def mark_existing(self, hot_folder: Path, files: Mapping[Path, tuple[int, int]]) -> None:
         """Remember that these files, with their (size in bytes, modification time in ns), are not to be taken."""
         with self._engine.begin() as connection:
-            for path, (size_bytes, mtime_ns) in files.items():
-                _replace(connection, path, size_bytes, mtime_ns, None)
-            connection.execute(sa.insert(_FOLDERS).values(path=str(folder), started=time.time()))
+            for path, (size, mtime_ns) in files.items():
+                _replace(connection, path, size, mtime_ns, None)
+            connection.execute(sa.insert(_FOLDERS).values(path=str(hot_folder), started=time.time()))
 
-    def is_seen(self, path: Path, size_bytes: int, mtime_ns: int) -> bool:
-        """True while a file marked by ``mark_seen`` is as it was."""
-        return self._find(path, size_bytes, mtime_ns, sa.literal(1), _SEEN.c.digest.is_(None)) is not None
+    def is_seen(self, path: Path, size: int, mtime_ns: int) -> bool:
+        """True while a file marked by ``mark_existing`` is as it was."""
+        return self._find(path, size, mtime_ns, sa.literal(1), _SEEN.c.digest.is_(None)) is not None
 
-    def digest(self, path: Path, size_bytes: int, mtime_ns: int) -> str | None:
+    def digest(self, path: Path, size: int, mtime_ns: int) -> str | None:
         """The content's digest as ``remember`` was told for this very size and time."""
-        return self._find(path, size_bytes, mtime_ns, _SEEN.c.digest, _SEEN.c.digest.is_not(None))
+        return self._find(path, size, mtime_ns, _SEEN.c.digest, _SEEN.c.digest.is_not(None))
 
-    def remember(self, path: Path, size_bytes: int, mtime_ns: int, digest: str) -> None:
+    def remember(self, path: Path, size: int, mtime_ns: int, digest: str) -> None:
         with self._engine.begin() as connection:
-            _replace(connection, path, size_bytes, mtime_ns, digest)
+            _replace(connection, path, size, mtime_ns, digest)
 
-    def _find(self, path: Path, size_bytes: int, mtime_ns: int, what: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Any:
-        query = sa.select(what).where(_SEEN.c.path == str(path), _SEEN.c.size_bytes == size_bytes, _SEEN.c.mtime_ns == mtime_ns, where)
+    def _find(self, path: Path, size: int, mtime_ns: int, what: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Any:
+        query = sa.select(what).where(_SEEN.c.path == str(path), _SEEN.c.size_bytes == size, _SEEN.c.mtime_ns == mtime_ns, where)
         with self._engine.connect() as connection:
             return connection.scalar(query)
 
 
-def _replace(connection: sa.Connection, path: Path, size_bytes: int, mtime_ns: int, digest: str | None) -> None:
+def _replace(connection: sa.Connection, path: Path, size: int, mtime_ns: int, digest: str | None) -> None:
     connection.execute(sa.delete(_SEEN).where(_SEEN.c.path == str(path)))
-    connection.execute(sa.insert(_SEEN).values(path=str(path), size_bytes=size_bytes, mtime_ns=mtime_ns, digest=digest))
+    connection.execute(sa.insert(_SEEN).values(path=str(path), size_bytes=size, mtime_ns=mtime_ns, digest=digest))
 
 
 def read_jobs(settings: Settings, state: str | None = None, limit: int | None = None) -> list[JobRow]:

@@ -22,6 +22,7 @@ from ..config.settings import Settings
 log = logging.getLogger(__name__)
 
 ROAD = "deshimmer.processors.road"
+_DEATH_S = 2.0
 
 OnProgress = Callable[[str, float], None]
 """Called with the stage's name and its part done, 0 to 1."""
@@ -30,12 +31,13 @@ OnProgress = Callable[[str, float], None]
 class WorkerDied(Exception):
     """The process ended within a request: it crashed, was killed by the system or, deliberately, by ``Pool.kill``.
 
-    ``detail`` is its exit code and the end of its standard error.
+    ``last_words`` is the end of its standard error.
     """
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, exit_code: int | None, last_words: str) -> None:
+        lines = last_words.splitlines()
+        super().__init__(f"exit code {exit_code}" + (f", {lines[-1]}" if lines else ""))
+        self.last_words = last_words
 
 
 class PoolClosed(BaseException):
@@ -93,9 +95,12 @@ class Worker:
         self._errors.close()
 
     def _death(self) -> WorkerDied:
+        deadline = time.monotonic() + _DEATH_S
+        while self.is_alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+        exit_code = self._process.poll()
         self._process.kill_tree()
-        tail = self._process.error_tail()
-        return WorkerDied(f"exit code {self._process.wait()}" + (f": {tail}" if tail else ""))
+        return WorkerDied(exit_code, self._process.error_tail())
 
 
 class Pool:
