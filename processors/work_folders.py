@@ -64,6 +64,14 @@ def sweep_work_folders(root: Path, keep: Collection[str]) -> int:
     return swept
 
 
+def abandon(folder: Path) -> None:
+    """Remove one work folder of this process; a delivery that was interrupted half-way takes back what it had moved."""
+    _take_back(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()  # succeeds for the last one only
+
+
 def write_intent(folder: Path, moves: Iterable[tuple[Path, Path]], former: Iterable[Path], receipt: Receipt) -> Intent:
     intent = Intent(tuple(moves), tuple(former), to_json(receipt))
     write_whole(folder / _INTENT, json.dumps(to_json(intent)).encode())

@@ -1,0 +1,63 @@
+"""The running daemon, seen from another process: its API over the loopback address that it wrote into the state folder."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from ..config import paths
+from ..config.errors import DaemonError
+
+_TIMEOUT_S = 10.0
+
+
+class Client:
+    """Every call raises DaemonError: with the daemon's own words where it refuses, else because it is not there."""
+
+    def __init__(self, url: str, token: str, pid: int) -> None:
+        self.pid = pid
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S, trust_env=False)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ask("GET", path, params={key: value for key, value in query.items() if value is not None})
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self._ask("POST", path, json={key: value for key, value in body.items() if value is not None})
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **options)
+            record = answer.json()
+        except (httpx.HTTPError, ValueError):
+            raise DaemonError("It does not answer. Start it with 'deshimmer run'.", title="The daemon is not running") from None
+        if answer.is_error:
+            raise DaemonError.from_dict(record["error"])
+        return record
+
+
+def find() -> Client | None:
+    """The daemon of this state folder, when it answers."""
+    try:
+        entry = json.loads((paths.state_dir() / "api.json").read_text())
+        client = Client(entry["url"], entry["token"], entry["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
+        client.get("/api/status")
+    except DaemonError:
+        client.close()
+        return None
+    return client
+
+
+def connect() -> Client:
+    """The daemon of this state folder. Raises DaemonError when none runs."""
+    client = find()
+    if client is None:
+        raise DaemonError("This needs the daemon. Start it with 'deshimmer run'.", title="The daemon is not running")
+    return client

@@ -1,0 +1,238 @@
+"""The commands that treat clips: diagnose, fix, watch, run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from ..config import paths
+from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
+from ..config.settings import HotFolder
+from . import show
+from .session import FAILED, INTERRUPTED, OK, Session
+
+Clips = Annotated[
+    list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
+]
+
+_FOLLOW_EVERY_S = 0.5
+
+
+def diagnose(
+    session: Session,
+    clips: Clips,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curves over time into a .png or .svg (one clip).")] = None,
+) -> int:
+    """Say what flickers in clips, and why. Writes nothing else."""
+    from ..processors import api  # here: it brings PyAV and OpenCV, which other commands do without
+
+    if plot is not None and len(clips) != 1:
+        raise WrongUsage("--plot draws one clip. Give a single CLIP.")
+    if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
+        raise WrongUsage("--plot writes .png or .svg. End the file's name with one of them.")
+    settings = session.settings
+    records: list[dict[str, Any]] = []
+
+    def treat(clip: str, progress: Callable[[str, float], None]) -> bool:
+        finding = api.diagnose(clip, settings, progress=progress)
+        records.append(finding.as_dict())
+        session.result(records[-1])
+        if plot is not None:
+            from .plot import draw
+
+            draw(finding, plot)
+        return True
+
+    with _stopped_by_signals():
+        code = _each(session, clips, treat)
+    if records and not session.json_lines:
+        show.print_findings(records)
+    return code
+
+
+def fix(
+    session: Session,
+    clips: Clips,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; default: deshimmered/ beside the clip.")] = None,
+    route: Annotated[str | None, typer.Option(metavar="R", help="keep, smooth, deband, deband+smooth, interpolate or regenerate.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="P", help="Delivery profile (not in this version).")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="article", help="The article's recipe as written.")] = None,
+    strength: Annotated[float | None, typer.Option(help="Of smoothing, 0 to 2; 1 removes what was measured.")] = None,
+    factor: Annotated[int | None, typer.Option(metavar="N", help="Interpolate to N times the frame rate.")] = None,
+    fps: Annotated[str | None, typer.Option(metavar="F", help="Interpolate to this frame rate: 60, 59.94 or 60000/1001.")] = None,
+    slow_motion: Annotated[bool, typer.Option("--slow-motion", help="Keep the frame rate and stretch the time.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Make the comparison only.")] = False,
+    candidates: Annotated[int | None, typer.Option(metavar="N", help="Make N candidates (not in this version).")] = None,
+) -> int:
+    """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
+    for option, value in (("--profile", profile), ("--candidates", candidates)):
+        if value is not None:
+            raise WrongUsage(f"{option} is not in this version. Leave it out.")
+    from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
+
+    options: dict[str, Any] = dict(route=route, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
+    options |= dict(slow_motion=slow_motion, preview=preview)
+    settings = session.settings
+    api.check_options(**{key: options[key] for key in ("route", "preset", "strength", "factor", "fps", "slow_motion")})
+
+    def treat(clip: str, progress: Callable[[str, float], None]) -> bool:
+        summary = delivery.summary(api.fix(clip, output, settings, progress=progress, **options))
+        _end(session, summary)
+        return summary["outcome"] != "failed"
+
+    with _stopped_by_signals():
+        return _each(session, clips, treat)
+
+
+def watch(
+    session: Session,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The hot folder; default: deshimmer in your Videos.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; default: deshimmered/ inside DIR.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Work off what is there, then exit.")] = False,
+) -> int:
+    """Watch a hot folder in the foreground: every clip dropped there is repaired."""
+    hot_folder = _hot_folder(session, folder, output)
+    _introduce(session, hot_folder, once=once)
+    from . import client
+
+    daemon = client.find()
+    if daemon is not None:
+        if once:
+            raise DaemonError("The daemon is running and takes clips itself. Use 'watch' without --once, or stop it.", path=hot_folder.path)
+        return _follow(session, daemon, hot_folder)
+    return _watch_here(session, hot_folder, once=once)
+
+
+def run(session: Session) -> int:
+    """The daemon: watch all hot folders of the settings."""
+    settings = session.settings
+    if not settings.hot_folders:
+        raise DaemonError(
+            "The settings name no hot folder. 'deshimmer config init' writes a file to add one to, or use 'deshimmer watch DIR'.",
+            path=session.config or paths.settings_file(),
+            title="There is nothing to watch",
+        )
+    for hot_folder in settings.hot_folders:
+        session.note(f"watching {show.one_line(str(hot_folder.path))}, results in {show.one_line(str(hot_folder.results))}")
+    from ..processors import delivery
+    from .app import run_daemon
+
+    run_daemon(settings, on_finished=lambda receipt: _end(session, delivery.summary(receipt)))
+    return OK
+
+
+def _each(session: Session, clips: Iterable[str], treat: Callable[[str, Callable[[str, float], None]], bool]) -> int:
+    """Treat one clip after the other; an error of one ends that one."""
+    code = OK
+    with show.ClipProgress() as progress:
+        for clip in clips:
+            try:
+                good = treat(clip, lambda stage, part, clip=clip: progress.update(clip, stage, part))
+            except WrongUsage:
+                raise
+            except DeshimmerError as error:
+                session.fail(error, path=clip)
+                good = False
+            progress.clear()
+            code = code if good else FAILED
+    return code
+
+
+def _end(session: Session, summary: Mapping[str, Any]) -> None:
+    session.result(summary, show.ending_line(summary))
+    if session.json_lines and summary["outcome"] == "failed":
+        session.note(show.ending_line(summary))
+
+
+def _frame_rate(text: str | None) -> Fraction | None:
+    try:
+        return None if text is None else Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise WrongUsage(f"--fps is a frame rate such as 60, 59.94 or 60000/1001, not '{text}'.") from None
+
+
+def _hot_folder(session: Session, folder: Path | None, output: Path | None) -> HotFolder:
+    """The hot folder of this name in the settings, else a new one; made when absent."""
+    path = Path(os.path.abspath((folder or paths.default_hot_folder()).expanduser()))
+    known = next((each for each in session.settings.hot_folders if each.path == path), HotFolder(path=path))
+    results = known.output if output is None else Path(os.path.abspath(output.expanduser()))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"The hot folder cannot be made ({error.strerror}). Choose another.", path=path) from None
+    return known.model_copy(update={"output": results, "existing": "process"})
+
+
+def _introduce(session: Session, hot_folder: HotFolder, *, once: bool) -> None:
+    session.note(f"Drop clips into    {show.one_line(str(hot_folder.path))}")
+    session.note(f"Results appear in  {show.one_line(str(hot_folder.results))}")
+    session.note(
+        "Each clip is diagnosed; where it flickers it is repaired, the repair verified, and a comparison and a report put beside it."
+    )
+    session.note("Your originals are never touched." + ("" if once else " Ctrl-C ends it; what is unfinished goes on at the next start."))
+
+
+def _watch_here(session: Session, hot_folder: HotFolder, *, once: bool) -> int:
+    from ..processors import delivery
+    from .app import watch as watch_folder
+
+    tally = _Tally(session)
+    finished = watch_folder(session.settings, hot_folder, once, lambda receipt: tally.end(delivery.summary(receipt)))
+    return INTERRUPTED if once and not finished else tally.code
+
+
+def _follow(session: Session, daemon: Any, hot_folder: HotFolder) -> int:
+    """The daemon takes the folder over; show what it finishes there until Ctrl-C."""
+    since = daemon.get("/api/finished")["next"]
+    daemon.post("/api/hot_folders", **hot_folder.model_dump(mode="json"))
+    session.note(f"The daemon (process {daemon.pid}) watches it from now on, also after Ctrl-C here.")
+    tally = _Tally(session)
+    try:
+        while True:
+            news = daemon.get("/api/finished", since=since)
+            since = news["next"]
+            for summary in news["receipts"]:
+                if Path(summary["path"]).is_relative_to(hot_folder.path):
+                    tally.end(summary)
+            time.sleep(_FOLLOW_EVERY_S)
+    except KeyboardInterrupt:
+        return tally.code
+
+
+@dataclass
+class _Tally:
+    session: Session
+    code: int = field(default=OK)
+
+    def end(self, summary: Mapping[str, Any]) -> None:
+        _end(self.session, summary)
+        if summary["outcome"] == "failed":
+            self.code = FAILED
+
+
+@contextmanager
+def _stopped_by_signals() -> Generator[None, None, None]:
+    """SIGTERM and a closed terminal end the block as Ctrl-C does, so that tools are killed and work files removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    former = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in former.items():
+            signal.signal(getattr(signal, name), handler)

@@ -1,0 +1,149 @@
+"""The command ``doctor``: every tool, device and folder works, or here is how to make it work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from ..config import paths
+from ..config.settings import Settings
+from . import client, show
+from .session import FAILED, OK, Session
+
+_AI = "pip install 'deshimmer[ai]'"
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
+_ENOUGH_WATCHES = 65536
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    ok: bool
+    optional: bool
+    detail: str
+    remedy: str | None = None
+
+
+def doctor(session: Session) -> int:
+    """Check every tool, device and folder: it works, or how to make it work."""
+    checks = list(examine(session.settings))
+    good = all(check.ok or check.optional for check in checks)
+    session.result({"ok": good, "checks": [asdict(check) for check in checks]})
+    if not session.json_lines:
+        for check in checks:
+            mark = "[green]works[/]  " if check.ok else ("[yellow]absent[/] " if check.optional else "[red]broken[/] ")
+            show.print_marked(f"{mark} [bold]{check.name}[/]: {show.escaped(check.detail)}")
+            if check.remedy and not check.ok:
+                show.print_marked(f"         {show.escaped(check.remedy)}")
+        show.print_marked("[green]Everything needed works.[/]" if good else "[red]Something needed does not work.[/]")
+    return OK if good else FAILED
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """All checks, in the order in which they are shown. None raises."""
+    for check in _CHECKS:
+        yield from check(settings)
+
+
+def _python(settings: Settings) -> Iterable[Check]:
+    yield Check("python", sys.version_info >= (3, 11), False, platform.python_version(), "Install Python 3.11 or newer.")
+
+
+def _ffmpeg(settings: Settings) -> Iterable[Check]:
+    from ..processors import ffmpeg
+
+    probe = ffmpeg.probe(settings)
+    yield Check("ffmpeg", probe.ok, False, probe.detail, probe.remedy)
+
+
+def _packages(settings: Settings) -> Iterable[Check]:
+    for name, module, package in (("pyav", "av", "av"), ("opencv", "cv2", "opencv-python-headless"), ("pillow", "PIL", "pillow")):
+        remedy = f"pip install --force-reinstall {package}"
+        try:
+            __import__(module)
+            yield Check(name, True, False, metadata.version(package))
+        except (ImportError, metadata.PackageNotFoundError) as error:
+            yield Check(name, False, False, str(error), remedy)
+
+
+def _torch(settings: Settings) -> Iterable[Check]:
+    present = find_spec("torch") is not None
+    detail = metadata.version("torch") if present else "not installed: interpolation (RIFE) is not available"
+    yield Check("torch", present, True, detail, _AI)
+
+
+def _weights(settings: Settings) -> Iterable[Check]:
+    from ..processors.rife import WEIGHTS
+
+    present = WEIGHTS.is_file()
+    yield Check(
+        "rife weights", present, True, WEIGHTS.name if present else "not there", "Install deshimmer again: its weights are missing."
+    )
+
+
+def _gpu(settings: Settings) -> Iterable[Check]:
+    remedy = "Nothing is lost but speed: everything runs on the CPU."
+    if find_spec("torch") is None:
+        yield Check("gpu", False, True, "not looked for: torch is not installed", remedy)
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        yield Check("gpu", True, True, f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+    elif torch.backends.mps.is_available():
+        yield Check("gpu", True, True, "Apple silicon")
+    else:
+        yield Check("gpu", False, True, "torch sees none", remedy)
+
+
+def _state(settings: Settings) -> Iterable[Check]:
+    yield _folder("state folder", paths.state_dir(), "Give yourself the right to write there, or set XDG_STATE_HOME to another place.")
+    for hot_folder in settings.hot_folders:
+        name = f"hot folder {hot_folder.path}"
+        if not hot_folder.path.is_dir():
+            yield Check(name, False, False, "it is not there", "Make it, or mount its disk.")
+            continue
+        results = hot_folder.results
+        nearest = next(folder for folder in (results, *results.parents) if folder.exists())
+        yield _folder(name, nearest, "Give yourself the right to write there, or set another output.", settings.disk.reserve_gb)
+
+
+def _folder(name: str, folder: Path, remedy: str, reserve_gb: float = 0.0) -> Check:
+    try:
+        os.scandir(folder).close()
+        with TemporaryFile(dir=folder):
+            free_gb = shutil.disk_usage(folder).free / 1e9
+    except OSError as error:
+        return Check(name, False, False, f"{folder}: {error.strerror}", remedy)
+    if free_gb <= reserve_gb:
+        return Check(
+            name, False, False, f"{folder}: only {free_gb:.1f} GB free", f"Free some space: disk.reserve_gb keeps {reserve_gb:g} GB."
+        )
+    return Check(name, True, False, f"{folder}: {free_gb:.0f} GB free")
+
+
+def _events(settings: Settings) -> Iterable[Check]:
+    try:
+        watches = int(_INOTIFY.read_text())
+    except (OSError, ValueError):
+        return
+    remedy = f"sudo sysctl fs.inotify.max_user_watches={_ENOUGH_WATCHES * 8}; without, deep trees are only noticed at the rescan."
+    yield Check("file events", watches >= _ENOUGH_WATCHES, True, f"up to {watches} folders", remedy)
+
+
+def _daemon(settings: Settings) -> Iterable[Check]:
+    daemon = client.find()
+    detail = f"running, process {daemon.pid}" if daemon else "not running"
+    yield Check("daemon", daemon is not None, True, detail, "deshimmer run, or deshimmer watch DIR")
+
+
+_CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (_python, _ffmpeg, _packages, _torch, _weights, _gpu, _state, _events, _daemon)

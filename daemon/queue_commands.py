@@ -1,0 +1,203 @@
+"""The commands that look at the queue and steer it: status, jobs, show, retry, cancel, pause, resume, history.
+
+Looking needs no daemon: the queue's own table is read instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..config.errors import WrongUsage
+from . import client, show
+from .session import Session
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DOWN = "The daemon is not running ('deshimmer run' starts it); this is what its queue holds."
+
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="The job's id, or as much of its beginning as tells it apart.", show_default=False)
+]
+
+
+class History(StrEnum):
+    REBUILD = "rebuild"
+    CLEAR = "clear"
+
+
+def status(session: Session) -> None:
+    """What the daemon is doing."""
+    daemon = client.find()
+    if daemon is None:
+        counts = Counter(str(job["state"]) for job in _stored_jobs(session))
+        record: dict[str, Any] = {
+            "running": False,
+            "pid": None,
+            "paused": None,
+            "hot_folders": [],
+            "counts": dict(counts),
+            "jobs": [],
+            "problems": [],
+        }
+        session.note(_DOWN)
+    else:
+        answer = daemon.get("/api/status")
+        record = {**answer, "running": True, "jobs": answer["running"]}
+    session.result(record)
+    if not session.json_lines:
+        _show_status(record)
+
+
+def jobs(
+    session: Session,
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="queued, running, done, failed or cancelled.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the N newest.")] = None,
+) -> None:
+    """List the jobs, newest first."""
+    _require_state(state)
+    daemon = client.find()
+    if daemon is None:
+        found = _stored_jobs(session, state, limit)
+        session.note(_DOWN)
+    else:
+        found = daemon.get("/api/jobs", state=state, limit=limit)["jobs"]
+    for job in found:
+        session.result(job)
+    if found and not session.json_lines:
+        show.print_table(("id", "state", "doing", "when", "clip"), show.job_rows(found), wraps="clip")
+    elif not found:
+        session.note("There are no jobs." if state is None else f"There are no jobs that are {state}.")
+
+
+def show_job(session: Session, job: JobId) -> None:
+    """Everything about one job."""
+    daemon = client.find()
+    if daemon is None:
+        from .history import read_receipt
+        from .table import read_job  # here: SQLAlchemy takes a while to import
+
+        found = read_job(session.settings, job).as_dict()
+        record = {"job": found, "receipt": read_receipt(Path(found["receipt"])) if found["receipt"] else None}
+        session.note(_DOWN)
+    else:
+        record = daemon.get(f"/api/jobs/{_in_url(job)}")
+    session.result(record)
+    if not session.json_lines:
+        _show_job(record)
+
+
+def retry(
+    session: Session,
+    job: JobId,
+    route: Annotated[str | None, typer.Option(metavar="R", help="Treat it by this route instead.")] = None,
+) -> None:
+    """Do a job again."""
+    _tell_job(session, client.connect().post(f"/api/jobs/{_in_url(job)}/retry", route=route), "queued again as")
+
+
+def cancel(session: Session, job: JobId) -> None:
+    """Stop a job, or take it off the queue."""
+    _tell_job(session, client.connect().post(f"/api/jobs/{_in_url(job)}/cancel"), "cancelled")
+
+
+def pause(
+    session: Session,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="30m", help="Resume by itself after this long: 90s, 30m, 2h, 1h30m.")
+    ] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Only what uses the GPU.")] = False,
+) -> None:
+    """Start no more jobs until 'resume'."""
+    answer = client.connect().post("/api/pause", seconds=None if duration is None else seconds(duration), gpu=gpu)
+    session.result(answer, f"paused{f' for {duration}' if duration else '; deshimmer resume goes on'}")
+
+
+def resume(session: Session) -> None:
+    """Go on after 'pause'."""
+    session.result(client.connect().post("/api/resume"), "going on")
+
+
+def history(
+    session: Session, action: Annotated[History, typer.Argument(help="Find all receipts again, or forget what has ended.")]
+) -> None:
+    """The list of jobs that have ended: rebuild it from the receipts, or clear it. No result is deleted."""
+    answer = client.connect().post(f"/api/history/{action}")
+    session.result(answer, ", ".join(f"{name}: {value}" for name, value in answer.items()))
+
+
+def seconds(duration: str) -> float:
+    """``30m``, ``90s``, ``1h30m`` or plain seconds. Raises WrongUsage."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        raise WrongUsage(f"A duration is written 90s, 30m, 2h or 1h30m, not '{duration}'.")
+    return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+
+
+def _stored_jobs(session: Session, state: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+    from .table import read_jobs  # here: SQLAlchemy takes a while to import
+
+    return [job.as_dict() for job in read_jobs(session.settings, state, limit)]
+
+
+def _require_state(state: str | None) -> None:
+    if state is None:
+        return
+    from .table import State  # here: SQLAlchemy takes a while to import
+
+    if state not in list(State):
+        raise WrongUsage(f"There is no state '{state}'. The states are: {', '.join(State)}.")
+
+
+def _in_url(job: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z-]+", job):
+        raise WrongUsage(f"'{show.one_line(job)}' is no job's id. 'deshimmer jobs' lists them.")
+    return job
+
+
+def _tell_job(session: Session, answer: Mapping[str, Any], words: str) -> None:
+    job = answer["job"]
+    session.result(answer, f"{show.one_line(job['path'])}: {words} {job['id']}")
+
+
+def _show_status(record: Mapping[str, Any]) -> None:
+    show.print_facts(
+        {
+            "daemon": f"running, process {record['pid']}" if record["running"] else "not running",
+            "paused": "yes" if record["paused"] else None,
+            "jobs": ", ".join(f"{count} {state}" for state, count in record["counts"].items()) or "none",
+        }
+    )
+    for folder in record["hot_folders"]:
+        show.print_facts({"hot folder": f"{folder['path']} -> {folder['output']}"})
+    for job in record["jobs"]:
+        percent = f"{job['progress']:.0%}" if job["progress"] is not None else ""
+        show.print_facts({"now": f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])} {percent}"})
+    for problem in record["problems"]:
+        show.print_facts({"problem": f"{problem['title']} ({problem['path']}): {problem['message']}"})
+
+
+def _show_job(record: Mapping[str, Any]) -> None:
+    job: Mapping[str, Any] = record["job"]
+    receipt: Mapping[str, Any] = record["receipt"] or {}
+    error = receipt.get("error")
+    show.print_facts(
+        {
+            "id": job["id"],
+            "clip": job["path"],
+            "state": job["state"],
+            "doing": job["stage"] if job["state"] == "running" else None,
+            "outcome": job["outcome"],
+            "reason": job["reason"],
+            "error": f"{error['title']}: {error['message']}" if error else None,
+            "verdict": job["verdict"],
+            "route": job["route"],
+            **{key: receipt.get(key) for key in ("verified", "output", "comparison", "report")},
+            "receipt": job["receipt"],
+        }
+    )

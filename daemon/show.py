@@ -1,0 +1,195 @@
+"""How results look on a terminal: progress on standard error, tables and lines on standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+STAGE_WORDS = {
+    "probe": "reading",
+    "diagnose": "diagnosing",
+    "route": "choosing",
+    "process": "repairing",
+    "verify": "verifying",
+    "deliver": "delivering",
+}
+VERDICT_WORDS = {
+    "clean": "does not flicker",
+    "luminance": "brightness pulses",
+    "generative": "drawn anew each frame",
+    "codec": "codec damage",
+    "incoherent": "objects change",
+}
+_COLOURS = {
+    "clean": "green",
+    "repaired": "green",
+    "kept": "cyan",
+    "flagged": "yellow",
+    "failed": "red",
+    "cancelled": "dim",
+    "incoherent": "red",
+}
+_PLAIN_EVERY_S = 0.2
+
+
+class ClipProgress:
+    """Stage and percent of the clip at hand: a bar where standard error is a terminal, a line a stage elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        if sys.stderr.isatty():
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("", total=1.0, visible=False)
+        self._told: tuple[str, str] | None = None
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, path: str, stage: str, part: float) -> None:
+        words = f"{one_line(os.path.basename(path))}: {STAGE_WORDS.get(stage, stage)}"
+        if self._bar:
+            self._bar.update(self._task, description=words, completed=part, visible=True)
+        elif self._told != (path, stage):
+            self._told = (path, stage)
+            print(words, file=sys.stderr, flush=True)  # noqa: T201
+
+    def clear(self) -> None:
+        """The clip has ended."""
+        if self._bar:
+            self._bar.update(self._task, visible=False)
+        self._told = None
+
+
+def one_line(text: str) -> str:
+    """A name with its line breaks and control characters made visible."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode() for character in text
+    )
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, wraps: str | None = None) -> None:
+    """A table on standard output; the column ``wraps`` takes several lines where the terminal is narrow."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading != wraps, overflow="fold" if heading == wraps else "ellipsis")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+def print_findings(records: Sequence[Mapping[str, Any]]) -> None:
+    """What ``diagnose`` found, a line a clip, worst first within the order given; causes with advice below."""
+    rows = [
+        (
+            escape(one_line(record["path"])),
+            coloured(record["verdict"]),
+            f"{_bar(record['flicker_score'])} {record['flicker_score']:.2f}",
+            record["route"],
+            escape(record["summary"]),
+        )
+        for record in records
+    ]
+    print_table(("clip", "verdict", "flicker", "repair", "what it is"), rows, wraps="what it is")
+    console = _console()
+    for record in records:
+        for cause in record["causes"]:
+            where = f"frames {cause['start_frame']}-{cause['end_frame']}"
+            name = escape(one_line(os.path.basename(record["path"])))
+            console.print(f"  {name}: {cause['kind'].replace('_', ' ')}, {where}. {escape(cause['advice'])}")
+
+
+def ending_line(summary: Mapping[str, Any]) -> str:
+    """One line for a clip that has ended, and where its results are."""
+    name = one_line(summary["path"])
+    if summary["outcome"] == "failed":
+        return f"{name}: failed. {summary['error']['message']}"
+    line = f"{name}: {summary['outcome']}{_repair(summary)}. {summary['reason']}"
+    shown = summary["output"] or summary["comparison"] or summary["report"]
+    return f"{line}\n  -> {one_line(shown)}" if shown else line
+
+
+def coloured(word: str | None) -> str:
+    if word is None:
+        return ""
+    return f"[{_COLOURS[word]}]{word}[/]" if word in _COLOURS else word
+
+
+def job_rows(jobs: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            job["id"],
+            coloured(job["outcome"] or job["state"]),
+            _running(job) if job["state"] == "running" else (job["route"] or ""),
+            _ago(job["finished"] or job["started"] or job["created"]),
+            escape(one_line(job["path"])),
+        )
+        for job in jobs
+    ]
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Names and values, one a line; None is left out."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value is not None:
+            table.add_row(name.replace("_", " "), escape(one_line(str(value))))
+    _console().print(table)
+
+
+def print_marked(text: str) -> None:
+    """Text with rich's markup, not wrapped."""
+    _console().print(text, soft_wrap=True)
+
+
+def escaped(text: str) -> str:
+    """Text in which brackets are no markup."""
+    return escape(one_line(text))
+
+
+def _running(job: Mapping[str, Any]) -> str:
+    percent = f" {job['progress']:.0%}" if job["progress"] is not None else ""
+    return f"{STAGE_WORDS.get(job['stage'] or '', job['stage'] or '')}{percent}"
+
+
+def _ago(epoch_s: float) -> str:
+    seconds = max(0.0, time.time() - epoch_s)
+    for unit, length_s in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length_s:
+            return f"{seconds / length_s:.0f} {unit} ago"
+    return "just now"
+
+
+def _bar(score: float) -> str:
+    filled = round(score * 8)
+    return "█" * filled + "░" * (8 - filled)
+
+
+def _repair(summary: Mapping[str, Any]) -> str:
+    if summary["outcome"] != "repaired":
+        return ""
+    before, after = summary["before"], summary["after"]
+    scores = f", flicker {before['flicker_score']:.2f} -> {after['flicker_score']:.2f}" if before and after else ""
+    return f" by {summary['route']}{scores}{'' if summary['verified'] else ', not verified as better'}"
+
+
+def _console() -> Console:
+    return Console(highlight=False)

@@ -1,0 +1,225 @@
+"""deshimmer for Python users: ``diagnose`` says what flickers in a clip, ``fix`` repairs it.
+
+    from deshimmer.processors.api import diagnose, fix
+
+    finding = diagnose("clip.mp4")
+    print(finding.diagnosis.verdict, finding.diagnosis.summary)
+    receipt = fix("clip.mp4", output="repaired")
+    print(receipt.outcome, receipt.output, receipt.reason)
+
+Neither touches the queue or needs a running daemon; the command line's ``diagnose`` and ``fix`` are these functions.
+"""
+
+from __future__ import annotations
+
+import secrets
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from os import PathLike, fspath
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config.errors import MissingClip, UnreadableClip, WrongUsage
+from ..config.settings import Settings, load_settings
+from . import identity, media, road, work_folders
+from .records import Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
+
+StageProgress = Callable[[str, float], None]
+"""Called with a stage's name and its part done, 0 to 1."""
+
+PRESETS = ("article",)
+_FIX_MARK = "-fix"
+"""Tells the receipts and work folders of ``fix`` from those of the queue."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What ``diagnose`` found. ``curves`` holds one float32 value a frame for each measure, and ``time_s``."""
+
+    path: str
+    clip: Clip
+    diagnosis: Diagnosis
+    curves: Mapping[str, NDArray[np.float32]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that ``deshimmer diagnose --json`` prints."""
+        diagnosis, clip = to_json(self.diagnosis), self.clip
+        reading = diagnosis["reading"]
+        return {
+            "path": self.path,
+            **{key: diagnosis[key] for key in ("verdict", "confidence")},
+            "flicker_score": reading["flicker_score"],
+            **{key: diagnosis[key] for key in ("route", "summary", "amounts", "causes")},
+            **{key: reading[key] for key in ("bands", "codec")},
+            "shots": [{key: shot[key] for key in ("start", "end", "verdict")} for shot in diagnosis["shots"]],
+            "article_mean_diff": reading["article_mean_diff"],
+            "article_verdict": diagnosis["article_verdict"],
+            "frames": clip.frames,
+            "fps": float(clip.frame_rate),
+            "fps_fraction": f"{clip.frame_rate.numerator}/{clip.frame_rate.denominator}",
+            "width": clip.width,
+            "height": clip.height,
+            "seconds": float(clip.duration),
+        }
+
+
+def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, progress: StageProgress | None = None) -> Finding:
+    """Measure a clip's flicker and say what it is. Writes nothing that stays.
+
+    Raises ClipError for a clip that is missing, unreadable, incomplete or refused; DeshimmerError for anything else.
+    """
+    settings = settings or load_settings()
+    source = _existing(path)
+    with TemporaryDirectory(prefix="deshimmer-") as temporary:
+        work_folder = Path(temporary)
+        passage = Passage("diagnose", Request(source, work_folder, fspath(path)), work_folder)
+        for stage in road.STAGES[:2]:
+            passage = road.run_stage(stage, passage, settings, _part_of(progress, stage.name))
+        assert passage.clip is not None
+        assert passage.diagnosis is not None
+        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), _read_curves(passage.diagnosis.curves))
+
+
+def fix(
+    path: str | PathLike[str],
+    output: str | PathLike[str] | None = None,
+    settings: Settings | None = None,
+    *,
+    route: Route | str | None = None,
+    preset: str | None = None,
+    strength: float | None = None,
+    factor: int | None = None,
+    fps: Fraction | float | None = None,
+    slow_motion: bool = False,
+    preview: bool = False,
+    comparison: bool = True,
+    progress: StageProgress | None = None,
+) -> Receipt:
+    """Diagnose a clip, repair it, verify the result and deliver it with comparison and report.
+
+    ``output`` is the folder for the results, ``deshimmered`` beside the clip by default; the clip's own former results there are
+    replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
+    ``fps`` and ``slow_motion`` ask for interpolation. ``preview`` makes the comparison only.
+
+    A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
+    when there is no file to speak of, WrongUsage for options that do not go together, CannotWrite for the output folder. Whatever
+    interrupts it, no work files stay.
+    """
+    settings = settings or load_settings()
+    check_options(route=route, preset=preset, strength=strength, factor=factor, fps=fps, slow_motion=slow_motion)
+    source = _existing(path)
+    request = Request(
+        path=source,
+        output_dir=source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute(),
+        shown_path=fspath(path),
+        route=Route.INTERPOLATE if factor or fps or slow_motion else (None if route is None else Route(route)),
+        preset=preset,
+        strength=settings.repair.strength if strength is None else strength,
+        factor=factor,
+        fps=None if fps is None else Fraction(fps).limit_denominator(1001),
+        slow_motion=slow_motion,
+        preview=preview,
+        comparison=comparison,
+    )
+    digest = _digest(request)
+    job_id = f"{identity.job_digest(digest, request, settings)}{_FIX_MARK}{secrets.token_hex(2)}"
+    made = _first_absent(request.output_dir)
+    _sweep(request.output_dir)
+    work_folder = work_folders.make_work_folder(request.output_dir, job_id)
+    try:
+        return road.walk(Passage(job_id, request, work_folder), settings, progress or _ignore)
+    finally:
+        work_folders.abandon(work_folder)
+        _remove_empty(request.output_dir, made)
+
+
+def check_options(
+    *,
+    route: Route | str | None = None,
+    preset: str | None = None,
+    strength: float | None = None,
+    factor: int | None = None,
+    fps: Fraction | float | None = None,
+    slow_motion: bool = False,
+) -> None:
+    """Raises WrongUsage for options of ``fix`` that are out of range or do not go together."""
+    interpolates = factor is not None or fps is not None or slow_motion
+    wrongs = (
+        (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
+        (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
+        (strength is not None and not 0 <= strength <= 2, "--strength goes from 0 to 2; 1 removes what was measured."),
+        (factor is not None and factor < 2, "--factor multiplies the frame rate: give 2 or more."),
+        (fps is not None and fps <= 0, "--fps must be more than 0."),
+        (factor is not None and fps is not None, "--factor and --fps both set the frame rate. Give one of them."),
+        (
+            interpolates and route not in (None, Route.INTERPOLATE),
+            f"--factor, --fps and --slow-motion mean --route interpolate, not --route {route}. Leave one out.",
+        ),
+    )
+    for is_wrong, message in wrongs:
+        if is_wrong:
+            raise WrongUsage(message)
+
+
+def _existing(path: str | PathLike[str]) -> Path:
+    source = Path(path).absolute()
+    try:
+        mode = source.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingClip("There is no such file. Check its path.", path=path) from None
+    except OSError as error:
+        raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its path and permissions.", path=path) from None
+    if stat.S_ISDIR(mode):
+        raise UnreadableClip("It is a folder. Give the clips in it, or watch it with 'deshimmer watch'.", path=path)
+    if not stat.S_ISREG(mode):
+        raise UnreadableClip("It is not a regular file. Give a video file.", path=path)
+    return source
+
+
+def _digest(request: Request) -> str:
+    try:
+        return media.digest(request.path)
+    except OSError as error:
+        raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its permissions.", path=request.shown_path) from None
+
+
+def _part_of(progress: StageProgress | None, stage: str) -> Callable[[float], None]:
+    return lambda part: progress(stage, part) if progress else None
+
+
+def _ignore(stage: str, part: float) -> None:
+    pass
+
+
+def _read_curves(file: Path | None) -> dict[str, NDArray[np.float32]]:
+    if file is None:
+        return {}
+    with np.load(file) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+def _sweep(output_dir: Path) -> None:
+    """Work folders of a ``fix`` that was killed; those of the queue are the daemon's to judge."""
+    root = output_dir / work_folders.ROOT
+    if root.is_dir():
+        work_folders.sweep_work_folders(output_dir, {folder.name for folder in root.iterdir() if _FIX_MARK not in folder.name})
+
+
+def _first_absent(folder: Path) -> Path | None:
+    absent = [each for each in (folder, *folder.parents) if not each.exists()]
+    return absent[-1] if absent else None
+
+
+def _remove_empty(folder: Path, made: Path | None) -> None:
+    """Take back the folders that were made for results which never came."""
+    with suppress(OSError):  # there are results in it
+        while made is not None and folder.is_relative_to(made):
+            folder.rmdir()
+            folder = folder.parent
