@@ -32,8 +32,8 @@ class Chart:
 
 
 _TITLES = {
-    Band.GLOBAL_LUMA: ("Whole-frame brightness", "the whole picture jumps lighter or darker"),
-    Band.LOW_LUMA: ("Brightness patches", "areas jump lighter or darker on their own"),
+    Band.GLOBAL_LUMA: ("Whole-frame brightness", "the whole picture jumps"),
+    Band.LOW_LUMA: ("Brightness patches", "areas jump lighter or darker"),
     Band.LOW_CHROMA: ("Colour patches", "areas jump in hue"),
     Band.DETAIL: ("Fine detail", "texture is drawn anew in each frame"),
 }

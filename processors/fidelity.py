@@ -6,9 +6,10 @@ None of these measures rewards calm: a frozen clip keeps no motion, a blurred or
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
@@ -46,20 +47,54 @@ class Fidelity:
     detail_kept: float | None  # gain of the detail that persists from frame to frame
 
 
-def measure(source: Clip, candidate: Clip, progress: Progress, *, factor: int = 1, cuts: Iterable[int] = ()) -> Fidelity:
-    """Compare every source frame with its counterpart: the candidate's frame ``factor`` times its index.
+def measure(
+    source: Clip, candidate: Clip, progress: Progress, *, factor: int | None = 1, stretch: Fraction = Fraction(1), cuts: Iterable[int] = ()
+) -> Fidelity:
+    """Compare source frames with their counterparts: the candidate's frame ``factor`` times the index; without a factor (another frame
+    rate) the one shown at the same moment, ``stretch`` times later, where there is one.
 
     ``cuts`` are the first frames of shots: nothing is compared across them. Frames are streamed; both clips are decoded once.
     """
-    tally = _Tally(source.frames, frozenset(cuts))
+    tally = _Tally(source.frames, tuple(cuts))
     counted = _Counted(candidate)
     with closing(media.frames(source)) as originals, closing(counted.frames()) as results:
-        for index, (original, result) in enumerate(zip(originals, islice(results, 0, None, factor), strict=False)):
+        pairs = _by_time(source, candidate, originals, results, stretch) if factor is None else _by_index(originals, results, factor)
+        for index, original, result in pairs:
             tally.add(index, look(original), look(result))
             progress(min(1.0, (index + 1) / source.frames))
         for _ in results:
             pass
     return tally.conclude(counted.count)
+
+
+_Pair = tuple[int, av.VideoFrame, av.VideoFrame]
+
+
+def _by_index(originals: Iterable[av.VideoFrame], results: Iterable[av.VideoFrame], factor: int) -> Iterator[_Pair]:
+    for index, (original, result) in enumerate(zip(originals, islice(results, 0, None, factor), strict=False)):
+        yield index, original, result
+
+
+def _by_time(
+    source: Clip, candidate: Clip, originals: Iterator[av.VideoFrame], results: Iterator[av.VideoFrame], stretch: Fraction
+) -> Iterator[_Pair]:
+    tolerance = 1 / source.frame_rate / 8
+    timed = _timed(results, candidate.time_base, 1 / stretch)
+    result = next(timed, None)
+    for index, (moment, original) in enumerate(_timed(originals, source.time_base, Fraction(1))):
+        while result is not None and result[0] < moment - tolerance:
+            result = next(timed, None)
+        if result is not None and result[0] <= moment + tolerance:
+            yield index, original, result[1]
+
+
+def _timed(frames: Iterator[av.VideoFrame], time_base: Fraction, scale: Fraction) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """Frames with their seconds since the first one, scaled."""
+    start: int | None = None
+    for frame in frames:
+        pts = frame.pts or 0
+        start = pts if start is None else start
+        yield (pts - start) * time_base * scale, frame
 
 
 class Look(NamedTuple):
@@ -117,6 +152,7 @@ class _Counted:
 class _Before(NamedTuple):
     """What is kept of the frame before."""
 
+    number: int
     luma: Image
     guide: NDArray[np.uint8]
     texture: tuple[Image, Image]
@@ -125,7 +161,7 @@ class _Before(NamedTuple):
 @dataclass
 class _Tally:
     expected: int
-    cuts: frozenset[int]
+    cuts: tuple[int, ...]
     luma_shifts: list[float] = field(default_factory=lambda: [])
     chroma_shifts: list[tuple[float, float]] = field(default_factory=lambda: [])
     thumbnails: list[tuple[Image, Image]] = field(default_factory=lambda: [])
@@ -142,12 +178,12 @@ class _Tally:
         self._levels(original, result)
         guide = flow.guide(np.clip(original.luma, 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
         texture = (_texture(original.luma), _texture(result.luma))
-        if self.before is not None and index not in self.cuts:
+        if self.before is not None and not any(self.before.number < cut <= index for cut in self.cuts):
             vectors = flow.flow(self.before.guide, guide)
             self.moved.append(_explained(vectors, self.before.texture, texture))
-            if index % max(1, self.expected // _DETAIL_PAIRS) == 0 or index == 1:
+            if len(self.moved) % max(1, self.expected // _DETAIL_PAIRS) == 1 or self.expected < _DETAIL_PAIRS:
                 self.persistent.append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma))
-        self.before = _Before(original.luma, guide, texture)
+        self.before = _Before(index, original.luma, guide, texture)
 
     def _levels(self, original: Look, result: Look) -> None:
         self.luma_shifts.append(float(result.luma.mean()) - float(original.luma.mean()))

@@ -6,6 +6,7 @@ Names and metadata come from files that nobody vouches for: the template escapes
 from __future__ import annotations
 
 import base64
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,9 +21,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, pictures
 from .records import Band, Check, Clip, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
-from .verification import treated_bands
+from .verification import BLOCKINESS_RISE, CAMBI_RISE, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
 
-_PAIRS = 4
+_PAIRS = 3
 _LONGEST_PX = 640
 _PICTURE_BYTES = 1_000_000
 _QUALITIES = (85, 72, 55, 35)
@@ -94,7 +95,7 @@ def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) ->
     before = pictures.read_curves(found.curves if found else None)
     after = pictures.read_curves(judged.curves) if judged and judged.curves and not _changes_rate(passage) else None
     pairs, slits = _pictures(passage, before)
-    label, headline = _headline(receipt, found.verdict if found else None)
+    label, headline = _headline(found.verdict if found else None)
     return {
         "name": passage.request.path.name,
         "shown_path": passage.request.shown_path,
@@ -124,11 +125,8 @@ def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) ->
     }
 
 
-def _headline(receipt: Receipt, verdict: Verdict | None) -> tuple[str, str]:
+def _headline(verdict: Verdict | None) -> tuple[str, str]:
     """What the clip has, in two or three words and in a sentence."""
-    if receipt.outcome is Outcome.FAILED:
-        error = receipt.error or {}
-        return "Not treated", error.get("title") or "Something went wrong"
     return VERDICTS[verdict] if verdict is not None else ("Not diagnosed", "The job ended before the clip was measured.")
 
 
@@ -209,27 +207,27 @@ def _rows(before: Reading, after: Reading | None, treatment: Treatment | None) -
     for band in Band:
         if band in before.bands:
             new = after.bands[band].amplitude if after is not None and band in after.bands else None
-            yield _row(charts.title(band), charts.hint(band), before.bands[band].amplitude, new, "levels", treated=band in treated)
-    yield _row("Flicker score", "all bands together, 0 to 1", before.flicker_score, after.flicker_score if after else None, "")
+            yield _row(charts.title(band), charts.hint(band), before.bands[band].amplitude, new, "levels", STILL_LEVELS, treated=band in treated)
+    yield _row("Flicker score", "all bands together, 0 to 1", before.flicker_score, after.flicker_score if after else None, "", SCORE_RISE)
     codec = after.codec if after else None
-    for name, hint, old, new, unit in (
-        ("Banding", "CAMBI; 5 is visible", before.codec.cambi, codec and codec.cambi, ""),
-        ("Blocking", "edges on the encoder's grid", before.codec.blockiness, codec and codec.blockiness, ""),
-        ("Key-frame pulse", "jump at key frames", before.codec.keyframe_pulse, codec and codec.keyframe_pulse, "levels"),
+    for name, hint, old, new, unit, visible in (
+        ("Banding", "CAMBI; 5 is visible", before.codec.cambi, codec and codec.cambi, "", CAMBI_RISE),
+        ("Blocking", "edges on the encoder's grid", before.codec.blockiness, codec and codec.blockiness, "", BLOCKINESS_RISE),
+        ("Key-frame pulse", "jump at key frames", before.codec.keyframe_pulse, codec and codec.keyframe_pulse, "levels", PULSE_RISE_LEVELS),
     ):
         if old is not None:
-            yield _row(name, hint, old, new, unit)
+            yield _row(name, hint, old, new, unit, visible)
     if before.article_mean_diff is not None:
         new = after.article_mean_diff if after else None
-        yield _row("Mean frame difference", "mostly motion; for reference only", before.article_mean_diff, new, "levels", judged=False)
+        yield _row("Mean frame difference", "mostly motion; for reference only", before.article_mean_diff, new, "levels", math.inf)
 
 
-def _row(name: str, hint: str, old: float, new: float | None, unit: str, *, treated: bool = False, judged: bool = True) -> Row:
+def _row(name: str, hint: str, old: float, new: float | None, unit: str, visible: float, *, treated: bool = False) -> Row:
+    """``visible``: a change up to this counts as none."""
     unit = f" {unit}" if unit else ""
     if new is None:
         return Row(name, hint, f"{old:.2f}{unit}", "", "", "")
-    visible = abs(new - old) > max(0.05, 0.05 * abs(old))
-    trend = ("better" if new < old else "worse") if visible and judged else ""
+    trend = "" if abs(new - old) <= visible else "better" if new < old else "worse"
     return Row(name, hint, f"{old:.2f}{unit}", f"{new:.2f}{unit}", _change(old, new), trend, treated)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import diagnosis, fidelity, inserted, media
+from . import diagnosis, fidelity, inserted, interpolation, media
 from .fidelity import Fidelity
 from .inserted import Inserted
 from .records import Band, Candidate, Check, Clip, Diagnosis, Passage, Progress, Reading, Route, Treatment, Verification
@@ -43,7 +43,8 @@ DETAIL_KEPT = (0.80, 1.15)
 a blur of one pixel leaves 0.35, an unsharp mask makes 1.4."""
 SHARPNESS_KEPT = (0.70, 1.25)
 """Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more."""
-MOTION_KEPT = 0.65
+MOTION_KEPT = 0.75
+"""Part of the change explained by motion: a perfect repair keeps 0.88 or more, a blend of three moving frames 0.3-0.7."""
 LOST_MOTION = 0.10
 """Part of the moving frames on which motion may be missing: an encoder skips the faintest."""
 LUMA_SHIFT_LEVELS = 1.0
@@ -79,21 +80,23 @@ class _Evidence:
     inserted: Inserted | None
 
     @property
-    def factor(self) -> int:
-        return self.treatment.factor if self.treatment.route is Route.INTERPOLATE else 1
+    def interpolates(self) -> bool:
+        return self.treatment.route is Route.INTERPOLATE
 
 
 def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     """Judge the candidate. A rejected one makes room for the next attempt while there is one; the last verdict stays."""
-    assert passage.clip is not None and passage.diagnosis is not None and passage.plan is not None and passage.candidate is not None
-    curves = passage.work_folder / f"curves-after-{passage.attempt}.npz"
-    verdict = verify(passage.clip, passage.diagnosis, passage.candidate, curves, progress)
-    attempts_left = passage.attempt + 1 < len(passage.plan.treatments)
-    if verdict.better or not attempts_left:
+    clip, found, plan, candidate = passage.clip, passage.diagnosis, passage.plan, passage.candidate
+    assert clip is not None
+    assert found is not None
+    assert plan is not None
+    assert candidate is not None
+    verdict = verify(clip, found, candidate, passage.work_folder / f"curves-after-{passage.attempt}.npz", progress)
+    if verdict.better or passage.attempt + 1 >= len(plan.treatments):
         return replace(passage, verification=verdict)
-    log.info("attempt %s of %s rejected: %s", passage.attempt + 1, passage.clip.path.name, verdict.reason)
+    log.info("attempt %s of %s rejected: %s", passage.attempt + 1, clip.path.name, verdict.reason)
     with suppress(OSError):
-        passage.candidate.path.unlink(missing_ok=True)
+        candidate.path.unlink(missing_ok=True)
     return replace(passage, attempt=passage.attempt + 1, candidate=None, rejected=(*passage.rejected, verdict))
 
 
@@ -115,20 +118,30 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
 
 
 def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, progress: Progress) -> _Evidence:
-    treatment = candidate.treatment
-    factor = treatment.factor if treatment.route is Route.INTERPOLATE else 1
-    cuts = tuple(shot.start for shot in found.shots)
     try:
         result = media.probe(candidate.path)
-        guided = factor == 1 and result.frames == clip.frames
-        reading = diagnosis.read(
-            result, curves, _part(progress, 0.0, 0.6), guide=clip if guided else None, shots=found.shots if guided else None
-        )
-        likeness = fidelity.measure(clip, result, _part(progress, 0.6, 0.9), factor=factor, cuts=cuts)
-        between = inserted.measure(result, factor, _part(progress, 0.9, 1.0), cuts=cuts) if factor > 1 else None
+        reading = _read(clip, found, candidate.treatment, result, curves, _part(progress, 0.0, 0.6))
+        seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
     except ClipError as error:
         raise ToolFailed(f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path) from error
-    return _Evidence(clip, found, treatment, result, reading, likeness, between)
+    return _Evidence(clip, found, candidate.treatment, result, reading, seen, between)
+
+
+def _read(clip: Clip, found: Diagnosis, treatment: Treatment, result: Clip, curves: Path | None, progress: Progress) -> Reading:
+    """Flicker of the result, along the source's motion and in its shots where both have the same frames."""
+    if treatment.route is Route.INTERPOLATE or result.frames != clip.frames:
+        return diagnosis.read(result, curves, progress)
+    return diagnosis.read(result, curves, progress, guide=clip, shots=found.shots)
+
+
+def _compare(clip: Clip, found: Diagnosis, treatment: Treatment, result: Clip, progress: Progress) -> tuple[Fidelity, Inserted | None]:
+    cuts = tuple(shot.start for shot in found.shots)
+    if treatment.route is not Route.INTERPOLATE:
+        return fidelity.measure(clip, result, progress, cuts=cuts), None
+    if treatment.fps is not None:
+        return fidelity.measure(clip, result, progress, factor=None, stretch=interpolation.stretch(clip, treatment), cuts=cuts), None
+    seen = fidelity.measure(clip, result, _part(progress, 0.0, 0.6), factor=treatment.factor, cuts=cuts)
+    return seen, inserted.measure(result, treatment.factor, _part(progress, 0.6, 1.0), cuts=cuts)
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
@@ -138,16 +151,16 @@ def _part(progress: Progress, start: float, end: float) -> Progress:
 def _wholeness(evidence: _Evidence) -> Iterator[Check]:
     """What makes a file broken: it is not the clip that it stands for."""
     clip, result, seen = evidence.clip, evidence.result, evidence.fidelity
-    wanted = clip.frames * evidence.factor
+    wanted = interpolation.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
     yield _check("frames", seen.frames == wanted, clip.frames, seen.frames, f"{seen.frames} of {wanted} frames can be played.")
-    length = clip.duration * (evidence.factor if evidence.treatment.slow_motion else 1)
+    length = clip.duration * (interpolation.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
     gap_s = float(abs(result.duration - length))
     yield _check(
         "duration",
         gap_s <= float(1 / clip.frame_rate) + 0.001,
-        float(clip.duration),
+        float(length),
         float(result.duration),
-        f"It lasts {float(result.duration):.2f} s, the source {float(clip.duration):.2f} s.",
+        f"It lasts {float(result.duration):.2f} s, and should {float(length):.2f} s.",
     )
     sizes = [" x ".join(map(str, side.display_size)) for side in (clip, result)]
     yield _check("size", _same_size(clip, result), None, None, f"The picture is {sizes[1]}, the source's {sizes[0]}.")
@@ -189,7 +202,7 @@ def _gains(evidence: _Evidence) -> Iterator[Check]:
     before, after = evidence.diagnosis.reading, evidence.reading
     treatment = evidence.treatment
     bands = treated_bands(treatment)
-    if bands and evidence.factor == 1:
+    if bands and not evidence.interpolates:
         yield _fallen("flicker", "Flicker of the treated bands", _total(before, bands), _total(after, bands), "levels", STILL_LEVELS)
         for band in bands:
             yield _band_fallen(band, before, after)
@@ -297,7 +310,7 @@ def _motion_and_detail(evidence: _Evidence) -> Iterator[Check]:
         fits = DETAIL_KEPT[0] <= seen.detail_kept <= DETAIL_KEPT[1]
         word = "is kept" if fits else "is lost" if seen.detail_kept < 1 else "is exaggerated"
         yield _check("detail", fits, 1, seen.detail_kept, f"Lasting detail {word}: {seen.detail_kept:.0%} of the source's.")
-    if Band.DETAIL not in evidence.treatment.bands and evidence.factor == 1 and evidence.diagnosis.reading.sharpness > 1:
+    if Band.DETAIL not in evidence.treatment.bands and not evidence.interpolates and evidence.diagnosis.reading.sharpness > 1:
         kept = evidence.reading.sharpness / evidence.diagnosis.reading.sharpness
         low = SHARPNESS_KEPT[0] if not evidence.treatment.deblock else 0.0  # blocks are sharp: their edges go with them
         yield _check("grain and sharpness", low <= kept <= SHARPNESS_KEPT[1], 1, kept, f"Sharpness, grain included, is {kept:.0%} of the source's.")
