@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -47,7 +47,7 @@ def telling_frames(curves: Curves, frames: int, count: int) -> tuple[int, ...]:
     if strength.size < frames:
         strength = np.zeros(frames)
     edges = np.linspace(0, frames, min(count, frames) + 1).astype(int)
-    return tuple(int(start + np.argmax(strength[start:end])) for start, end in zip(edges[:-1], edges[1:], strict=True) if end > start)
+    return tuple(int(start + np.argmax(strength[start:end])) for start, end in pairwise(edges) if end > start)
 
 
 def strongest_stretch(curves: Curves, duration: Fraction, longest_s: int) -> tuple[Fraction, Fraction]:

@@ -50,7 +50,10 @@ ROUTES = {
     Route.DEBAND_SMOOTH: "Debanding and motion-compensated smoothing",
     Route.REGENERATE: "Rendering anew from the stored prompt",
 }
-STAGES = {"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route", "process": "Repair", "verify": "Verification", "deliver": "Delivery"}
+STAGES = {
+    **{"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route"},
+    **{"process": "Repair", "verify": "Verification", "deliver": "Delivery"},
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ def write(passage: Passage, receipt: Receipt, output: Path, comparison_name: str
 @cache
 def _template() -> Template:
     folder = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    loader = FileSystemLoader(folder)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html")
 
 
