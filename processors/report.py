@@ -20,8 +20,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, pictures
+from .checks import BLOCKINESS_RISE, CAMBI_RISE, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
 from .records import Band, Check, Clip, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
-from .verification import BLOCKINESS_RISE, CAMBI_RISE, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
 
 _PAIRS = 3
 _LONGEST_PX = 640

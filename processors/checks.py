@@ -1,0 +1,268 @@
+"""What is required of a result, and by how much: the tolerances, and a check for each with one sentence for a person.
+
+``wholeness``: it is the clip that it stands for (else it is broken). ``gains``: less of what the plan set out to repair. ``harms``: no
+more of anything else, and nothing lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import interpolation
+from .fidelity import Fidelity
+from .inserted import Inserted
+from .records import Band, Check, Clip, Diagnosis, Reading, Route, Treatment
+
+LEAST_FALL = 0.20
+"""A repair that takes away less than this part cannot be told from its source by eye; the article asks for 30-60 % of its own measure."""
+STILL_LEVELS = 0.35
+"""A band under this amplitude (8-bit levels) is within what encoding at crf 16 adds: it counts as gone, and as not gone up."""
+BAND_RISE = 1.15
+"""An untreated band may read this much higher: treatment and encoding change the frames that it is measured on."""
+SCORE_RISE = 0.02
+"""The flicker score of a clip encoded again moves by less than this."""
+CAMBI_RISE = 1.0
+CAMBI_UNSEEN = 3.0
+"""CAMBI: 5 is visible. Flicker hides banding as dither does, so a rise that stays under 3 is the picture's own."""
+BLOCKINESS_RISE = 0.06
+PULSE_RISE_LEVELS = 0.4
+"""Blockiness and keyframe pulse scatter this much between two encodes of one clip."""
+DETAIL_KEPT = (0.80, 1.15)
+"""Gain of the detail that persists from frame to frame. Encoding at crf 16 keeps 0.94-0.98 of it, beneath strong detail flicker 0.83;
+a blur of one pixel leaves 0.35, an unsharp mask makes 1.4."""
+SHARPNESS_KEPT = (0.70, 1.25)
+"""Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more."""
+MOTION_KEPT = 0.75
+"""Part of the change explained by motion: a perfect repair keeps 0.88 or more, a blend of three moving frames 0.3-0.7."""
+LOST_MOTION = 0.10
+"""Part of the moving frames on which motion may be missing: an encoder skips the faintest."""
+LUMA_SHIFT_LEVELS = 1.0
+CHROMA_SHIFT_LEVELS = 1.0
+"""Lasting change of the mean, beyond what flicker itself leaves in it: one level is no visible change of grade."""
+CONTRAST = (0.90, 1.08)
+"""Slope of the coarse picture: strong patches in the source lower it to 0.91 for a perfect repair."""
+INSERTED_PULSE_LEVELS = 0.5
+"""Brightness of inserted frames against their neighbours: half a level at half the frame rate is not seen."""
+INSERTED_SHARPNESS = 0.50
+"""Inserted frames are softer (they are warped); under half their neighbours' energy the result pulses in sharpness."""
+INSERTED_FOLLOWS = 0.50
+"""1 follows the motion, 0 is a cross-fade with double edges."""
+
+BAND_WORDS = {
+    Band.GLOBAL_LUMA: "whole-frame brightness",
+    Band.LOW_LUMA: "brightness patches",
+    Band.LOW_CHROMA: "colour patches",
+    Band.DETAIL: "fine detail",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the checks look at."""
+
+    clip: Clip
+    diagnosis: Diagnosis
+    treatment: Treatment
+    result: Clip
+    reading: Reading
+    fidelity: Fidelity
+    inserted: Inserted | None
+
+    @property
+    def interpolates(self) -> bool:
+        return self.treatment.route is Route.INTERPOLATE
+
+
+def wholeness(evidence: Evidence) -> Iterator[Check]:
+    """What makes a file broken: it is not the clip that it stands for."""
+    clip, result, seen = evidence.clip, evidence.result, evidence.fidelity
+    wanted = interpolation.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
+    yield _check("frames", seen.frames == wanted, clip.frames, seen.frames, f"{seen.frames} of {wanted} frames can be played.")
+    length = clip.duration * (interpolation.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
+    gap_s = float(abs(result.duration - length))
+    yield _check(
+        "duration",
+        gap_s <= float(1 / clip.frame_rate) + 0.001,
+        float(length),
+        float(result.duration),
+        f"It lasts {float(result.duration):.2f} s, and should {float(length):.2f} s.",
+    )
+    sizes = [" x ".join(map(str, side.display_size)) for side in (clip, result)]
+    yield _check("size", _same_size(clip, result), None, None, f"The picture is {sizes[1]}, the source's {sizes[0]}.")
+    yield _sound(evidence)
+    yield _check(
+        "transparency",
+        result.has_alpha or not clip.has_alpha,
+        float(clip.has_alpha),
+        float(result.has_alpha),
+        "Transparency is kept." if result.has_alpha else "It is opaque." if not clip.has_alpha else "Transparency was lost.",
+    )
+    garbage = seen.garbage_frames
+    shown = "Every frame shows the picture of its source frame."
+    lost = f"{len(garbage)} frames do not show what the source shows, the first is frame {garbage[0]}." if garbage else shown
+    yield _check("pictures", not garbage, 0, len(garbage), lost)
+
+
+def _same_size(clip: Clip, result: Clip) -> bool:
+    """Equal as a player shows it, but for the pixel that rounding of the pixel aspect may cost."""
+    return all(abs(mine - theirs) <= 1 for mine, theirs in zip(clip.display_size, result.display_size, strict=True))
+
+
+def _sound(evidence: Evidence) -> Check:
+    mine, theirs = evidence.clip.audio, evidence.result.audio
+    if evidence.treatment.slow_motion:
+        return _check("sound", True, len(mine), len(theirs), "Slow motion has no sound.")
+    tolerance_s = float(1 / evidence.clip.frame_rate) + 0.1  # a packet of AAC is 23-46 ms, one each side
+    lengths = [(a.seconds, b.seconds) for a, b in zip(mine, theirs, strict=False) if a.seconds is not None and b.seconds is not None]
+    if len(mine) != len(theirs):
+        return _check("sound", False, len(mine), len(theirs), f"It has {len(theirs)} audio tracks, the source {len(mine)}.")
+    short = [(a, b) for a, b in lengths if abs(a - b) > tolerance_s]
+    if short:
+        return _check("sound", False, short[0][0], short[0][1], f"Sound lasts {short[0][1]:.2f} s, the source's {short[0][0]:.2f} s.")
+    return _check("sound", True, len(mine), len(theirs), "Sound is as it was." if mine else "There is no sound, as in the source.")
+
+
+def gains(evidence: Evidence) -> Iterator[Check]:
+    """Less of what the plan set out to repair. Interpolation sets out to repair nothing: it has to do no harm."""
+    before, after = evidence.diagnosis.reading, evidence.reading
+    treatment = evidence.treatment
+    bands = treated_bands(treatment)
+    if bands and not evidence.interpolates:
+        yield _fallen("flicker", "Flicker of the treated bands", _total(before, bands), _total(after, bands), "levels", STILL_LEVELS)
+        for band in bands:
+            yield _band_fallen(band, before, after)
+    if treatment.deband and before.codec.cambi is not None and after.codec.cambi is not None:
+        yield _fallen("banding", "Banding (CAMBI)", before.codec.cambi, after.codec.cambi, "", 0.5)
+    if treatment.deblock:
+        yield from _deblocked(before, after)
+
+
+def treated_bands(treatment: Treatment) -> tuple[Band, ...]:
+    """The bands in which a treatment promises less flicker."""
+    gain = (Band.GLOBAL_LUMA,) if treatment.deflicker_size and not treatment.bands and not treatment.deband else ()
+    return (*treatment.bands, *gain)
+
+
+def _total(reading: Reading, bands: tuple[Band, ...]) -> float:
+    return sum(reading.bands[band].amplitude ** 2 for band in bands if band in reading.bands) ** 0.5
+
+
+def _fallen(name: str, what: str, before: float, after: float, unit: str, still: float) -> Check:
+    passed = after <= before * (1 - LEAST_FALL) or (after <= still < before)
+    word = "fell" if after < before else "did not fall"
+    unit = f" {unit}" if unit else ""
+    change = f" ({(after / before - 1):+.0%})" if before > 0 else ""
+    verdict = "" if passed else f"; at least {LEAST_FALL:.0%} less is asked for"
+    return _check(name, passed, before, after, f"{what} {word}: from {before:.2f} to {after:.2f}{unit}{change}{verdict}.")
+
+
+def _band_fallen(band: Band, before: Reading, after: Reading) -> Check:
+    old, new = before.bands[band].amplitude, after.bands[band].amplitude
+    passed = new < old or new <= STILL_LEVELS
+    return _check(f"flicker: {band}", passed, old, new, f"Flicker in {BAND_WORDS[band]} went from {old:.2f} to {new:.2f} levels.")
+
+
+def _deblocked(before: Reading, after: Reading) -> Iterator[Check]:
+    """Whichever of blocking and keyframe pulse stands out more (in units of what is visible) has to fall."""
+    pulse = (before.codec.keyframe_pulse or 0.0, after.codec.keyframe_pulse or 0.0)
+    blocks = (before.codec.blockiness or 0.0, after.codec.blockiness or 0.0)
+    if pulse[0] / PULSE_RISE_LEVELS > blocks[0] / BLOCKINESS_RISE:
+        yield _fallen("keyframe pulse", "Pulsing at key frames", *pulse, "levels", PULSE_RISE_LEVELS)
+    else:
+        yield _fallen("blocking", "Blocking", *blocks, "", BLOCKINESS_RISE)
+
+
+def harms(evidence: Evidence) -> Iterator[Check]:
+    """No more of anything else, and nothing lost."""
+    yield from _untreated_bands(evidence)
+    yield from _codec_damage(evidence)
+    yield from _grade(evidence)
+    yield from _motion_and_detail(evidence)
+    if evidence.inserted is not None:
+        yield from _inserted_frames(evidence.inserted)
+
+
+def _untreated_bands(evidence: Evidence) -> Iterator[Check]:
+    before, after = evidence.diagnosis.reading, evidence.reading
+    treated = treated_bands(evidence.treatment)
+    for band in Band:
+        if band in treated or band not in before.bands or band not in after.bands:
+            continue
+        old, new = before.bands[band].amplitude, after.bands[band].amplitude
+        passed = new <= max(old * BAND_RISE + 0.1, STILL_LEVELS)
+        verb = "did not rise" if passed else "rose"
+        yield _check(f"steady: {band}", passed, old, new, f"Flicker in {BAND_WORDS[band]} {verb}: {old:.2f} before, {new:.2f} levels after.")
+    old, new = before.flicker_score, after.flicker_score
+    yield _check("flicker score", new <= old + SCORE_RISE, old, new, f"The flicker score went from {old:.2f} to {new:.2f}.")
+
+
+def _codec_damage(evidence: Evidence) -> Iterator[Check]:
+    before, after = evidence.diagnosis.reading.codec, evidence.reading.codec
+    if before.cambi is not None and after.cambi is not None and not evidence.treatment.deband:
+        passed = after.cambi <= max(before.cambi + CAMBI_RISE, CAMBI_UNSEEN)
+        yield _check("no new banding", passed, before.cambi, after.cambi, f"Banding (CAMBI) is {after.cambi:.1f}, it was {before.cambi:.1f}.")
+    for name, what, old, new, rise in (
+        ("no new blocking", "Blocking", before.blockiness, after.blockiness, BLOCKINESS_RISE),
+        ("no new keyframe pulse", "Pulsing at key frames", before.keyframe_pulse, after.keyframe_pulse, PULSE_RISE_LEVELS),
+    ):
+        if old is not None and new is not None:
+            yield _check(name, new <= old + rise, old, new, f"{what} is {new:.2f}, it was {old:.2f}.")
+
+
+def _grade(evidence: Evidence) -> Iterator[Check]:
+    """Brightness, colour and contrast. Flicker leaves its own share in the mean of N frames: amplitude / sqrt(N), three times that is allowed."""
+    bands = evidence.diagnosis.reading.bands
+    seen = evidence.fidelity
+
+    def share(*names: Band) -> float:
+        return 3 * sum(bands[name].amplitude ** 2 for name in names if name in bands) ** 0.5 / max(1, evidence.clip.frames) ** 0.5
+
+    luma, chroma = LUMA_SHIFT_LEVELS + share(Band.GLOBAL_LUMA, Band.LOW_LUMA), CHROMA_SHIFT_LEVELS + share(Band.LOW_CHROMA)
+    yield _check("brightness", abs(seen.luma_shift) <= luma, 0, seen.luma_shift, f"Mean brightness moved by {seen.luma_shift:+.2f} levels.")
+    yield _check("colour", seen.chroma_shift <= chroma, 0, seen.chroma_shift, f"Mean colour moved by {seen.chroma_shift:.2f} levels.")
+    fits = CONTRAST[0] <= seen.contrast <= CONTRAST[1]
+    yield _check("contrast", fits, 1, seen.contrast, f"Contrast is {seen.contrast:.0%} of the source's.")
+
+
+def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
+    seen = evidence.fidelity
+    if seen.motion_kept is not None and seen.lost_motion is not None:
+        detail = f"{seen.motion_kept:.0%} of the source's motion is kept."
+        yield _check("motion", seen.motion_kept >= MOTION_KEPT, 1, seen.motion_kept, detail)
+        detail = f"{seen.lost_motion:.0%} of the moving frames stand still." if seen.lost_motion else "Every moving frame still moves."
+        yield _check("cadence", seen.lost_motion <= LOST_MOTION, 0, seen.lost_motion, detail)
+    if seen.detail_kept is not None:
+        fits = DETAIL_KEPT[0] <= seen.detail_kept <= DETAIL_KEPT[1]
+        word = "is kept" if fits else "is lost" if seen.detail_kept < 1 else "is exaggerated"
+        yield _check("detail", fits, 1, seen.detail_kept, f"Lasting detail {word}: {seen.detail_kept:.0%} of the source's.")
+    if Band.DETAIL not in evidence.treatment.bands and not evidence.interpolates and evidence.diagnosis.reading.sharpness > 1:
+        kept = evidence.reading.sharpness / evidence.diagnosis.reading.sharpness
+        low = SHARPNESS_KEPT[0] if not evidence.treatment.deblock else 0.0  # blocks are sharp: their edges go with them
+        yield _check("grain and sharpness", low <= kept <= SHARPNESS_KEPT[1], 1, kept, f"Sharpness, grain included, is {kept:.0%} of the source's.")
+
+
+def _inserted_frames(seen: Inserted) -> Iterator[Check]:
+    steady = f"Inserted frames differ by {seen.pulse:.2f} levels in mean brightness from their neighbours."
+    yield _check("no pulse", seen.pulse <= INSERTED_PULSE_LEVELS, 0, seen.pulse, steady)
+    if seen.sharpness is not None:
+        detail = f"Inserted frames have {seen.sharpness:.0%} of their neighbours' sharpness."
+        yield _check("even sharpness", seen.sharpness >= INSERTED_SHARPNESS, 1, seen.sharpness, detail)
+    if seen.follows_motion is not None:
+        fits = seen.follows_motion >= INSERTED_FOLLOWS
+        detail = "Inserted frames follow the motion." if fits else "Inserted frames show double edges where things move."
+        yield _check("no ghosts", fits, 1, seen.follows_motion, detail)
+
+
+def praise(evidence: Evidence) -> str:
+    """One sentence on what got better."""
+    achieved = [check for check in gains(evidence) if not check.name.startswith("flicker: ")]
+    if not achieved:
+        return "Motion, detail and sound are as they were, and nothing pulses."
+    falls = [f"{check.name} fell by {1 - check.after / check.before:.0%}" for check in achieved if check.before and check.after is not None]
+    text = " and ".join(falls) or "Less of what was to be repaired"
+    return f"{text[0].upper()}{text[1:]}; motion, detail and sound are as they were."
+
+
+def _check(name: str, passed: bool, before: float | None, after: float | None, detail: str) -> Check:
+    return Check(name, bool(passed), None if before is None else float(before), None if after is None else float(after), detail)
