@@ -170,7 +170,7 @@ def watch(
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Generator[None, None, None]:
-    """SIGINT and SIGTERM call ``stop`` for the length of the block; nothing changes outside the main thread."""
+    """SIGINT, SIGTERM and SIGHUP call ``stop`` for the length of the block; nothing changes outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -178,7 +178,8 @@ def _signals(stop: Callable[[], None]) -> Generator[None, None, None]:
     def on_signal(_: int, __: FrameType | None) -> None:
         stop()
 
-    former: dict[signal.Signals, Any] = {name: signal.signal(name, on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    former: dict[signal.Signals, Any] = {name: signal.signal(name, on_signal) for name in wanted}
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ from ..processors.records import Outcome, Passage, Request, Route, to_json
 from . import history, workers
 from .lock import hold_state
 from .steps import OnFinished, Steps
-from .table import JobRow, Seen, State, Table, create_tables, open_engine
+from .table import DEFAULT_PRIORITY, JobRow, Seen, State, Table, create_tables, open_engine
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Jobs:
         self._keeper.join()
         self._stack.close()
 
-    def enqueue(self, request: Request, content_digest: str, priority: int = 10) -> JobRow:
+    def enqueue(self, request: Request, content_digest: str, priority: int = DEFAULT_PRIORITY) -> JobRow:
         """The job of this content, request and output: a new one, or the one that waits, runs or is done already.
 
         An unfinished job of the same path with other content is cancelled as replaced.

@@ -47,6 +47,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """The transition table; ``Table.move`` makes no other move."""
 
+DEFAULT_PRIORITY = 10
+
 UNFINISHED = tuple(state for state in State if not state.is_final)
 
 END_STATE: dict[Outcome, State] = {
@@ -231,7 +233,7 @@ class Table:
                     output_dir=str(request.output_dir),
                     content_digest=content_digest,
                     request=to_json(request),
-                    priority=0,
+                    priority=DEFAULT_PRIORITY,
                     crashes=0,
                     created=finished,
                     finished=finished,
@@ -277,7 +279,7 @@ class Table:
         """Jobs by state; every state is there."""
         query = sa.select(_JOBS.c.state, sa.func.count()).group_by(_JOBS.c.state)
         with self._engine.connect() as connection:
-            found = {state: number for state, number in connection.execute(query).tuples()}
+            found = {state: number for state, number in connection.execute(query)}
         return {state.value: found.get(state.value, 0) for state in State}
 
     def move(self, job_id: str, to: State, *, only_from: State | None = None, **values: Any) -> bool:
@@ -322,7 +324,7 @@ class Table:
         """Summaries of the jobs that ended after the given finish number, and the last finish number there is."""
         query = sa.select(_JOBS.c.finish_number, _JOBS.c.summary).where(_JOBS.c.finish_number > number).order_by(_JOBS.c.finish_number)
         with self._engine.connect() as connection:
-            rows = connection.execute(query).tuples().all()
+            rows = connection.execute(query).all()
         return (rows[-1][0] if rows else number), [summary for _, summary in rows]
 
     def last_finish_number(self) -> int:
