@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from . import media, webp
+from . import colors, media, webp
+from ..config.errors import RouteRefused
 from .frame_pipe import encode as encode
 from .records import Route
 
@@ -75,12 +76,27 @@ def _video(clip: Clip, treatment: Treatment) -> tuple[str, dict[str, Any], str, 
         return "yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it", ()
     sampling, notes = _sampling(clip)
     lookahead = {"rc-lookahead": _LARGE_LOOKAHEAD_FRAMES} if clip.width * clip.height > _LARGE_PIXELS else {}
+    if clip.interlaced:
+        notes = (*notes, "the source is interlaced; the result holds the same pictures, not marked as fields")
     if is_ten_bit(clip, treatment):
-        parameters = ":".join(f"{key}={value}" for key, value in {"log-level": "error", **lookahead}.items())
+        values = {"log-level": "error", **lookahead, **_hdr(clip)}
+        parameters = ":".join(f"{key}={value}" for key, value in values.items())
         options = {"c:v": "libx265", "crf": 16, "preset": "medium", "x265-params": parameters}
         deeper = ("the source has more than 10 bits; the result has 10",) if clip.bit_depth > 10 else ()
         return f"yuv{sampling}p10le", options, "HEVC 10 bit, crf 16, medium", (*notes, *deeper)
     return f"yuv{sampling}p", {"c:v": "libx264", "crf": 16, "preset": "slow", **lookahead}, "H.264 8 bit, crf 16, slow", notes
+
+
+def _hdr(clip: Clip) -> dict[str, str]:
+    """HDR's static metadata. Raises RouteRefused for colours that only a Dolby decoder understands."""
+    if clip.bit_depth <= 8:
+        return {}
+    frame = media.first_frame(clip)
+    if colors.is_dolby_vision_only(frame):
+        raise RouteRefused(
+            "It is Dolby Vision profile 5: without its metadata the colours are wrong. Export it as HDR10 or SDR.", path=clip.path
+        )
+    return colors.hdr_parameters(frame) if clip.color.is_hdr else {}
 
 
 def _sampling(clip: Clip) -> tuple[str, tuple[str, ...]]:
@@ -100,7 +116,7 @@ def _muxer(clip: Clip, sound: list[str]) -> str:
         return "mov"
     if muxer == "mp4" and any(codec.startswith("pcm_") for codec in sound):
         muxer = "mov"
-    return muxer if all(_holds(muxer, codec) for codec in sound) else "matroska"
+    return muxer if all(_holds(muxer, codec) for codec in sound if _holds("matroska", codec)) else "matroska"
 
 
 def _muxer_options(muxer: str, video: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 import av.error
 
-from ..config.errors import CannotWrite
-from . import ffmpeg, webp
+from ..config.errors import CannotWrite, UnreadableClip
+from . import ffmpeg, media, webp
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from .encoding import Encoding
     from .records import Clip, Progress
 
-_CHECK_SPACE_EVERY_FRAMES = 32
+_CHECK_EVERY_FRAMES = 16
 
 
 def encode(
@@ -39,8 +39,9 @@ def encode(
     Sound, subtitles, chapters and metadata come from the source. ``expected_frames`` is for ``progress``.
     Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
     """
-    argv = command(ffmpeg.tool(settings), clip, encoding, output, filters)
-    return feed(argv, clip, frames, output, settings, progress=progress, expected_frames=expected_frames)
+    origin = media.origin(clip)
+    argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin)
+    return feed(argv, clip, frames, output, settings, progress=progress, expected_frames=expected_frames, origin=origin)
 
 
 def feed(
@@ -52,15 +53,17 @@ def feed(
     *,
     progress: Progress | None = None,
     expected_frames: int | None = None,
+    origin: Fraction = Fraction(0),
 ) -> int:
     """Run an FFmpeg command that reads NUT from its standard input and writes ``output``; the number of frames written.
 
-    Raises as ``encode`` does.
+    ``origin``, in seconds, is taken from every frame's time. Raises as ``encode`` does.
     """
     require_space(output.parent, settings)
+    watched = _watched(frames, output.parent, settings, progress, expected_frames or clip.frames)
     with ffmpeg.running(argv, stdin=True) as run:
         try:
-            _write(run.stdin, clip, frames, output, settings, progress, expected_frames or clip.frames)
+            _write(run.stdin, clip, watched, origin)
             run.stdin.close()
         except (av.error.FFmpegError, BrokenPipeError, ConnectionError) as error:
             if not run.has_ended(within_s=5):
@@ -69,13 +72,20 @@ def feed(
         return run.finish(output)
 
 
-def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters: str | None) -> list[str]:
-    """FFmpeg's arguments: NUT on standard input is the picture, the source gives all else."""
-    piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None)
+def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters: str | None, origin: Fraction) -> list[str]:
+    """FFmpeg's arguments: NUT on standard input is the picture, the source gives all else.
+
+    ``origin`` is the source's time, in seconds, that becomes 0; with ``-copyts`` nothing else moves sound against picture.
+    """
+    turned = {"display_rotation": -clip.rotation} if clip.rotation or clip.mirrored else {}
+    flipped = {"display_hflip": None} if clip.mirrored else {}
+    piped = ffmpeg.graph.input(
+        "pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **turned, **flipped
+    )
     parts: list[Any] = [piped["v:0"]]
     copied: dict[str, Any] = {}
     if clip.container != webp.CONTAINER:
-        source = ffmpeg.source(clip.path)
+        source = ffmpeg.source(clip.path, itsoffset=f"{-float(origin):.6f}")
         selectors = encoding.streams or ("d:99?",)  # FFmpeg knows the source only when something is mapped from it
         parts += [source[selector] for selector in selectors]
         copied = {"map_metadata": 1, "map_chapters": 1, "c:a": "copy", "c:s": "copy", "c:t": "copy"}
@@ -100,34 +110,43 @@ def require_space(folder: Path, settings: Settings) -> None:
 
 
 def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
+    color = media.delivered_color(clip)
     tags = {
-        "range": clip.color.range,
-        "color_primaries": clip.color.primaries,
-        "color_trc": clip.color.transfer,
-        "colorspace": clip.color.matrix,
-        "chroma_location": clip.color.chroma_location,
+        "range": color.range,
+        "color_primaries": color.primaries,
+        "color_trc": color.transfer,
+        "colorspace": color.matrix,
+        "chroma_location": color.chroma_location,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
     return ",".join(part for part in (*parts, filters or "", f"format={encoding.pixel_format}") if part)
 
 
-def _write(
-    pipe: IO[bytes], clip: Clip, frames: Iterable[av.VideoFrame], output: Path, settings: Settings, progress: Progress | None, expected: int
-) -> None:
-    frames = iter(frames)
-    first = next(frames)
+def _watched(
+    frames: Iterable[av.VideoFrame], folder: Path, settings: Settings, progress: Progress | None, expected: int
+) -> Iterator[av.VideoFrame]:
+    for index, frame in enumerate(frames):
+        if index % _CHECK_EVERY_FRAMES == 0:
+            require_space(folder, settings)
+            if progress is not None:
+                progress(min(index / expected, 1.0))
+        yield frame
+
+
+def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], origin: Fraction) -> None:
+    first = next(frames, None)
+    if first is None:
+        raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
+    time_base = Fraction(first.time_base or clip.time_base)
+    shift = round(origin / time_base)
     with av.open(_WriteOnly(pipe), "w", format="nut") as container:
         stream = container.add_stream("rawvideo", rate=clip.frame_rate)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
-        time_base = first.time_base or clip.time_base
-        stream.time_base = stream.codec_context.time_base = Fraction(time_base)
-        for index, frame in enumerate(chain((first,), frames)):
+        stream.time_base = stream.codec_context.time_base = time_base
+        for frame in chain((first,), frames):
+            frame.pts = (frame.pts or 0) - shift
             container.mux(stream.encode(frame))
-            if index % _CHECK_SPACE_EVERY_FRAMES == 0:
-                require_space(output.parent, settings)
-                if progress is not None:
-                    progress(min(index / expected, 1.0))
         container.mux(stream.encode(None))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import MissingClip, RefusedClip, UnreadableClip
-from . import webp, wholeness
+from . import colors, webp, wholeness
 from .records import AudioTrack, Clip, ColorTags, Passage, Progress
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
@@ -31,26 +33,21 @@ if TYPE_CHECKING:
 
 SAFE_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,mxf,gif,apng,flv,ogg,asf,nut,ivf,h264,hevc,m4v,obu,"
-    "yuv4mpegpipe,png_pipe,jpeg_pipe,webp_pipe,tiff_pipe,bmp_pipe,mjpeg,wav,mp3,flac,aac"
+    "yuv4mpegpipe,wtv,dv,png_pipe,jpeg_pipe,webp_pipe,tiff_pipe,bmp_pipe,mjpeg,wav,mp3,flac,aac"
 )
 """FFmpeg's ``format_whitelist``: containers of media, none that names other files."""
 
 OPEN_OPTIONS = {"format_whitelist": SAFE_FORMATS, "protocol_whitelist": "file"}
 
-_TRANSFERS = {
-    1: "bt709",
-    4: "gamma22",
-    6: "smpte170m",
-    13: "iec61966-2-1",
-    14: "bt2020-10",
-    15: "bt2020-12",
-    16: "smpte2084",
-    18: "arib-std-b67",
-}
-_PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 11: "smpte431", 12: "smpte432"}
-_MATRICES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc", 10: "bt2020c"}
+LARGEST_PIXELS = 1 << 27
+"""A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
+
 _FULL_RANGE = 2
-_RANGES = {1: "tv", 2: "pc"}
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""FFmpeg's own decoders drop the transparency of WebM, which travels beside the picture."""
+
+_MAY_HIDE_FRAMES = ("vp8", "mpeg1video", "mpeg2video")
+"""Codecs whose packets are not always one frame each: hidden reference frames, single fields."""
 
 
 class Planes(NamedTuple):
@@ -68,7 +65,7 @@ def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
 
 
 def probe(path: Path) -> Clip:
-    """What the file is. Reads every packet once and decodes one frame.
+    """What the file is. Reads every packet once and decodes one frame, or all where packets do not tell the frames.
 
     Raises MissingClip, RefusedClip or UnreadableClip.
     """
@@ -76,14 +73,23 @@ def probe(path: Path) -> Clip:
         return _clip_of_webp(path)
     with open_container(path) as container:
         stream = _video_stream(container, path)
+        audio = tuple(_audio_track(track) for track in container.streams.audio)
+        declared = (stream.codec_context.width, stream.codec_context.height)
+        codec = stream.codec_context.codec.canonical_name
+        if declared[0] * declared[1] > LARGEST_PIXELS:
+            raise UnreadableClip(f"Its pictures are too large ({declared[0]}x{declared[1]}). Scale it to 16384x8192 or less.", path=path)
         table = _packet_table(container, stream)
-        audio = tuple(_audio_track(track, container) for track in container.streams.audio)
     with open_container(path) as container:
         stream = _video_stream(container, path)
         frame = next(_decode(container, stream), None)
         if frame is None:
             raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=path)
-        return _clip_of_stream(path, container, stream, frame, table, audio)
+        size = declared if codec in _ALPHA_DECODERS and all(declared) else (frame.width, frame.height)
+        clip = _clip_of_stream(path, container, stream, frame, table, audio, size)
+    if not table.is_plain or clip.interlaced or codec in _MAY_HIDE_FRAMES:
+        stamps = tuple(int(each.pts or 0) for each in frames(clip))
+        clip = _timed(clip, _PacketTable(len(stamps), tuple(sorted(stamps)), True))
+    return clip
 
 
 def open_container(path: Path) -> InputContainer:
@@ -91,27 +97,54 @@ def open_container(path: Path) -> InputContainer:
     if not path.is_file():
         raise MissingClip("The file is not there (any more). Check its path.", path=path)
     try:
-        return av.open(str(path.absolute()), options=dict(OPEN_OPTIONS), metadata_errors="replace")
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+        return av.open(f"file:{path.absolute()}", options=dict(OPEN_OPTIONS), metadata_errors="replace")
+    except PermissionError:
+        raise UnreadableClip("The file may not be read. Give yourself permission to read it.", path=path) from None
+    except (av.error.FFmpegError, OSError, ValueError):
         if _is_script(path):
             raise RefusedClip(
                 "It is a playlist or a script, not a video, and could read other files. Use the video itself.", path=path
             ) from None
-        raise UnreadableClip(f"It is not a video that can be opened ({error}). Render it again, or re-export it.", path=path) from None
+        raise UnreadableClip("It is not a video that can be opened. Render it again, or re-export it.", path=path) from None
 
 
 def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
-    """Decode the clip's frames in display order, each with ``pts`` in ``clip.time_base``. Undecodable packets are passed over.
+    """Decode the clip's frames in display order, all of the clip's size and pixel format, ``pts`` in ``clip.time_base`` and rising.
 
-    Close the generator to release the file.
+    Undecodable packets are passed over. Close the generator to release the file.
     """
     if clip.container == webp.CONTAINER:
         yield from webp.frames(clip.path)
         return
+    last_pts: int | None = None
     with open_container(clip.path) as container:
         stream = _video_stream(container, clip.path)
-        stream.thread_type = "AUTO"
-        yield from _decode(container, stream)
+        for frame in _decode(container, stream):
+            if (frame.width, frame.height, frame.format.name) != (clip.width, clip.height, clip.pixel_format):
+                frame = _conformed(frame, clip)
+            if last_pts is not None and frame.pts is not None and frame.pts <= last_pts:
+                frame.pts = last_pts + 1  # a damaged file's; no encoder takes it
+            last_pts = frame.pts
+            yield frame
+
+
+def first_frame(clip: Clip) -> av.VideoFrame:
+    """Raises UnreadableClip when there is none."""
+    with closing(frames(clip)) as decoded:
+        frame = next(decoded, None)
+    if frame is None:
+        raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
+    return frame
+
+
+def origin(clip: Clip) -> Fraction:
+    """The time in seconds at which the first of picture and sound starts."""
+    if clip.container == webp.CONTAINER:
+        return Fraction(0)
+    with open_container(clip.path) as container:
+        tracks = (_video_stream(container, clip.path), *container.streams.audio)
+        starts = [track.start_time * track.time_base for track in tracks if track.start_time is not None and track.time_base]
+    return Fraction(min(starts, default=Fraction(0)))
 
 
 def planes(frame: av.VideoFrame) -> Planes:
@@ -125,32 +158,40 @@ def planes(frame: av.VideoFrame) -> Planes:
 
 
 def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """The frame in another pixel format, levels, matrix, range and pts unshifted. RGB becomes limited-range BT.709."""
+    """The frame in another pixel format; pts, size, matrix and range stay, RGB becomes limited-range BT.709.
+
+    Limited-range levels are multiplied by four from 8 to 10 bit; full-range luma goes from 0-255 to 0-1023.
+    """
     if frame.format.name == pixel_format:
         return frame
-    if frame.format.is_rgb or frame.format.has_palette:
+    if _is_rgb(frame.format):
         return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
     color_range = "JPEG" if is_full_range(frame) else "MPEG"
     return frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
 
 
-def is_full_range(frame: av.VideoFrame) -> bool:
-    """True when a YUV frame's black is 0 and not 16."""
-    return frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
-
-
 def working_format(clip: Clip) -> str:
     """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 for deeper sources."""
     layout = av.VideoFormat(clip.pixel_format)
+    is_rgb = _is_rgb(layout)
     depth = 10 if clip.bit_depth <= 10 else 12
     chroma = "444"
-    if not layout.is_rgb and len(layout.components) >= 3:
+    if not is_rgb and len(layout.components) >= 3:
         half_width = layout.chroma_width(16) < 16
         half_height = layout.chroma_height(16) < 16
         chroma = {(True, True): "420", (True, False): "422"}.get((half_width, half_height), "444")
-    elif len(layout.components) <= 2 and not layout.is_rgb and not layout.has_palette:
+    elif not is_rgb:
         chroma = "420"  # gray: encoders and editors want chroma planes, empty ones cost least
     return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
+
+
+def delivered_color(clip: Clip) -> ColorTags:
+    """The tags of frames that ``to_format`` brought to the working format: the source's, but for RGB sources."""
+    if not _is_rgb(av.VideoFormat(clip.pixel_format)):
+        return clip.color
+    return replace(
+        clip.color, range="tv", matrix="bt709", primaries=clip.color.primaries or "bt709", transfer=clip.color.transfer or "bt709"
+    )
 
 
 def digest(path: Path) -> str:
@@ -163,81 +204,120 @@ def digest(path: Path) -> str:
 class _PacketTable:
     count: int
     pts: tuple[int, ...]  # sorted, ticks
+    is_plain: bool  # one packet is one frame, as far as packets tell
 
 
 def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTable:
     count = 0
     stamps: list[int] = []
+    is_plain = True
     for packet in container.demux(stream):
         if packet.size == 0 or packet.is_discard:
             continue
+        is_plain = is_plain and not packet.is_corrupt and (count > 0 or packet.is_keyframe)
         count += 1
         if packet.pts is not None:
             stamps.append(packet.pts)
-    return _PacketTable(count, tuple(sorted(stamps)))
+    return _PacketTable(count, tuple(sorted(stamps)), is_plain and len(set(stamps)) == count)
 
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
     last_pts: int | None = None
+    decoder = _decoder(stream)
+    key_pts: set[int | None] = set()
     for packet in container.demux(stream):
+        if packet.is_keyframe:
+            key_pts.add(packet.pts)
         try:
-            decoded = packet.decode()
+            decoded = decoder.decode(packet if packet.size else None)
         except av.error.FFmpegError:
             continue  # a damaged packet costs its frames, not the clip
         for frame in decoded:
-            assert isinstance(frame, av.VideoFrame)
             if frame.pts is None:
                 step = 1 if not stream.average_rate or not stream.time_base else round(1 / (stream.average_rate * stream.time_base))
                 frame.pts = 0 if last_pts is None else last_pts + step
             last_pts = frame.pts
+            if decoder is not stream.codec_context:
+                frame.key_frame = frame.pts in key_pts  # libvpx does not say
             yield frame
+
+
+def _decoder(stream: VideoStream) -> av.VideoCodecContext:
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        stream.thread_type = "AUTO"
+        return stream.codec_context
+    return av.VideoCodecContext.create(name, "r")
+
+
+def _conformed(frame: av.VideoFrame, clip: Clip) -> av.VideoFrame:
+    """The frame at the clip's size and in its format: some streams change theirs half-way."""
+    color_range = "JPEG" if is_full_range(frame) else "MPEG"
+    return frame.reformat(
+        clip.width, clip.height, clip.pixel_format, interpolation="BICUBIC", src_color_range=color_range, dst_color_range=color_range
+    )
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
     if not streams:
         raise UnreadableClip("There is no video in it. Use a file with pictures.", path=path)
+    if streams[0].codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]  an unknown codec has none
+        raise UnreadableClip("Its video has a codec that is not known here. Export it as H.264, HEVC or ProRes.", path=path)
     return streams[0]
 
 
 def _clip_of_stream(
-    path: Path, container: InputContainer, stream: VideoStream, frame: av.VideoFrame, table: _PacketTable, audio: tuple[AudioTrack, ...]
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    frame: av.VideoFrame,
+    table: _PacketTable,
+    audio: tuple[AudioTrack, ...],
+    size: tuple[int, int],
 ) -> Clip:
-    time_base = stream.time_base or Fraction(1, 1000)
-    steps = [later - earlier for earlier, later in zip(table.pts, table.pts[1:], strict=False) if later > earlier]
-    typical = statistics.median(steps) if steps else 0
-    rate = Fraction(stream.average_rate or stream.base_rate or 25)
-    if steps:
-        span = (table.pts[-1] - table.pts[0]) * time_base
-        rate = Fraction((len(steps)) / span).limit_denominator(1001) if abs(rate - len(steps) / span) > rate / 50 else rate
     layout = av.VideoFormat(frame.format.name)
-    has_alpha = any(component.is_alpha for component in layout.components) and _shows_alpha(frame)
-    return Clip(
+    has_alpha = any(component.is_alpha for component in layout.components) or layout.has_palette
+    clip = Clip(
         path=path,
         digest=digest(path),
         size_bytes=path.stat().st_size,
         container=container.format.name,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         pixel_format=frame.format.name,
         bit_depth=max((component.bits for component in layout.components), default=8),
-        width=frame.width,
-        height=frame.height,
-        frames=max(table.count, 1),
-        frame_rate=rate,
-        time_base=time_base,
-        duration=(table.pts[-1] - table.pts[0]) * time_base + 1 / rate if table.pts else table.count / rate,
-        variable_frame_rate=bool(steps) and max(steps) - min(steps) > max(2, typical / 50),
-        rotation=round(-frame.rotation) % 360,
+        width=size[0],
+        height=size[1],
+        frames=1,
+        frame_rate=Fraction(stream.average_rate or stream.base_rate or 25),
+        time_base=Fraction(stream.time_base or Fraction(1, 1000)),
+        duration=Fraction(0),
+        variable_frame_rate=False,
+        rotation=round(-frame.rotation / 90) * 90 % 360,
         sample_aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
         has_alpha=has_alpha,
         interlaced=bool(frame.interlaced_frame),
-        color=ColorTags(
-            primaries=_PRIMARIES.get(int(frame.color_primaries)),
-            transfer=_TRANSFERS.get(int(frame.color_trc)),
-            matrix=_MATRICES.get(int(frame.colorspace)),
-            range=_RANGES.get(int(frame.color_range)),
-        ),
+        color=colors.tags(frame),
         audio=audio,
+        mirrored=colors.is_mirrored(frame),
+    )
+    return replace(_timed(clip, table), has_alpha=has_alpha and _shows_alpha(clip))
+
+
+def _timed(clip: Clip, table: _PacketTable) -> Clip:
+    """The clip with count, rate and duration from its frames' own times, where those contradict the header."""
+    steps = [later - earlier for earlier, later in zip(table.pts, table.pts[1:], strict=False) if later > earlier]
+    typical = statistics.median(steps) if steps else 0
+    rate = clip.frame_rate
+    span = (table.pts[-1] - table.pts[0]) * clip.time_base if steps else Fraction(0)
+    if steps and abs(rate - len(steps) / span) > rate / 50:
+        rate = Fraction(len(steps) / span).limit_denominator(1001)
+    return replace(
+        clip,
+        frames=max(table.count, 1),
+        frame_rate=rate,
+        duration=span + 1 / rate if table.pts else table.count / rate,
+        variable_frame_rate=bool(steps) and max(steps) - min(steps) > max(2, typical / 50),
     )
 
 
@@ -249,7 +329,7 @@ def _clip_of_webp(path: Path) -> Clip:
         size_bytes=path.stat().st_size,
         container=webp.CONTAINER,
         codec="webp",
-        pixel_format="rgba" if facts.has_alpha else "rgb24",
+        pixel_format=webp.PIXEL_FORMAT,
         bit_depth=8,
         width=facts.width,
         height=facts.height,
@@ -267,13 +347,25 @@ def _clip_of_webp(path: Path) -> Clip:
     )
 
 
-def _audio_track(track: av.AudioStream, container: InputContainer) -> AudioTrack:
+def _audio_track(track: av.AudioStream) -> AudioTrack:
+    context: AudioCodecContext | None = track.codec_context
     seconds = float(track.duration * track.time_base) if track.duration and track.time_base else None
-    return AudioTrack(track.codec_context.name, track.codec_context.channels, track.codec_context.sample_rate or 0, seconds)
+    if context is None:
+        return AudioTrack("unknown", 0, 0, seconds)
+    return AudioTrack(context.codec.canonical_name, context.channels, context.sample_rate or 0, seconds)
 
 
-def _shows_alpha(frame: av.VideoFrame) -> bool:
-    return bool((frame.to_ndarray(format="rgba")[..., 3] < 255).any())
+def _shows_alpha(clip: Clip) -> bool:
+    """True when any frame is see-through anywhere; formats with an alpha plane mostly hold opaque pictures."""
+    return any(bool((frame.to_ndarray(format="rgba")[..., 3] < 255).any()) for frame in frames(clip))
+
+
+def _is_rgb(layout: av.VideoFormat) -> bool:
+    return layout.is_rgb or layout.has_palette
+
+
+def is_full_range(frame: av.VideoFrame) -> bool:
+    return colors.is_always_full_range(frame.format) or int(frame.color_range) == _FULL_RANGE
 
 
 def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -284,6 +376,9 @@ def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.u
 
 
 def _is_script(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return head.startswith((b"ffconcat", b"#extm3u", b"<?xml", b"<mpd", b"[playlist]", b"file "))
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except OSError:
+        return False
+    return head.startswith((b"ffconcat", b"#extm3u", b"<?xml", b"<mpd", b"[playlist]", b"file ", b"v=0", b"[script info]", b"<smil"))

@@ -122,6 +122,7 @@ class Clip:
     interlaced: bool
     color: ColorTags
     audio: tuple[AudioTrack, ...]
+    mirrored: bool = False  # a player flips the picture left to right after turning it
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -184,6 +185,7 @@ class Diagnosis:
     shots: tuple[Shot, ...]
     article_verdict: str | None  # "generative", "codec" or "clean" by the article's rule; never acted on
     curves: Path | None  # .npz in the work folder: one value a frame for each key
+    flickering: tuple[Band, ...] = ()  # bands worth treating, the worst first
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from ..config.errors import UnreadableClip
 
 CONTAINER = "webp_pillow"
+PIXEL_FORMAT = "rgba"
 TIME_BASE = Fraction(1, 1000)
+_UNSAID_MS = 100
+_ANIMATION_FLAG = 0x02
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,13 @@ class WebpFacts:
 
 
 def is_animated(path: Path) -> bool:
-    """True for a WebP file that holds an animation (chunk ``ANIM``), by its bytes and not its name."""
+    """True for a WebP file that holds an animation, by its bytes and not its name."""
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(32)
     except OSError:
         return False
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"ANIM" in head
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & _ANIMATION_FLAG)
 
 
 def facts(path: Path) -> WebpFacts:
@@ -42,22 +46,23 @@ def facts(path: Path) -> WebpFacts:
     durations_ms: list[int] = []
     has_alpha = False
     width = height = 0
-    for frame, duration_ms in _images(path):
+    for image, duration_ms in _images(path):
         if not durations_ms:
-            width, height = frame.size
-            has_alpha = frame.mode == "RGBA" and frame.getextrema()[3][0] < 255
+            width, height = image.size
+        has_alpha = has_alpha or image.getextrema()[3][0] < 255
         durations_ms.append(duration_ms)
+    if not durations_ms:
+        raise UnreadableClip("The animated WebP holds no frame. Render it again.", path=path)
     total = Fraction(sum(durations_ms), 1000)
-    return WebpFacts(
-        width, height, len(durations_ms), Fraction(len(durations_ms)) / total, total, max(durations_ms) - min(durations_ms) > 1, has_alpha
-    )
+    varies = max(durations_ms) - min(durations_ms) > 1
+    return WebpFacts(width, height, len(durations_ms), len(durations_ms) / total, total, varies, has_alpha)
 
 
 def frames(path: Path) -> Generator[av.VideoFrame, None, None]:
-    """RGB frames with ``pts`` in milliseconds."""
+    """RGBA frames with ``pts`` in milliseconds."""
     pts = 0
     for image, duration_ms in _images(path):
-        frame = av.VideoFrame.from_image(image)
+        frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgba")  # from_image would drop the alpha
         frame.pts = pts
         frame.time_base = TIME_BASE
         pts += duration_ms
@@ -69,6 +74,6 @@ def _images(path: Path) -> Generator[tuple[Image.Image, int], None, None]:
         with Image.open(path, formats=["WEBP"]) as animation:
             for image in ImageSequence.Iterator(animation):
                 image.load()
-                yield image, max(1, int(image.info.get("duration") or 100))
+                yield image.convert("RGBA"), max(1, int(image.info.get("duration") or _UNSAID_MS))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
         raise UnreadableClip(f"The animated WebP is damaged ({error}). Render it again.", path=path) from None
