@@ -194,11 +194,16 @@ def _log_file() -> Generator[None, None, None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     former = root.level
+    levels = {other: other.level for other in root.handlers}
+    for other in levels:
+        other.setLevel(max(other.level, former))  # they were spared what only the file is to have
     root.addHandler(handler)
     root.setLevel(min(former, logging.INFO))
     try:
         yield
     finally:
         root.setLevel(former)
+        for other, level in levels.items():
+            other.setLevel(level)
         root.removeHandler(handler)
         handler.close()

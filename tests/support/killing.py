@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     orphans: int = 0
     starts: int = 0
+    rounds: int = 0
     to_death_s: list[float] = field(default_factory=list)  # from the kill to the end of all that was started
     clips: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -101,9 +102,18 @@ def open_field(home: Path, hot: Path, command: Sequence[str], environment: dict[
         field.close()
 
 
-def kill_while_it_works(field: Field, kills: int, *, wait_s: tuple[float, float], seed: int, limit_s: float) -> Tally:
+def kill_while_it_works(
+    field: Field,
+    kills: int,
+    *,
+    wait_s: tuple[float, float],
+    seed: int,
+    limit_s: float,
+    drop_more: Callable[[int], None] | None = None,
+) -> Tally:
     """So many kills at random moments, each after ``wait_s`` (least, most), then to the end. Raises TimeoutError past ``limit_s``.
 
+    Where all clips have ended before, ``drop_more`` is called with the number of the round, from 1; without it the kills end there.
     A clip's worker is killed twice at most: the third time ends a clip as failed, by design.
     """
     choice = random.Random(seed)
@@ -113,7 +123,12 @@ def kill_while_it_works(field: Field, kills: int, *, wait_s: tuple[float, float]
     while sum(tally.kills.values()) < kills:
         time.sleep(choice.uniform(*wait_s))
         if daemon.poll() is not None:
-            break
+            if drop_more is None:
+                break
+            tally.rounds += 1
+            drop_more(tally.rounds)
+            daemon = _start(field, tally)
+            continue
         victim = choice.choice((DAEMON, WORKER, BOTH))
         worker = _worker(daemon.pid)
         running = [row for row in field.rows() if row.state is State.RUNNING]
@@ -215,7 +230,8 @@ def _plays(path: Path) -> bool:
 def watch_command(hot: Path, road: str | None = None) -> list[str]:
     """``deshimmer watch DIR --once --json``; with a road of its own the same through ``app.watch``."""
     if road is None:
-        return [sys.executable, "-m", "deshimmer.daemon.cli", "watch", str(hot), "--once", "--json", "--set", "intake.quiet_s=0.2"]
+        program = "import sys; from deshimmer.daemon.cli import main; sys.exit(main())"
+        return [sys.executable, "-c", program, "watch", str(hot), "--once", "--json", "--set", "intake.quiet_s=0.2"]
     program = (
         "import json, sys; from pathlib import Path; from deshimmer.config.settings import HotFolder, Settings\n"
         "from deshimmer.daemon import app\n"
