@@ -1,0 +1,116 @@
+"""From a diagnosis and a request to a plan: which treatments are tried, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..config.errors import NotSetUp, RouteRefused
+from ..config.settings import Settings
+from . import debanding, verdicts
+from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progress, Request, Route, Treatment, Verdict
+
+DEFLICKER_SIZE = 5
+_GENTLE = 0.6
+_PARTS = {Route.DEBAND_SMOOTH: {Route.DEBAND, Route.SMOOTH}}
+_WHY = {
+    Verdict.LUMINANCE: "the brightness of the whole picture flickers",
+    Verdict.GENERATIVE: "parts of the picture are drawn anew from frame to frame",
+    Verdict.CODEC: "compression left its marks",
+}
+
+
+def route_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
+    assert passage.clip is not None
+    assert passage.diagnosis is not None
+    return replace(passage, plan=plan(passage.request, passage.clip, passage.diagnosis, settings))
+
+
+def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings) -> Plan:
+    """Raises RouteRefused where the clip does not fit what was asked for, NotSetUp for what this version lacks."""
+    if request.route is not None:
+        return _as_named(request, request.route, clip, diagnosis)
+    if request.preset is not None:
+        raise RouteRefused("--preset article needs --route deband or --route interpolate beside it.", path=clip.path)
+    if diagnosis.verdict is Verdict.INCOHERENT:
+        return _keep("Objects change from frame to frame, which no repair mends.")
+    treatments = tuple(replace(one, strength=one.strength * request.strength) for one in _unasked(diagnosis))
+    allowed = tuple(one for one in treatments if _PARTS.get(one.route, {one.route}) <= set(request.routes))
+    if not treatments:
+        return _keep("Nothing to repair.")
+    if not allowed:
+        return _keep(f"The route {treatments[0].route} would repair it, but this hot folder does not allow it.")
+    why = _WHY[diagnosis.verdict]
+    return Plan(allowed[0].route, allowed, named_by_user=False, reason=f"Because {why}.")
+
+
+def _keep(reason: str) -> Plan:
+    return Plan(Route.KEEP, (), named_by_user=False, reason=reason)
+
+
+def _as_named(request: Request, route: Route, clip: Clip, diagnosis: Diagnosis) -> Plan:
+    if request.preset is not None:
+        if route not in (Route.DEBAND, Route.INTERPOLATE):
+            raise RouteRefused(f"The article has no preset for the route {route}. Use it with deband or interpolate.", path=clip.path)
+        debanding.refuse_article(clip)
+    if route is Route.REGENERATE:
+        raise NotSetUp(
+            "Regeneration from the stored prompt is not in this version. Use --route smooth, or render the clip again with its seed locked.",
+            path=clip.path,
+        )
+    treatments = () if route is Route.KEEP else (_named_treatment(request, route, diagnosis),)
+    return Plan(route, treatments, named_by_user=True, reason="Because it was asked for.")
+
+
+def _named_treatment(request: Request, route: Route, diagnosis: Diagnosis) -> Treatment:
+    if route is Route.INTERPOLATE:
+        return Treatment(
+            route,
+            factor=request.factor or 2,
+            fps=request.fps,
+            slow_motion=request.slow_motion,
+            strength=request.strength,
+            preset=request.preset,
+        )
+    if request.preset is not None:
+        return Treatment(route, deband=True, deflicker_size=DEFLICKER_SIZE, preset=request.preset)
+    codec = diagnosis.reading.codec
+    deblock = verdicts.blocking_fault(codec) > 1 or verdicts.pulse_fault(codec) > 1
+    bands = diagnosis.flickering or tuple(Band)
+    return Treatment(
+        route,
+        bands=bands if route in (Route.SMOOTH, Route.DEBAND_SMOOTH) else (),
+        strength=request.strength,
+        deband=route in (Route.DEBAND, Route.DEBAND_SMOOTH),
+        deblock=deblock and route is not Route.SMOOTH,
+    )
+
+
+def _unasked(diagnosis: Diagnosis) -> tuple[Treatment, ...]:
+    """What the verdict calls for, first the fullest, then gentler."""
+    bands = diagnosis.flickering
+    match diagnosis.verdict:
+        case Verdict.GENERATIVE:
+            treatments = _smoothing(bands)
+        case Verdict.LUMINANCE:
+            treatments = (*_smoothing(bands)[:1], Treatment(Route.DEBAND, deflicker_size=DEFLICKER_SIZE), *_smoothing(bands)[1:])
+        case Verdict.CODEC:
+            return _codec(diagnosis.reading.codec, bands if diagnosis.route is Route.DEBAND_SMOOTH else ())
+        case _:
+            return ()
+    if diagnosis.route is Route.DEBAND_SMOOTH:
+        return (*_codec(diagnosis.reading.codec, bands)[:1], *treatments)
+    return treatments
+
+
+def _smoothing(bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
+    """All bands; then without detail, which costs most where it is mistaken; then the worst band, gently."""
+    coarse = tuple(band for band in bands if band is not Band.DETAIL)
+    full = Treatment(Route.SMOOTH, bands=bands)
+    without_detail = (replace(full, bands=coarse),) if coarse and coarse != bands else ()
+    return (full, *without_detail, replace(full, bands=bands[:1], strength=_GENTLE))
+
+
+def _codec(codec: CodecReading, bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
+    banding, blocking = verdicts.banding_fault(codec), max(verdicts.blocking_fault(codec), verdicts.pulse_fault(codec))
+    alone = Treatment(Route.DEBAND, deband=banding > 1 or blocking <= 1, deblock=blocking > 1)
+    return (replace(alone, route=Route.DEBAND_SMOOTH, bands=bands), alone) if bands else (alone,)
