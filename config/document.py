@@ -48,7 +48,7 @@ def _keys(
         if name in skip:
             continue
         value = field.get_default() if values is None else values[name]
-        text = f"{name} = {_value(value)}" if value is not None else f"{name} ="
+        text = f"{name} = {_value(value)}" if value is not None else f'{name} = "..."'
         unset = commented or value is None
         yield f"{'# ' if unset else ''}{text}{_comment(field)}"
 

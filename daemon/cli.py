@@ -34,7 +34,9 @@ NOT_BUILT = ("approve", "open", "snooze", "sidecar", "models", "tray", "service"
 
 
 def build() -> typer.Typer:
-    app = typer.Typer(help="Finds and repairs flicker in AI-generated video.", add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(
+        help="Finds and repairs flicker in AI-generated video.", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
     app.callback()(_program)
     for name, body in COMMANDS:
         register(app, name, body)
@@ -46,14 +48,16 @@ def build() -> typer.Typer:
 def main(arguments: list[str] | None = None) -> None:
     """The program ``deshimmer``: ends the process with the command's exit code."""
     argv = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    _log_warnings()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
     try:
         code = build()(argv, prog_name="deshimmer", standalone_mode=False)
     except typer.TyperException as error:
-        Session(json_lines="--json" in argv).fail(WrongUsage(f"{error.format_message().rstrip('.')}. 'deshimmer --help' tells more."))
+        words = error.format_message()
+        stop = "" if words.endswith((".", "?")) else "."
+        Session(json_lines="--json" in argv).fail(WrongUsage(f"{words}{stop} 'deshimmer --help' tells more."))
         code = WRONG_USAGE
     except typer.Abort:
         code = INTERRUPTED
@@ -61,6 +65,13 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout = None
         code = FAILED
     sys.exit(code or 0)
+
+
+def _log_warnings() -> None:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)  # the daemon's log file takes more
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
 
 
 def _print_version(wanted: bool) -> None:

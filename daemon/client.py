@@ -18,20 +18,18 @@ class Client:
 
     def __init__(self, url: str, token: str, pid: int) -> None:
         self.pid = pid
-        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT_S, trust_env=False)
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"}
 
-    def get(self, path: str, **query: Any) -> Any:
-        return self._ask("GET", path, params={key: value for key, value in query.items() if value is not None})
+    def get(self, endpoint: str, /, **query: Any) -> Any:
+        return self._ask("GET", endpoint, params={key: value for key, value in query.items() if value is not None})
 
-    def post(self, path: str, **body: Any) -> Any:
-        return self._ask("POST", path, json={key: value for key, value in body.items() if value is not None})
+    def post(self, endpoint: str, /, **body: Any) -> Any:
+        return self._ask("POST", endpoint, json={key: value for key, value in body.items() if value is not None})
 
-    def close(self) -> None:
-        self._http.close()
-
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
+    def _ask(self, method: str, endpoint: str, **options: Any) -> Any:
         try:
-            answer = self._http.request(method, path, **options)
+            answer = httpx.request(method, self._url + endpoint, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False, **options)
             record = answer.json()
         except (httpx.HTTPError, ValueError):
             raise DaemonError("It does not answer. Start it with 'deshimmer run'.", title="The daemon is not running") from None
@@ -50,7 +48,6 @@ def find() -> Client | None:
     try:
         client.get("/api/status")
     except DaemonError:
-        client.close()
         return None
     return client
 

@@ -170,7 +170,7 @@ def _show_status(record: Mapping[str, Any]) -> None:
         {
             "daemon": f"running, process {record['pid']}" if record["running"] else "not running",
             "paused": "yes" if record["paused"] else None,
-            "jobs": ", ".join(f"{count} {state}" for state, count in record["counts"].items()) or "none",
+            "jobs": ", ".join(f"{count} {state}" for state, count in record["counts"].items() if count) or "none",
         }
     )
     for folder in record["hot_folders"]:

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 STAGE_WORDS = {
     "probe": "reading",
@@ -39,7 +39,8 @@ _COLOURS = {
     "cancelled": "dim",
     "incoherent": "red",
 }
-_PLAIN_EVERY_S = 0.2
+_PIPE_WIDTH = 1000
+"""Characters a line where nobody looks at a terminal: what reads it shall find a clip on one line."""
 
 
 class ClipProgress:
@@ -87,9 +88,11 @@ def one_line(text: str) -> str:
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, wraps: str | None = None) -> None:
     """A table on standard output; the column ``wraps`` takes several lines where the terminal is narrow."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading != wraps, overflow="fold" if heading == wraps else "ellipsis")
-    for row in rows:
+    cells = list(rows)
+    for index, heading in enumerate(headings):
+        widest = max(Text.from_markup(row[index]).cell_len for row in cells)
+        table.add_column(heading, min_width=None if heading == wraps else widest, overflow="fold")
+    for row in cells:
         table.add_row(*row)
     _console().print(table)
 
@@ -192,4 +195,4 @@ def _repair(summary: Mapping[str, Any]) -> str:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)

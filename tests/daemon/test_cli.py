@@ -1,0 +1,421 @@
+"""The command line as a script sees it: standard output, standard error, exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from clipmaker import exposure_flicker, pan, write
+
+from deshimmer.config import paths
+from deshimmer.config.settings import HotFolder, Settings
+from deshimmer.daemon import cli, queue_commands
+from deshimmer.daemon.app import Daemon
+
+DIAGNOSE_KEYS = [
+    *("path", "verdict", "confidence", "flicker_score", "route", "summary", "amounts", "causes", "bands", "codec", "shots"),
+    *("article_mean_diff", "article_verdict", "frames", "fps", "fps_fraction", "width", "height", "seconds"),
+]
+FIX_KEYS = [
+    *("id", "path", "outcome", "reason", "verdict", "route", "output", "comparison", "report", "receipt"),
+    *("before", "after", "verified", "offer", "seconds"),
+]
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Standard output, which must be one JSON object a line and nothing else."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str | Path) -> Ended:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def flickering(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("flickering") / "flickering.mp4", exposure_flicker(pan(16), 10))
+
+
+@pytest.fixture
+def clip(flickering: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copyfile(flickering, tmp_path / "clip.mp4"))
+
+
+def program(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", "from deshimmer.daemon.cli import main; main()", *map(str, arguments)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_diagnose_prints_one_object_with_the_documented_keys(run: Run, clip: Path) -> None:
+    ended = run("diagnose", clip, "--json")
+    assert (ended.code, len(ended.lines)) == (0, 1)
+    record = ended.lines[0]
+    assert list(record) == DIAGNOSE_KEYS
+    assert (record["path"], record["verdict"], record["frames"]) == (str(clip), "luminance", 16)
+    assert (record["fps"], record["fps_fraction"], record["width"], record["height"]) == (24.0, "24/1", 192, 128)
+    assert set(record["bands"]) == {"global_luma", "low_luma", "low_chroma", "detail"}
+    assert set(record["codec"]) == {"cambi", "blockiness", "keyframe_pulse"}
+    assert [set(shot) for shot in record["shots"]] == [{"start", "end", "verdict"}]
+
+
+def test_diagnose_writes_nothing(run: Run, clip: Path, own_state: Path) -> None:
+    run("diagnose", clip, "--json")
+    assert os.listdir(clip.parent) == ["clip.mp4"]
+    assert not list(own_state.rglob("*.sqlite*"))
+
+
+def test_diagnose_for_a_person_names_verdict_and_repair(run: Run, clip: Path) -> None:
+    ended = run("diagnose", clip)
+    assert ended.code == 0
+    assert "luminance" in ended.out
+    assert "smooth" in ended.out
+    assert "clip.mp4: diagnosing" in ended.err
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_diagnose_draws_its_curves(run: Run, clip: Path, suffix: str) -> None:
+    plot = clip.parent / f"plot{suffix}"
+    assert run("diagnose", clip, "--plot", plot).code == 0
+    assert plot.read_bytes().startswith(b"\x89PNG" if suffix == ".png" else b"<svg")
+    assert sorted(os.listdir(clip.parent)) == ["clip.mp4", plot.name]
+
+
+def test_an_error_of_one_clip_is_its_line_and_the_others_go_on(run: Run, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile /etc/hostname\n")
+    (tmp_path / "empty.mp4").touch()
+    given = [tmp_path / "absent.mp4", tmp_path, tmp_path / "text.mp4", tmp_path / "list.mp4", tmp_path / "empty.mp4", clip]
+    ended = run("diagnose", *given, "--json")
+    assert ended.code == 1
+    assert [line["path"] for line in ended.lines] == [str(path) for path in given]
+    assert [line.get("outcome") for line in ended.lines] == ["failed"] * 5 + [None]
+    titles = [line["error"]["title"] for line in ended.lines[:5]]
+    assert titles == [
+        "There is no such clip",
+        "The clip cannot be read",
+        "The clip cannot be read",
+        "The file is refused",
+        "The file is incomplete",
+    ]
+    assert all(set(line) == {"path", "outcome", "error"} and line["error"]["path"] == line["path"] for line in ended.lines[:5])
+
+
+@pytest.mark.parametrize(
+    "name", ["-dash.mp4", "two words.mp4", "new\nline.mp4", "🎬.mp4", "per%cent [b].mp4", os.fsdecode(b"l\xe4tin.mp4")]
+)
+def test_names_that_are_odd(run: Run, clip: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clip.parent)
+    clip.rename(name)
+    for ended in (run("diagnose", "--json", "--", name), run("diagnose", "--", name)):
+        assert ended.code == 0
+    assert run("diagnose", "--json", "--", name).lines[0]["path"] == name
+
+
+def test_fix_repairs_beside_the_clip_and_leaves_nothing_else(
+    run: Run, clip: Path, monkeypatch: pytest.MonkeyPatch, own_state: Path
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    before = clip.read_bytes()
+    ended = run("fix", "./clip.mp4", "--json")
+    record = ended.lines[0]
+    assert (ended.code, len(ended.lines), list(record)) == (0, 1, FIX_KEYS)
+    assert (record["path"], record["outcome"], record["route"], record["verified"]) == ("./clip.mp4", "repaired", "smooth", True)
+    results = clip.parent / "deshimmered"
+    names = ["clip.comparison.mp4", "clip.deshimmered.mp4", "clip.receipt.json", "clip.report.html"]
+    assert sorted(os.listdir(results)) == names
+    shown = [Path(record[key]) for key in ("comparison", "output", "receipt", "report")]
+    assert [path.resolve() for path in shown] == [(results / name).resolve() for name in names]
+    assert record["after"]["flicker_score"] < record["before"]["flicker_score"]
+    assert clip.read_bytes() == before
+    assert not list(own_state.rglob("*.sqlite*"))
+
+
+def test_fix_works_anew_and_replaces_its_own_former_result(run: Run, clip: Path, tmp_path: Path) -> None:
+    results = tmp_path / "out"
+    first = run("fix", clip, "--output", results, "--json").lines[0]
+    second = run("fix", clip, "--output", results, "--json").lines[0]
+    assert first["id"] != second["id"]
+    assert {key: first[key] for key in ("output", "receipt")} == {key: second[key] for key in ("output", "receipt")}
+    assert json.loads((results / "clip.receipt.json").read_text())["id"] == second["id"]
+    assert len(os.listdir(results)) == 4
+
+
+def test_fix_for_a_person_is_one_line_and_where_the_result_is(run: Run, clip: Path) -> None:
+    ended = run("fix", clip)
+    assert (ended.code, len(ended.out.splitlines())) == (0, 2)
+    assert "repaired by smooth, flicker 0." in ended.out
+    assert ended.out.rstrip().endswith("deshimmered/clip.deshimmered.mp4")
+
+
+def test_fix_preview_makes_the_comparison_only(run: Run, clip: Path) -> None:
+    record = run("fix", clip, "--preview", "--json").lines[0]
+    assert (record["outcome"], record["reason"], record["output"]) == ("kept", "preview", None)
+    assert Path(record["comparison"]).exists()
+
+
+def test_fix_of_an_unreadable_clip_is_a_failed_line_with_a_receipt(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("not a video")
+    ended = run("fix", bad, tmp_path / "absent.mp4", "--json")
+    assert ended.code == 1
+    assert set(ended.lines[0]) == {"path", "outcome", "error", "id", "receipt"}
+    assert Path(ended.lines[0]["receipt"]).exists()
+    assert set(ended.lines[1]) == {"path", "outcome", "error"}
+    assert not list(tmp_path.rglob(".deshimmer-work"))
+
+
+def test_fix_regenerate_says_what_to_set_up(run: Run, clip: Path) -> None:
+    ended = run("fix", clip, "--route", "regenerate", "--json")
+    assert (ended.code, ended.lines[0]["error"]["title"]) == (1, "Not set up")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--route", "polish"),
+        ("--preset", "other"),
+        ("--strength", "2.5"),
+        ("--strength", "much"),
+        ("--factor", "1"),
+        ("--fps", "fast"),
+        ("--fps", "0"),
+        ("--factor", "2", "--fps", "60"),
+        ("--factor", "2", "--route", "smooth"),
+        ("--profile", "prores"),
+        ("--candidates", "3"),
+        ("--set", "repair.strenth=1"),
+        ("--set", "repair.strength"),
+        ("--config", "/absent.toml"),
+        ("--unknown",),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_treats_nothing(run: Run, clip: Path, arguments: tuple[str, ...]) -> None:
+    ended = run("fix", clip, "--json", *arguments)
+    assert (ended.code, [set(line) for line in ended.lines]) == (2, [{"path", "outcome", "error"}])
+    assert os.listdir(clip.parent) == ["clip.mp4"]
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", cli.NOT_BUILT)
+def test_what_is_not_built_says_so(run: Run, name: str) -> None:
+    ended = run(name, "anything", "--of", "it")
+    assert (ended.code, ended.out) == (2, "")
+    assert "not in this version" in ended.err
+
+
+def test_no_command_is_unknown_to_the_help(run: Run) -> None:
+    shown = run("--help").out
+    for name, _ in cli.COMMANDS:
+        assert f"\n  {name} " in shown
+        assert "--config" in run(name, "--help").out
+    assert run().out == shown
+    assert run("nonsense").code == 2
+    assert run("--version").out.startswith("deshimmer ")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_fix_leaves_nothing(tmp_path: Path, stop: signal.Signals) -> None:
+    long = write(tmp_path / "long.mp4", exposure_flicker(pan(150, (320, 200), step_px=0.5), 10))
+    with program("fix", long, "--json") as process:
+        work = tmp_path / "deshimmered" / ".deshimmer-work"
+        deadline = time.monotonic() + 20
+        while not (work.exists() and any(work.iterdir())):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(1.0)
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert os.listdir(tmp_path) == ["long.mp4"]
+
+
+def test_help_and_status_are_quick_and_load_nothing_heavy() -> None:
+    code = (
+        "import sys, contextlib\nfrom deshimmer.daemon import cli\n"
+        "with contextlib.suppress(SystemExit): cli.main(['status', '--json'])\n"
+        "assert not {'av', 'cv2', 'torch', 'dbos', 'numpy'} & set(sys.modules), sys.modules.keys()"
+    )
+    begin = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["running"] is False
+    assert time.monotonic() - begin < 5  # a second on a quiet machine
+
+
+# --- settings
+
+
+def test_config_init_writes_a_file_that_is_right_and_never_overwrites(run: Run) -> None:
+    file = Path(run("config", "path").out.strip())
+    assert file == paths.settings_file()
+    assert run("config", "init").code == 0
+    text = file.read_text()
+    assert run("config", "init").code == 2
+    assert file.read_text() == text
+    assert run("config", "check").code == 0
+    assert [folder["path"] for folder in run("config", "show", "--json").lines[0]["hot_folders"]] == [str(paths.default_hot_folder())]
+
+
+def test_config_show_is_what_the_file_may_say(run: Run, tmp_path: Path) -> None:
+    shown = run("config", "show", "--set", "repair.strength=0.5", "--set", 'hot_folders=[{path="/hot", ignore=["a*"]}]').out
+    (tmp_path / "again.toml").write_text(shown)
+    again = run("config", "show", "--config", tmp_path / "again.toml")
+    assert again.out == shown
+    assert "strength = 0.5" in shown
+
+
+def test_config_check_names_key_and_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text("[repair]\nstrenth = 1\n")
+    ended = run("config", "check", "--config", file)
+    assert ended.code == 1
+    assert "repair.strenth" in ended.err
+    assert str(file) in ended.err
+
+
+# --- with and without the daemon
+
+
+@pytest.fixture
+def daemon(faulty_road: str, hot: Path) -> Iterator[Daemon]:
+    settings = Settings.model_validate({"intake": {"quiet_s": 0.1, "rescan_s": 0.5}})
+    running = Daemon(settings, [HotFolder(path=hot, existing="process")], road=faulty_road)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def hot(tmp_path: Path) -> Path:
+    folder = tmp_path / "hot"
+    folder.mkdir()
+    return folder
+
+
+def wait_for(run: Run, state: str, count: int = 1) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + 20
+    while len(found := run("jobs", "--state", state, "--json").lines) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def test_without_a_daemon_lists_are_read_and_actions_say_what_to_start(run: Run) -> None:
+    status = run("status", "--json")
+    assert (status.code, status.lines[0]["running"]) == (0, False)
+    assert run("jobs", "--json").lines == []
+    assert "deshimmer run" in run("jobs").err
+    for command in (("retry", "abc"), ("cancel", "abc"), ("pause",), ("resume",), ("history", "clear")):
+        ended = run(*command, "--json")
+        assert (ended.code, ended.lines[0]["error"]["title"]) == (1, "The daemon is not running")
+        assert "deshimmer run" in ended.err
+    assert run("show", "abc", "--json").lines[0]["error"]["title"] == "There is no such job"
+    assert run("run").code == 1
+
+
+def test_the_queue_is_seen_and_steered(run: Run, daemon: Daemon, hot: Path) -> None:
+    write(hot / "quick.mp4", pan(4, (64, 48)))
+    done = wait_for(run, "done")[0]
+    assert run("status", "--json").lines[0]["counts"]["done"] == 1
+    shown = run("show", done["id"][:6], "--json").lines[0]
+    assert (shown["job"]["id"], shown["receipt"]["outcome"]) == (done["id"], "kept")
+    assert run("retry", done["id"], "--json").lines[0]["job"]["id"] != done["id"]
+    wait_for(run, "done", 2)
+    write(hot / "hang-1.mp4", pan(5, (64, 48)))
+    hanging = wait_for(run, "running")[0]
+    assert "diagnosing" in run("status").out
+    assert run("cancel", hanging["id"]).code == 0
+    assert wait_for(run, "cancelled")[0]["id"] == hanging["id"]
+    assert run("pause", "--for", "1h", "--json").lines[0]["paused"] is True
+    assert "paused" in run("status").out
+    assert run("resume", "--json").lines[0]["paused"] is False
+    assert run("history", "clear", "--json").code == 0
+    for ended in (run("show", "fffff", "--json"), run("cancel", "fffff", "--json")):
+        assert (ended.code, ended.lines[0]["error"]["title"]) == (1, "There is no such job")
+
+
+def test_lists_for_a_person_with_and_without_the_daemon(run: Run, daemon: Daemon, hot: Path) -> None:
+    write(hot / "error-[b].mp4", pan(4, (64, 48)))
+    failed = wait_for(run, "failed")[0]
+    with_daemon = (run("jobs").out, run("show", failed["id"]).out)
+    daemon.stop()
+    assert (run("jobs").out, run("show", failed["id"]).out) == with_daemon
+    assert "error-[b].mp4" in with_daemon[0]
+    assert "nothing to see" in with_daemon[1]
+    assert run("jobs", "--state", "lost").code == 2
+
+
+def test_watch_hands_its_folder_to_the_running_daemon_and_follows(daemon: Daemon, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    with program("watch", folder, "--json") as process:
+        deadline = time.monotonic() + 20
+        while folder not in [each.path for each in daemon.hot_folders()]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        write(folder / "clip.mp4", pan(4, (64, 48)))
+        assert process.stdout is not None
+        record = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=10)
+    assert (record["path"], record["outcome"], rest, process.returncode) == (str(folder / "clip.mp4"), "kept", "", 0)
+    assert str(folder / "deshimmered") in err
+
+
+def test_watch_once_says_that_the_daemon_is_in_the_way(run: Run, daemon: Daemon, tmp_path: Path) -> None:
+    ended = run("watch", tmp_path / "other", "--once", "--json")
+    assert (ended.code, [set(line) for line in ended.lines]) == (1, [{"path", "outcome", "error"}])
+
+
+def test_watch_once_works_off_what_is_there(run: Run, clip: Path, hot: Path) -> None:
+    shutil.copyfile(clip, hot / "clip.mp4")
+    (hot / "cut.mp4").write_bytes(clip.read_bytes()[:3000])
+    ended = run("watch", hot, "--once", "--json", "--set", "intake.quiet_s=0.1")
+    assert ended.code == 1
+    outcomes = {line["path"]: line["outcome"] for line in ended.lines}
+    assert outcomes == {str(hot / "clip.mp4"): "repaired", str(hot / "cut.mp4"): "failed"}
+    assert (hot / "deshimmered" / "clip.deshimmered.mp4").exists()
+    assert f"Drop clips into    {hot}" in ended.err
+    assert run("watch", hot, "--once", "--json", "--set", "intake.quiet_s=0.1").out == ""
+
+
+def test_watch_makes_its_default_folder(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(paths, "default_hot_folder", lambda: tmp_path / "Videos" / "deshimmer")
+    assert run("watch", "--once", "--json").code == 0
+    assert (tmp_path / "Videos" / "deshimmer").is_dir()
+
+
+@pytest.mark.parametrize(("text", "expected"), [("30m", 1800), ("90s", 90), ("1h30m", 5400), ("2d", 172800), ("45", 45), ("1.5h", 5400)])
+def test_durations(text: str, expected: float) -> None:
+    assert queue_commands.seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "soon", "30x", "m", "-5m", "3 m"])
+def test_what_is_no_duration_is_wrong_usage(run: Run, text: str, daemon: Daemon) -> None:
+    assert run("pause", f"--for={text}").code == 2
