@@ -21,9 +21,13 @@ from . import workers
 from .api import Api
 from .jobs import Jobs
 from .steps import OnFinished
+from .table import JobRow, State
 from .watcher import Watcher
 
 log = logging.getLogger(__name__)
+
+OnRunning = Callable[[list[JobRow]], None]
+"""Called several times a second with the jobs that run at the moment."""
 
 _LOOK_EVERY_S = 0.2
 _LOG_BYTES = 5_000_000
@@ -40,6 +44,7 @@ class Daemon:
         hot_folders: Iterable[HotFolder],
         *,
         on_finished: OnFinished | None = None,
+        on_running: OnRunning | None = None,
         serves: bool = True,
         ignore_pause: bool = False,
         takes_all: bool = False,
@@ -49,6 +54,7 @@ class Daemon:
         self._hot_folders = tuple(hot_folders)
         self._serves = serves
         self._takes_all = takes_all
+        self._on_running = on_running
         self.jobs = Jobs(settings, on_finished=on_finished, ignore_pause=ignore_pause, road=road)
         self.stopping = threading.Event()
         self._stack = ExitStack()
@@ -77,7 +83,7 @@ class Daemon:
     def wait(self) -> None:
         """Until somebody asks it to stop."""
         while not self.stopping.wait(_LOOK_EVERY_S):
-            pass
+            self._tell_running()
 
     def work_off(self) -> bool:
         """Take what lies in the hot folders and wait until all of it has ended. False when it was stopped before."""
@@ -85,6 +91,7 @@ class Daemon:
         while not self.stopping.is_set():
             if not any(self._is_ours(row.path) for row in self.jobs.unfinished()):
                 return True
+            self._tell_running()
             self.stopping.wait(_LOOK_EVERY_S)
         return False
 
@@ -99,6 +106,10 @@ class Daemon:
 
     def request_stop(self) -> None:
         self.stopping.set()
+
+    def _tell_running(self) -> None:
+        if self._on_running is not None:
+            self._on_running(self.jobs.list(State.RUNNING))
 
     def _is_ours(self, path: str) -> bool:
         return any(Path(path).is_relative_to(folder.path) for folder in self._hot_folders)
@@ -144,7 +155,13 @@ def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, roa
 
 
 def watch(
-    settings: Settings, hot_folder: HotFolder, once: bool, on_finished: Callable[[Receipt], None], *, road: str = workers.ROAD
+    settings: Settings,
+    hot_folder: HotFolder,
+    once: bool,
+    on_finished: Callable[[Receipt], None],
+    on_running: OnRunning | None = None,
+    *,
+    road: str = workers.ROAD,
 ) -> bool:
     """One hot folder in the foreground, renders that lie there included. ``on_finished`` gets the receipts of this folder's renders.
 
@@ -156,7 +173,16 @@ def watch(
         if Path(receipt.path).is_relative_to(hot_folder.path):
             on_finished(receipt)
 
-    daemon = Daemon(settings, [hot_folder], on_finished=tell, serves=not once, ignore_pause=once, takes_all=True, road=road)
+    daemon = Daemon(
+        settings,
+        [hot_folder],
+        on_finished=tell,
+        on_running=on_running,
+        serves=not once,
+        ignore_pause=once,
+        takes_all=True,
+        road=road,
+    )
     with _log_file(), _signals(daemon.request_stop):
         daemon.start(watches=not once)
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,10 @@ from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
 from ..config.settings import HotFolder
 from . import show
 from .session import FAILED, INTERRUPTED, OK, Session
+
+if TYPE_CHECKING:
+    from ..processors.records import Receipt
+    from .table import JobRow
 
 Clips = Annotated[
     list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
@@ -189,7 +193,17 @@ def _watch_here(session: Session, hot_folder: HotFolder, *, once: bool) -> int:
     from .app import watch as watch_folder
 
     tally = _Tally(session)
-    finished = watch_folder(session.settings, hot_folder, once, lambda receipt: tally.end(delivery.summary(receipt)))
+    with show.ClipProgress() as progress:
+
+        def end(receipt: Receipt) -> None:
+            progress.clear()
+            tally.end(delivery.summary(receipt))
+
+        def tell(running: list[JobRow]) -> None:
+            for job in running[:1]:
+                progress.update(job.path, job.stage or "", job.progress or 0.0)
+
+        finished = watch_folder(session.settings, hot_folder, once, end, tell)
     return INTERRUPTED if once and not finished else tally.code
 
 

@@ -97,25 +97,31 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, wraps
     _console().print(table)
 
 
+def names(paths: Sequence[str]) -> list[str]:
+    """What to call these clips in a table: by name, or by path where names are not enough."""
+    short = [os.path.basename(path) for path in paths]
+    return [escaped(name) for name in (short if len(set(short)) == len(set(paths)) else paths)]
+
+
 def print_findings(records: Sequence[Mapping[str, Any]]) -> None:
-    """What ``diagnose`` found, a line a clip, worst first within the order given; causes with advice below."""
+    """What ``diagnose`` found, a line a clip; causes with advice below."""
+    clips = names([record["path"] for record in records])
     rows = [
         (
-            escape(one_line(record["path"])),
+            clip,
             coloured(record["verdict"]),
             f"{_bar(record['flicker_score'])} {record['flicker_score']:.2f}",
             record["route"],
             escape(record["summary"]),
         )
-        for record in records
+        for clip, record in zip(clips, records, strict=True)
     ]
     print_table(("clip", "verdict", "flicker", "repair", "what it is"), rows, wraps="what it is")
     console = _console()
-    for record in records:
+    for clip, record in zip(clips, records, strict=True):
         for cause in record["causes"]:
             where = f"frames {cause['start_frame']}-{cause['end_frame']}"
-            name = escape(one_line(os.path.basename(record["path"])))
-            console.print(f"  {name}: {cause['kind'].replace('_', ' ')}, {where}. {escape(cause['advice'])}")
+            console.print(f"  {clip}: {cause['kind'].replace('_', ' ')}, {where}. {escape(cause['advice'])}")
 
 
 def ending_line(summary: Mapping[str, Any]) -> str:
@@ -134,16 +140,18 @@ def coloured(word: str | None) -> str:
     return f"[{_COLOURS[word]}]{word}[/]" if word in _COLOURS else word
 
 
-def job_rows(jobs: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def job_rows(jobs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """A row a job: id, state, what it does or did, when, clip."""
+    clips = names([job["path"] for job in jobs])
     return [
         (
             job["id"],
             coloured(job["outcome"] or job["state"]),
             _running(job) if job["state"] == "running" else (job["route"] or ""),
             _ago(job["finished"] or job["started"] or job["created"]),
-            escape(one_line(job["path"])),
+            clip,
         )
-        for job in jobs
+        for clip, job in zip(clips, jobs, strict=True)
     ]
 
 
