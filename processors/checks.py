@@ -20,14 +20,14 @@ STILL_LEVELS = 0.35
 """A band under this amplitude (8-bit levels) is within what encoding at crf 16 adds: it counts as gone, and as not gone up."""
 BAND_RISE = 1.15
 """An untreated band may read this much higher: treatment and encoding change the frames that it is measured on."""
-SCORE_RISE = 0.02
-"""The flicker score of a clip encoded again moves by less than this."""
-CAMBI_RISE = 1.0
-CAMBI_UNSEEN = 3.0
+SCORE_RISE, SCORE_UNSEEN = 0.05, 0.30
+"""The flicker score of a steady clip lies anywhere under 0.3 and moves when it is encoded again; above, by less than 0.05."""
+CAMBI_RISE, CAMBI_UNSEEN = 1.0, 3.0
 """CAMBI: 5 is visible. Flicker hides banding as dither does, so a rise that stays under 3 is the picture's own."""
-BLOCKINESS_RISE = 0.06
-PULSE_RISE_LEVELS = 0.4
-"""Blockiness and keyframe pulse scatter this much between two encodes of one clip."""
+BLOCKINESS_RISE, BLOCKINESS_UNSEEN = 0.08, 0.25
+"""Two encodes of one clip differ by 0.07; 0.5 begins to show."""
+PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS = 0.3, 0.8
+"""1.6 levels begin to show."""
 DETAIL_KEPT = (0.80, 1.15)
 """Gain of the detail that persists from frame to frame. Encoding at crf 16 keeps 0.94-0.98 of it, beneath strong detail flicker 0.83;
 a blur of one pixel leaves 0.35, an unsharp mask makes 1.4."""
@@ -125,23 +125,27 @@ def _sound(evidence: Evidence) -> Check:
 
 def gains(evidence: Evidence) -> Iterator[Check]:
     """Less of what the plan set out to repair. Interpolation sets out to repair nothing: it has to do no harm."""
+    if evidence.interpolates:
+        return
     before, after = evidence.diagnosis.reading, evidence.reading
     treatment = evidence.treatment
-    bands = treated_bands(treatment)
-    if bands and not evidence.interpolates:
+    bands = treated_bands(treatment, evidence.diagnosis)
+    if bands:
         yield _fallen("flicker", "Flicker of the treated bands", _total(before, bands), _total(after, bands), "levels", STILL_LEVELS)
         for band in bands:
             yield _band_fallen(band, before, after)
-    if treatment.deband and before.codec.cambi is not None and after.codec.cambi is not None:
-        yield _fallen("banding", "Banding (CAMBI)", before.codec.cambi, after.codec.cambi, "", 0.5)
+    banding = before.codec.cambi or 0.0
+    if treatment.deband and (banding or not bands):
+        yield _fallen("banding", "Banding (CAMBI)", banding, after.codec.cambi or 0.0, "", CAMBI_RISE)
     if treatment.deblock:
         yield from _deblocked(before, after)
 
 
-def treated_bands(treatment: Treatment) -> tuple[Band, ...]:
-    """The bands in which a treatment promises less flicker."""
-    gain = (Band.GLOBAL_LUMA,) if treatment.deflicker_size and not treatment.bands and not treatment.deband else ()
-    return (*treatment.bands, *gain)
+def treated_bands(treatment: Treatment, found: Diagnosis) -> tuple[Band, ...]:
+    """The bands in which a treatment promises less flicker. Deflicker, one gain a frame, promises it where the whole frame flickers."""
+    deflickers = treatment.deflicker_size is not None and Band.GLOBAL_LUMA not in treatment.bands
+    whole_frame = deflickers and (Band.GLOBAL_LUMA in found.flickering or not treatment.deband)
+    return (*treatment.bands, Band.GLOBAL_LUMA) if whole_frame else treatment.bands
 
 
 def _total(reading: Reading, bands: tuple[Band, ...]) -> float:
@@ -149,7 +153,7 @@ def _total(reading: Reading, bands: tuple[Band, ...]) -> float:
 
 
 def _fallen(name: str, what: str, before: float, after: float, unit: str, still: float) -> Check:
-    passed = after <= before * (1 - LEAST_FALL) or (after <= still < before)
+    passed = after < before and (after <= before * (1 - LEAST_FALL) or after <= still < before)
     word = "fell" if after < before else "did not fall"
     unit = f" {unit}" if unit else ""
     change = f" ({(after / before - 1):+.0%})" if before > 0 else ""
@@ -167,10 +171,10 @@ def _deblocked(before: Reading, after: Reading) -> Iterator[Check]:
     """Whichever of blocking and keyframe pulse stands out more (in units of what is visible) has to fall."""
     pulse = (before.codec.keyframe_pulse or 0.0, after.codec.keyframe_pulse or 0.0)
     blocks = (before.codec.blockiness or 0.0, after.codec.blockiness or 0.0)
-    if pulse[0] / PULSE_RISE_LEVELS > blocks[0] / BLOCKINESS_RISE:
-        yield _fallen("keyframe pulse", "Pulsing at key frames", *pulse, "levels", PULSE_RISE_LEVELS)
+    if pulse[0] / PULSE_UNSEEN_LEVELS > blocks[0] / BLOCKINESS_UNSEEN:
+        yield _fallen("keyframe pulse", "Pulsing at key frames", *pulse, "levels", PULSE_UNSEEN_LEVELS)
     else:
-        yield _fallen("blocking", "Blocking", *blocks, "", BLOCKINESS_RISE)
+        yield _fallen("blocking", "Blocking", *blocks, "", BLOCKINESS_UNSEEN)
 
 
 def harms(evidence: Evidence) -> Iterator[Check]:
@@ -185,29 +189,35 @@ def harms(evidence: Evidence) -> Iterator[Check]:
 
 def _untreated_bands(evidence: Evidence) -> Iterator[Check]:
     before, after = evidence.diagnosis.reading, evidence.reading
-    treated = treated_bands(evidence.treatment)
+    treated = treated_bands(evidence.treatment, evidence.diagnosis)
     for band in Band:
         if band in treated or band not in before.bands or band not in after.bands:
             continue
         old, new = before.bands[band].amplitude, after.bands[band].amplitude
         passed = new <= max(old * BAND_RISE + 0.1, STILL_LEVELS)
         verb = "did not rise" if passed else "rose"
-        yield _check(f"steady: {band}", passed, old, new, f"Flicker in {BAND_WORDS[band]} {verb}: {old:.2f} before, {new:.2f} levels after.")
+        yield _check(
+            f"steady: {band}", passed, old, new, f"Flicker in {BAND_WORDS[band]} {verb}: {old:.2f} before, {new:.2f} levels after."
+        )
     old, new = before.flicker_score, after.flicker_score
-    yield _check("flicker score", new <= old + SCORE_RISE, old, new, f"The flicker score went from {old:.2f} to {new:.2f}.")
+    yield _check(
+        "flicker score", new <= max(old + SCORE_RISE, SCORE_UNSEEN), old, new, f"The flicker score went from {old:.2f} to {new:.2f}."
+    )
 
 
 def _codec_damage(evidence: Evidence) -> Iterator[Check]:
     before, after = evidence.diagnosis.reading.codec, evidence.reading.codec
     if before.cambi is not None and after.cambi is not None and not evidence.treatment.deband:
         passed = after.cambi <= max(before.cambi + CAMBI_RISE, CAMBI_UNSEEN)
-        yield _check("no new banding", passed, before.cambi, after.cambi, f"Banding (CAMBI) is {after.cambi:.1f}, it was {before.cambi:.1f}.")
-    for name, what, old, new, rise in (
-        ("no new blocking", "Blocking", before.blockiness, after.blockiness, BLOCKINESS_RISE),
-        ("no new keyframe pulse", "Pulsing at key frames", before.keyframe_pulse, after.keyframe_pulse, PULSE_RISE_LEVELS),
-    ):
-        if old is not None and new is not None:
-            yield _check(name, new <= old + rise, old, new, f"{what} is {new:.2f}, it was {old:.2f}.")
+        yield _check(
+            "no new banding", passed, before.cambi, after.cambi, f"Banding (CAMBI) is {after.cambi:.1f}, it was {before.cambi:.1f}."
+        )
+    blocks = (before.blockiness, after.blockiness, BLOCKINESS_RISE, BLOCKINESS_UNSEEN)
+    pulses = (before.keyframe_pulse, after.keyframe_pulse, PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS)
+    named = (("no new blocking", "Blocking", blocks), ("no new keyframe pulse", "Pulsing at key frames", pulses))
+    for name, what, (old, new, rise, unseen) in named:
+        if new is not None:
+            yield _check(name, new <= max((old or 0.0) + rise, unseen), old, new, f"{what} is {new:.2f}, it was {old or 0:.2f}.")
 
 
 def _grade(evidence: Evidence) -> Iterator[Check]:
@@ -239,7 +249,9 @@ def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
     if Band.DETAIL not in evidence.treatment.bands and not evidence.interpolates and evidence.diagnosis.reading.sharpness > 1:
         kept = evidence.reading.sharpness / evidence.diagnosis.reading.sharpness
         low = SHARPNESS_KEPT[0] if not evidence.treatment.deblock else 0.0  # blocks are sharp: their edges go with them
-        yield _check("grain and sharpness", low <= kept <= SHARPNESS_KEPT[1], 1, kept, f"Sharpness, grain included, is {kept:.0%} of the source's.")
+        yield _check(
+            "grain and sharpness", low <= kept <= SHARPNESS_KEPT[1], 1, kept, f"Sharpness, grain included, is {kept:.0%} of the source's."
+        )
 
 
 def _inserted_frames(seen: Inserted) -> Iterator[Check]:

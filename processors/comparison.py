@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from . import ffmpeg, frame_pipe, media, pictures
+from . import banding, ffmpeg, frame_pipe, media, pictures
+from .checks import CAMBI_RISE, CAMBI_UNSEEN
 from .records import Clip, Progress
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ _DIVIDER_PX = 2
 _TIME_BASE = Fraction(1, 90_000)
 _LABELS = ("Original", "deshimmer")
 
-Plane = NDArray[np.uint8] | NDArray[np.uint16]
+Plane = NDArray[np.uint8 | np.uint16]
+_Part = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
@@ -46,36 +48,46 @@ class _Layout:
 
 
 def make(source: Clip, candidate: Path, output: Path, settings: Settings, progress: Progress, *, curves: Path | None = None) -> None:
-    """Write the comparison to ``output`` (MP4, H.264; HEVC 10 bit where the result has more than 8 bits, which 8 bit would band again).
+    """Write the comparison to ``output``: MP4, H.264; HEVC 10 bit where 8 bit would bring back the banding that was removed.
 
     Of a clip over ``LONGEST_S`` seconds it shows the part in which ``curves`` (of the source) flicker most. Raises DeshimmerError.
     """
     result = media.probe(candidate)
-    layout = _layout(source, result)
     part = excerpt(source, curves)
     temporary = output.with_name(f"{output.stem}.part{output.suffix}")
-    argv = _command(ffmpeg.tool(settings), source, layout, temporary)
-    with closing(_frames(source, result, layout, part)) as frames:
-        frame_pipe.feed(argv, source, frames, temporary, settings, progress=progress, expected_frames=_frames_in(result, source, part))
+    _write(source, result, part, 8, temporary, settings, progress)
+    if result.bit_depth > 8 and _bands_again(result, temporary, settings):
+        _write(source, result, part, 10, temporary, settings, progress)
     temporary.replace(output)
 
 
-def excerpt(source: Clip, curves: Path | None) -> tuple[Fraction, Fraction]:
+def _bands_again(result: Clip, made: Path, settings: Settings) -> bool:
+    shown = banding.cambi(media.probe(made), settings, right_half=True) or 0.0
+    return shown > CAMBI_UNSEEN and shown > (banding.cambi(result, settings) or 0.0) + CAMBI_RISE
+
+
+def _write(source: Clip, result: Clip, part: _Part, bits: int, output: Path, settings: Settings, progress: Progress) -> None:
+    layout = _layout(source, bits)
+    argv = _command(ffmpeg.tool(settings), source, layout, output)
+    with closing(_frames(source, result, layout, part)) as frames:
+        frame_pipe.feed(argv, source, frames, output, settings, progress=progress, expected_frames=_frames_in(result, source, part))
+
+
+def excerpt(source: Clip, curves: Path | None) -> _Part:
     """(start, end) in seconds of the source that its comparison shows."""
     return pictures.strongest_stretch(pictures.read_curves(curves), source.duration, LONGEST_S)
 
 
-def _frames_in(result: Clip, source: Clip, part: tuple[Fraction, Fraction]) -> int:
+def _frames_in(result: Clip, source: Clip, part: _Part) -> int:
     return max(1, round(result.frames * (part[1] - part[0]) / source.duration))
 
 
-def _layout(source: Clip, result: Clip) -> _Layout:
+def _layout(source: Clip, bits: int) -> _Layout:
     width, height = source.display_size
     scale = min(1.0, (WIDEST_PX - _DIVIDER_PX) / 2 / width, TALLEST_PX / height)
     half = (_even(width * scale), _even(height * scale))
-    deep = result.bit_depth > 8 and not result.has_alpha
     labels = tuple(_label(text, half) for text in _LABELS)
-    return _Layout(*half, "yuv420p10le" if deep else "yuv420p", 10 if deep else 8, labels)
+    return _Layout(*half, "yuv420p10le" if bits > 8 else "yuv420p", bits, labels)
 
 
 def _even(length: float) -> int:
@@ -96,7 +108,7 @@ def _label(text: str, half: tuple[int, int]) -> NDArray[np.float32]:
     return np.stack([np.asarray(plate, np.float32), np.asarray(letters, np.float32)], axis=2) / np.float32(255)
 
 
-def _frames(source: Clip, result: Clip, layout: _Layout, part: tuple[Fraction, Fraction]) -> Generator[av.VideoFrame, None, None]:
+def _frames(source: Clip, result: Clip, layout: _Layout, part: _Part) -> Generator[av.VideoFrame, None, None]:
     """One frame for each of the result's, beside the source frame that is on screen at that moment."""
     pace = _pace(source, result)
     tolerance = 1 / source.frame_rate / 4
@@ -127,7 +139,7 @@ def _timed(clip: Clip, layout: _Layout) -> Generator[tuple[Fraction, list[Plane]
             seconds = (frame.pts or 0) * clip.time_base
             start = seconds if start is None else start
             planes = media.planes(pictures.shown(frame, clip, size, layout.pixel_format))
-            yield seconds - start, [np.rot90(plane, -clip.rotation // 90) for plane in planes[:3] if plane is not None]
+            yield seconds - start, [pictures.upright(plane, clip) for plane in planes[:3] if plane is not None]
 
 
 def _side_by_side(left: list[Plane], right: list[Plane], layout: _Layout, pts: int) -> av.VideoFrame:
@@ -162,12 +174,12 @@ def _stamp(plane: Plane, label: NDArray[np.float32], start: int, bits: int, *, i
 
 def _command(binary: Path, source: Clip, layout: _Layout, output: Path) -> list[str]:
     piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe")
-    is_rgb = source.color.matrix in (None, "gbr")
+    untold = source.color.matrix in (None, "gbr")
     tags = {
         "range": "tv",
         "color_primaries": source.color.primaries,
         "color_trc": source.color.transfer,
-        "colorspace": "bt709" if is_rgb else source.color.matrix,
+        "colorspace": "bt709" if untold else source.color.matrix,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}

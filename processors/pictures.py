@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import cv2
@@ -18,6 +19,7 @@ from . import media
 from .records import Band, Clip
 
 Rgb = NDArray[np.uint8]  # (height, width, 3)
+T = TypeVar("T", bound=np.generic)
 Curves = dict[str, NDArray[np.float64]]
 _CHECKER_PX = 16
 _SLIT_PX = 320
@@ -81,6 +83,12 @@ def shown(frame: av.VideoFrame, clip: Clip, size: tuple[int, int], pixel_format:
     return frame.reformat(*size, format=pixel_format, interpolation="AREA", src_color_range=given, dst_color_range="MPEG")
 
 
+def upright(plane: NDArray[T], clip: Clip) -> NDArray[T]:
+    """A decoded plane, turned and mirrored as a player does."""
+    turned = np.rot90(plane, -clip.rotation // 90)
+    return turned[:, ::-1] if clip.mirrored else turned
+
+
 @dataclass(frozen=True)
 class Study:
     """What a report shows of a clip: whole frames by index, and the slit-scan."""
@@ -113,11 +121,11 @@ def study(clip: Clip, indices: Iterable[int], longest_px: int, *, slit: range = 
 def _upright(frame: av.VideoFrame, clip: Clip, longest_px: int) -> Rgb:
     width, height = clip.display_size
     scale = min(1.0, longest_px / max(width, height))
-    upright = (max(1, round(width * scale)), max(1, round(height * scale)))
-    size = (upright[1], upright[0]) if clip.rotation in (90, 270) else upright
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    size = (down, across) if clip.rotation in (90, 270) else (across, down)
     picture = _over_checker(frame) if clip.has_alpha else frame
     rgb = np.asarray(picture.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray(), np.uint8)
-    return np.ascontiguousarray(np.rot90(rgb, -clip.rotation // 90))
+    return np.ascontiguousarray(upright(rgb, clip))
 
 
 def _slit_scan(lines: list[Rgb]) -> Rgb | None:

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, pictures
 from .checks import BLOCKINESS_RISE, CAMBI_RISE, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
-from .records import Band, Check, Clip, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
+from .records import Band, Check, Clip, Diagnosis, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
 
 _PAIRS = 3
 _LONGEST_PX = 640
@@ -38,9 +38,15 @@ OUTCOMES = {
 VERDICTS = {
     Verdict.CLEAN: ("Steady", "The picture holds still where it should. There is nothing to repair."),
     Verdict.LUMINANCE: ("Brightness flicker", "The whole picture pulses lighter and darker from frame to frame."),
-    Verdict.GENERATIVE: ("Generative flicker", "Patches, colour or texture are drawn anew in every frame instead of moving with the picture."),
+    Verdict.GENERATIVE: (
+        "Generative flicker",
+        "Patches, colour or texture are drawn anew in every frame instead of moving with the picture.",
+    ),
     Verdict.CODEC: ("Compression damage", "Banding, blocks or pulsing at key frames: the encoder's doing, not the model's."),
-    Verdict.INCOHERENT: ("Incoherent content", "Objects change shape or identity. No filter repairs that; the clip has to be rendered anew."),
+    Verdict.INCOHERENT: (
+        "Incoherent content",
+        "Objects change shape or identity. No filter repairs that; the clip has to be rendered anew.",
+    ),
 }
 ROUTES = {
     Route.KEEP: "None: the original stays as it is",
@@ -116,7 +122,7 @@ def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) ->
         "charts": charts.band_charts(before, after, _cuts_s(passage)),
         "chart_size": (charts.WIDTH, charts.HEIGHT),
         "has_after": judged is not None,
-        "rows": tuple(_rows(found.reading, judged.reading if judged else None, passage.treatment)) if found else (),
+        "rows": tuple(_rows(found, judged.reading if judged else None, passage.treatment)) if found else (),
         "pairs": pairs,
         "slits": slits,
         "checks": judged.checks if judged else (),
@@ -159,7 +165,7 @@ def _strongest_fall(passage: Passage) -> tuple[str, str, str] | None:
     found, judged, treatment = passage.diagnosis, passage.verification, passage.treatment
     if found is None or judged is None or treatment is None:
         return None
-    both = [band for band in treated_bands(treatment) if band in found.reading.bands and band in judged.reading.bands]
+    both = [band for band in treated_bands(treatment, found) if band in found.reading.bands and band in judged.reading.bands]
     if not both:
         return None
     band = max(both, key=lambda each: found.reading.bands[each].amplitude)
@@ -206,12 +212,15 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield "This result was not delivered."
 
 
-def _rows(before: Reading, after: Reading | None, treatment: Treatment | None) -> Iterator[Row]:
-    treated = treated_bands(treatment) if treatment is not None and after is not None else ()
+def _rows(found: Diagnosis, after: Reading | None, treatment: Treatment | None) -> Iterator[Row]:
+    before = found.reading
+    treated = treated_bands(treatment, found) if treatment is not None and after is not None else ()
     for band in Band:
         if band in before.bands:
             new = after.bands[band].amplitude if after is not None and band in after.bands else None
-            yield _row(charts.title(band), charts.hint(band), before.bands[band].amplitude, new, "levels", STILL_LEVELS, treated=band in treated)
+            yield _row(
+                charts.title(band), charts.hint(band), before.bands[band].amplitude, new, "levels", STILL_LEVELS, treated=band in treated
+            )
     yield _row("Flicker score", "all bands together, 0 to 1", before.flicker_score, after.flicker_score if after else None, "", SCORE_RISE)
     codec = after.codec if after else None
     for name, hint, old, new, unit, visible in (
@@ -296,7 +305,11 @@ def _as_pairs(clip: Clip, source: pictures.Study, result: pictures.Study | None)
     shown = [*source.frames.values(), *after.values()]
     quality = next((each for each in _QUALITIES if _size(shown, each) <= _PICTURE_BYTES), _QUALITIES[-1])
     pairs = tuple(
-        Pair(f"Frame {index}, {float(index / clip.frame_rate):.2f} s", _url(frame, quality), _url(after[index], quality) if index in after else None)
+        Pair(
+            f"Frame {index}, {float(index / clip.frame_rate):.2f} s",
+            _url(frame, quality),
+            _url(after[index], quality) if index in after else None,
+        )
         for index, frame in source.frames.items()
     )
     if source.slit is None:

@@ -17,7 +17,7 @@ from . import checks, diagnosis, fidelity, inserted, interpolation, media
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
-from .records import Candidate, Clip, Diagnosis, Passage, Progress, Reading, Route, Treatment, Verification
+from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment, Verification
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -32,7 +32,8 @@ def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Pa
     assert found is not None
     assert plan is not None
     assert candidate is not None
-    verdict = verify(clip, found, candidate, passage.work_folder / f"curves-after-{passage.attempt}.npz", progress)
+    curves = passage.work_folder / f"curves-after-{passage.attempt}.npz"
+    verdict = verify(clip, found, candidate, curves, settings, progress)
     if verdict.better or passage.attempt + 1 >= len(plan.treatments):
         return replace(passage, verification=verdict)
     log.info("attempt %s of %s rejected: %s", passage.attempt + 1, clip.path.name, verdict.reason)
@@ -41,9 +42,9 @@ def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Pa
     return replace(passage, attempt=passage.attempt + 1, candidate=None, rejected=(*passage.rejected, verdict))
 
 
-def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, progress: Progress) -> Verification:
+def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Verification:
     """Measure the candidate against its source and judge it. Raises ToolFailed when the file written cannot be read back."""
-    evidence = _gather(clip, found, candidate, curves, progress)
+    evidence = _gather(clip, found, candidate, curves, settings, progress)
     whole = tuple(checks.wholeness(evidence))
     broken = not all(check.passed for check in whole)
     made = whole if broken else (*whole, *checks.gains(evidence), *checks.harms(evidence))
@@ -58,21 +59,18 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
     )
 
 
-def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, progress: Progress) -> Evidence:
+def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Evidence:
     try:
         result = media.probe(candidate.path)
-        reading = _read(clip, found, candidate.treatment, result, curves, _part(progress, 0.0, 0.6))
+        same_frames = candidate.treatment.route is not Route.INTERPOLATE and result.frames == clip.frames
+        along = (clip, found.shots) if same_frames else (None, None)
+        reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), guide=along[0], shots=along[1], settings=settings)
         seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
     except ClipError as error:
-        raise ToolFailed(f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path) from error
+        raise ToolFailed(
+            f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
+        ) from error
     return Evidence(clip, found, candidate.treatment, result, reading, seen, between)
-
-
-def _read(clip: Clip, found: Diagnosis, treatment: Treatment, result: Clip, curves: Path | None, progress: Progress) -> Reading:
-    """Flicker of the result, along the source's motion and in its shots where both have the same frames."""
-    if treatment.route is Route.INTERPOLATE or result.frames != clip.frames:
-        return diagnosis.read(result, curves, progress)
-    return diagnosis.read(result, curves, progress, guide=clip, shots=found.shots)
 
 
 def _compare(clip: Clip, found: Diagnosis, treatment: Treatment, result: Clip, progress: Progress) -> tuple[Fidelity, Inserted | None]:

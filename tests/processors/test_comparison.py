@@ -131,7 +131,9 @@ def test_animated_webp_and_gif(tmp_path: Path) -> None:
 def test_transparency_lies_over_a_checker(tmp_path: Path) -> None:
     images = [Image.new("RGBA", (160, 120), (255, 0, 0, 0))] * 3
     source = tmp_path / "a.webp"
-    images[0].save(source, save_all=True, append_images=[Image.new("RGBA", (160, 120), (0, 255, 0, 10)), *images[2:]], duration=100, lossless=True)
+    images[0].save(
+        source, save_all=True, append_images=[Image.new("RGBA", (160, 120), (0, 255, 0, 10)), *images[2:]], duration=100, lossless=True
+    )
     luma = lumas(made(source, write(tmp_path / "b.mp4", flat(60, 3), fps=10)))[0]
     assert 60 < luma[40:, :150].mean() < 110
     assert luma[40:, :150].std() > 5

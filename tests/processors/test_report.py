@@ -87,8 +87,8 @@ def repaired(tmp_path: Path) -> tuple[Passage, Receipt]:
         timings={"probe": 0.1, "verify": 2.0},
     )
     details = {"versions": {"ffmpeg": "9.0"}, "settings": {"repair": {"strength": 1.0}}}
-    receipt = Receipt("abc-1", passage.request.shown_path, Outcome.REPAIRED, "Flicker fell by 89%.", Verdict.GENERATIVE, Route.SMOOTH, details=details)
-    return passage, replace(receipt, output=tmp_path / "out.mp4", verified=True, seconds=3.1)
+    receipt = Receipt("abc-1", passage.request.shown_path, Outcome.REPAIRED, "Flicker fell by 89%.", Verdict.GENERATIVE, Route.SMOOTH)
+    return passage, replace(receipt, details=details, output=tmp_path / "out.mp4", verified=True, seconds=3.1)
 
 
 class _Links(HTMLParser):
@@ -114,7 +114,7 @@ def test_repaired_says_what_and_how_much(repaired: tuple[Passage, Receipt]) -> N
     assert "Repaired" in html
     assert "Flicker fell by 89%." in html
     assert "8.20 → 0.90 levels" in html
-    assert "−89%" in html
+    assert "\u221289%" in html
     assert "It did not fall enough." in html
     assert 'href="clip%27s%20%231%20.comparison.mp4"' in html
     assert html.count("<polyline") == 8
@@ -139,7 +139,9 @@ def test_kept_shows_the_source_alone(repaired: tuple[Passage, Receipt]) -> None:
     passage, receipt = repaired
     assert passage.diagnosis is not None
     calm = replace(passage.diagnosis, verdict=Verdict.CLEAN)
-    passage = Passage(passage.job_id, passage.request, passage.work_folder, passage.clip, calm, Plan(Route.KEEP, (), False, "Nothing flickers."))
+    passage = Passage(
+        passage.job_id, passage.request, passage.work_folder, passage.clip, calm, Plan(Route.KEEP, (), False, "Nothing flickers.")
+    )
     html = written(passage, replace(receipt, outcome=Outcome.KEPT, reason="Nothing flickers.", output=None, verified=None))
     assert "Left as it is" in html
     assert "There is nothing to repair." in html
