@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
@@ -92,7 +93,8 @@ def hdr_parameters(frame: av.VideoFrame) -> dict[str, str]:
 
 def _side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
     try:
-        found = frame.side_data.get(kind)
+        container: Any = frame.side_data  # its stub takes it for a mapping of strings
+        found = container.get(kind)
     except ValueError:  # PyAV gives up on all side data where one kind is unknown to it (the views of MV-HEVC)
         return None
     return None if found is None else bytes(found)

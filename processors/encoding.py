@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
-
-from . import colors, media, webp
 from ..config.errors import RouteRefused
+from . import colors, media, webp
 from .frame_pipe import encode as encode
 from .records import Route
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.subtitles.stream import SubtitleStream
+
     from .records import Clip, Treatment
 
 _MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".mts": "mpegts", ".m2ts": "mpegts"}
 _SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts"}
-_FAMILIES = {"mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"), "matroska,webm": ("matroska",), "mpegts": ("mpegts",)}
+_FAMILIES: dict[str, tuple[str, ...]] = {"mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"), "matroska,webm": ("matroska",), "mpegts": ("mpegts",)}
 """The muxers that write what a demuxer reads; any other source goes to Matroska."""
 
 _HOLDS = {
@@ -143,7 +144,7 @@ def _source_streams(clip: Clip) -> tuple[list[tuple[str, str]], list[tuple[str, 
         return sound, subtitles + attached
 
 
-def _codec(stream: av.AudioStream | av.SubtitleStream) -> str:
+def _codec(stream: AudioStream | SubtitleStream) -> str:
     context = stream.codec_context
     return context.codec.canonical_name if context else "unknown"
 

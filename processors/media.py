@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import av
 import av.error
@@ -238,7 +238,7 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
                 frame.pts = 0 if last_pts is None else last_pts + step
             last_pts = frame.pts
             if decoder is not stream.codec_context:
-                frame.key_frame = frame.pts in key_pts  # libvpx does not say
+                setattr(frame, "key_frame", frame.pts in key_pts)  # noqa: B010  libvpx does not say; PyAV's stub has it read-only
             yield frame
 
 
@@ -247,7 +247,7 @@ def _decoder(stream: VideoStream) -> av.VideoCodecContext:
     if name is None or stream.metadata.get("alpha_mode") != "1":
         stream.thread_type = "AUTO"
         return stream.codec_context
-    return av.VideoCodecContext.create(name, "r")
+    return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
 
 
 def _conformed(frame: av.VideoFrame, clip: Clip) -> av.VideoFrame:
@@ -370,8 +370,8 @@ def is_full_range(frame: av.VideoFrame) -> bool:
 
 def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     plane = frame.planes[index]
-    deep = frame.format.components[0].bits > 8
-    array = np.frombuffer(plane, np.uint16 if deep else np.uint8)
+    memory = memoryview(plane)
+    array = np.frombuffer(memory, np.uint16) if frame.format.components[0].bits > 8 else np.frombuffer(memory, np.uint8)
     return array.reshape(plane.height, -1)[:, : plane.width]
 
 

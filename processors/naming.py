@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .records import Request
 
 _LONGEST_BYTES = 255  # of a file name, on every file system in use
+_LIKELY_NAMES = 10
 _LONGEST_ENDING = ".deshimmered.comparison.mp4"
 
 
@@ -59,10 +61,19 @@ def owned(receipt: Path) -> tuple[str | None, tuple[Path, ...]]:
     return source, tuple(receipt.parent / name for name in names if isinstance(name, str) and Path(name).name == name)
 
 
-def owned_files(receipt: Path, request: Request) -> tuple[Path, ...]:
-    """The files that an earlier job of this very source left beside ``receipt``."""
-    source, files = owned(receipt)
-    return files if source == str(request.path) else ()
+def likely(request: Request) -> Iterator[Outputs]:
+    """The names under which earlier outputs of this source may lie."""
+    return islice(candidates(request, request.path.suffix), _LIKELY_NAMES)
+
+
+def former(request: Request) -> tuple[Path, ...]:
+    """All files of earlier jobs of this very source, their receipts among them."""
+    found: list[Path] = []
+    for each in likely(request):
+        source, files = owned(each.receipt)
+        if source == str(request.path):
+            found += [each.receipt, *files]
+    return tuple(found)
 
 
 def _named(request: Request, stem: str, container_suffix: str) -> Outputs:

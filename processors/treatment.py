@@ -36,7 +36,9 @@ class Job:
 def process_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     """Make the candidate of the attempt that is due. Raises DeshimmerError."""
     clip, diagnosis, treatment = passage.clip, passage.diagnosis, passage.treatment
-    assert clip is not None and diagnosis is not None and treatment is not None
+    assert clip is not None
+    assert diagnosis is not None
+    assert treatment is not None
     started = time.monotonic()
     stem = passage.work_folder / f"candidate-{passage.attempt}"
     candidate = MAKERS[treatment.route](Job(clip, diagnosis, treatment, stem, settings, progress))

@@ -49,7 +49,7 @@ def facts(path: Path) -> WebpFacts:
     for image, duration_ms in _images(path):
         if not durations_ms:
             width, height = image.size
-        has_alpha = has_alpha or image.getextrema()[3][0] < 255
+        has_alpha = has_alpha or bool((np.asarray(image)[..., 3] < 255).any())
         durations_ms.append(duration_ms)
     if not durations_ms:
         raise UnreadableClip("The animated WebP holds no frame. Render it again.", path=path)

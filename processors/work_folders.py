@@ -10,16 +10,13 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
 from ..config import spawn
 from ..config.errors import CannotWrite
-from .records import Receipt, to_json
-
-if TYPE_CHECKING:
-    pass
+from .records import Receipt, from_json, to_json
 
 ROOT = ".deshimmer-work"
 _OWNER = "owner.json"
@@ -57,7 +54,7 @@ def sweep_work_folders(root: Path, keep: Collection[str]) -> int:
         for folder in (root / ROOT).iterdir():
             if folder.name in keep or _is_owned(folder):
                 continue
-            _take_back(folder)
+            take_back(folder)
             shutil.rmtree(folder, ignore_errors=True)
             swept += 1
         (root / ROOT).rmdir()
@@ -66,10 +63,21 @@ def sweep_work_folders(root: Path, keep: Collection[str]) -> int:
 
 def abandon(folder: Path) -> None:
     """Remove one work folder of this process; a delivery that was interrupted half-way takes back what it had moved."""
-    _take_back(folder)
+    take_back(folder)
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         folder.parent.rmdir()  # succeeds for the last one only
+
+
+def take_back(folder: Path) -> None:
+    """Remove what an interrupted delivery had moved out of this work folder, unless its receipt lies already."""
+    intent = read_intent(folder)
+    if intent is None or _is_committed(intent):
+        return
+    for staged, target in intent.moves:
+        if not staged.exists():
+            target.unlink(missing_ok=True)
+    (folder / _INTENT).unlink(missing_ok=True)
 
 
 def write_intent(folder: Path, moves: Iterable[tuple[Path, Path]], former: Iterable[Path], receipt: Receipt) -> Intent:
@@ -80,23 +88,17 @@ def write_intent(folder: Path, moves: Iterable[tuple[Path, Path]], former: Itera
 
 def read_intent(folder: Path) -> Intent | None:
     try:
-        record = json.loads((folder / _INTENT).read_bytes())
+        return from_json(Intent, json.loads((folder / _INTENT).read_bytes()))
     except FileNotFoundError:
         return None
-    moves = tuple((Path(staged), Path(target)) for staged, target in record["moves"])
-    return Intent(moves, tuple(Path(former) for former in record["former"]), record["receipt"])
 
 
-def write_receipt(receipt: Receipt, folder: Path) -> None:
-    """Write a receipt to its place, by way of ``folder``."""
-    assert receipt.receipt is not None
-    values = to_json(receipt)
-    if receipt.error is None:
-        del values["error"]
-    staged = folder / "receipt.json"
-    staged.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(staged, json.dumps(values, indent=1, ensure_ascii=False).encode(errors="surrogateescape"))
-    move(staged, receipt.receipt)
+def put(content: bytes, target: Path, folder: Path) -> None:
+    """Write a file to its place by way of ``folder``, so that it appears whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    staged = folder / "staged"
+    write_whole(staged, content)
+    move(staged, target)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -128,18 +130,6 @@ def _is_owned(folder: Path) -> bool:
         return spawn.is_running(owner["pid"], owner["started"])
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _take_back(folder: Path) -> None:
-    try:
-        intent = read_intent(folder)
-        if intent is None or _is_committed(intent):
-            return
-        for staged, target in intent.moves:
-            if not staged.exists():
-                target.unlink(missing_ok=True)
-    except (OSError, ValueError, KeyError):
-        return
 
 
 def _is_committed(intent: Intent) -> bool:

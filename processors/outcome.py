@@ -1,0 +1,35 @@
+"""What a passage has earned: the table of outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .records import Outcome, Passage, Verdict
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ends, before anything is written."""
+
+    outcome: Outcome
+    reason: str
+    verified: bool | None = None
+    delivers: bool = False  # the candidate becomes the result
+    compares: bool = False
+
+
+def decide(passage: Passage) -> Ending:
+    """The ending of a passage that is diagnosed, planned, and verified where something was tried."""
+    plan, verification, diagnosis = passage.plan, passage.verification, passage.diagnosis
+    assert plan is not None
+    assert diagnosis is not None
+    not_repaired = Outcome.FLAGGED if diagnosis.verdict is Verdict.INCOHERENT else Outcome.KEPT
+    if verification is None:
+        return Ending(not_repaired, plan.reason)
+    sound = not verification.broken
+    better = verification.better and sound
+    if passage.request.preview:
+        return Ending(Outcome.KEPT, "preview", better, compares=sound)
+    if better or (plan.named_by_user and sound):
+        return Ending(Outcome.REPAIRED, verification.reason, better, delivers=True, compares=passage.request.comparison)
+    return Ending(not_repaired, verification.reason, False)
