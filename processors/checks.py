@@ -33,15 +33,17 @@ DETAIL_KEPT = (0.80, 1.15)
 a blur of one pixel leaves 0.35, an unsharp mask makes 1.4."""
 SHARPNESS_KEPT = (0.70, 1.25)
 """Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more."""
-MOTION_KEPT = 0.75
-"""Part of the change explained by motion: a perfect repair keeps 0.88 or more, a blend of three moving frames 0.3-0.7."""
+MOTION_KEPT = 0.60
+"""Part of the change that the source's motion explains: a perfect repair keeps 0.88 or more, of heavy flicker (part of which the flow
+takes for motion) 0.7; a clip frozen half-way none.
+"""
 LOST_MOTION = 0.10
 """Part of the moving frames on which motion may be missing: an encoder skips the faintest."""
 LUMA_SHIFT_LEVELS = 1.0
 CHROMA_SHIFT_LEVELS = 1.0
 """Lasting change of the mean, beyond what flicker itself leaves in it: one level is no visible change of grade."""
-CONTRAST = (0.90, 1.08)
-"""Slope of the coarse picture: strong patches in the source lower it to 0.91 for a perfect repair."""
+CONTRAST = (0.93, 1.07)
+"""Slope of the mean picture, which a perfect repair of strong patches keeps within 0.03."""
 INSERTED_PULSE_LEVELS = 0.5
 """Brightness of inserted frames against their neighbours: half a level at half the frame rate is not seen."""
 INSERTED_SHARPNESS = 0.50

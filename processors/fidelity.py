@@ -5,7 +5,6 @@ None of these measures rewards calm: a frozen clip keeps no motion, a blurred or
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -41,7 +40,7 @@ class Fidelity:
     garbage_frames: tuple[int, ...]  # source frames whose counterpart shows something else
     luma_shift: float  # mean of the candidate's luma less the source's
     chroma_shift: float  # the larger of both planes' mean differences, absolute
-    contrast: float  # slope of the candidate's coarse luma on the source's
+    contrast: float  # slope of the candidate's mean picture, coarse luma, on the source's
     motion_kept: float | None  # part of the change explained by the source's motion that is still there
     lost_motion: float | None  # part of the moving frames on which it is not
     detail_kept: float | None  # gain of the detail that persists from frame to frame
@@ -165,8 +164,6 @@ class _Tally:
     luma_shifts: list[float] = field(default_factory=lambda: [])
     chroma_shifts: list[tuple[float, float]] = field(default_factory=lambda: [])
     thumbnails: list[tuple[Image, Image]] = field(default_factory=lambda: [])
-    covariance: float = 0.0
-    variance: float = 0.0
     moved: list[tuple[float, float, float]] = field(default_factory=lambda: [])
     persistent: list[tuple[float, float, float]] = field(default_factory=lambda: [])
     before: _Before | None = None
@@ -190,9 +187,6 @@ class _Tally:
         self.chroma_shifts.append((result.chroma[0] - original.chroma[0], result.chroma[1] - original.chroma[1]))
         small = tuple(cv2.resize(side.luma, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32) for side in (original, result))
         self.thumbnails.append((small[0], small[1]))
-        deviation = small[0] - small[0].mean()
-        self.covariance += float((deviation * (small[1] - small[1].mean())).sum())
-        self.variance += float((deviation * deviation).sum())
 
     def conclude(self, decoded: int) -> Fidelity:
         chroma = np.abs(np.mean(self.chroma_shifts, axis=0)) if self.chroma_shifts else np.zeros(2)
@@ -202,11 +196,18 @@ class _Tally:
             garbage_frames=tuple(self._garbage()),
             luma_shift=float(np.mean(self.luma_shifts)) if self.luma_shifts else 0.0,
             chroma_shift=float(chroma.max()),
-            contrast=self.covariance / self.variance if self.variance > len(self.thumbnails) * math.prod(_THUMBNAIL_PX) else 1.0,
+            contrast=self._contrast(),
             motion_kept=kept,
             lost_motion=lost,
             detail_kept=self._detail(),
         )
+
+    def _contrast(self) -> float:
+        """Slope of the result's mean picture on the source's: flicker averages out of it, a change of grade does not."""
+        if not self.thumbnails:
+            return 1.0
+        before, after = (mean - mean.mean() for mean in np.mean(self.thumbnails, axis=0))
+        return float((before * after).sum() / (before * before).sum()) if before.std() > 2 else 1.0
 
     def _garbage(self) -> Iterable[int]:
         for index, (_, result) in enumerate(self.thumbnails):
