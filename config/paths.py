@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from platformdirs import PlatformDirs
@@ -22,7 +23,9 @@ def state_dir() -> Path:
 
 def runtime_dir() -> Path:
     """Locks shared by every process of this user (one holder of GPU memory)."""
-    folder = _DIRS.user_runtime_path
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # where it is not set, platformdirs' folder in /tmp serves
+        folder = _DIRS.user_runtime_path
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

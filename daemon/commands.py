@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -22,8 +22,11 @@ from . import show
 from .session import FAILED, INTERRUPTED, OK, Session
 
 if TYPE_CHECKING:
+    from ..processors.api import StageProgress
     from ..processors.records import Receipt
     from .table import JobRow
+
+T = TypeVar("T")
 
 Clips = Annotated[
     list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
@@ -47,8 +50,7 @@ def diagnose(
     settings = session.settings
     records: list[dict[str, Any]] = []
 
-    def treat(clip: str, progress: Callable[[str, float], None]) -> bool:
-        finding = api.diagnose(clip, settings, progress=progress)
+    def tell(finding: api.Finding) -> bool:
         records.append(finding.as_dict())
         session.result(records[-1])
         if plot is not None:
@@ -58,7 +60,7 @@ def diagnose(
         return True
 
     with _stopped_by_signals():
-        code = _each(session, clips, treat)
+        code = _each(session, clips, lambda clip, progress: api.diagnose(clip, settings, progress=progress), tell)
     if records and not session.json_lines:
         show.print_findings(records)
     return code
@@ -89,13 +91,13 @@ def fix(
     settings = session.settings
     api.check_options(**{key: options[key] for key in ("route", "preset", "strength", "factor", "fps", "slow_motion")})
 
-    def treat(clip: str, progress: Callable[[str, float], None]) -> bool:
-        summary = delivery.summary(api.fix(clip, output, settings, progress=progress, **options))
+    def tell(receipt: Receipt) -> bool:
+        summary = delivery.summary(receipt)
         _end(session, summary)
         return summary["outcome"] != "failed"
 
     with _stopped_by_signals():
-        return _each(session, clips, treat)
+        return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
 
 
 def watch(
@@ -137,20 +139,20 @@ def run(session: Session) -> int:
     return OK
 
 
-def _each(session: Session, clips: Iterable[str], treat: Callable[[str, Callable[[str, float], None]], bool]) -> int:
-    """Treat one clip after the other; an error of one ends that one."""
+def _each(session: Session, clips: Iterable[str], treat: Callable[[str, StageProgress], T], tell: Callable[[T], bool]) -> int:
+    """Treat one clip after the other and tell what came of it; an error of one ends that one. ``tell`` says whether it is good."""
     code = OK
-    with show.ClipProgress() as progress:
-        for clip in clips:
-            try:
-                good = treat(clip, lambda stage, part, clip=clip: progress.update(clip, stage, part))
-            except WrongUsage:
-                raise
-            except DeshimmerError as error:
-                session.fail(error, path=clip)
-                good = False
-            progress.clear()
-            code = code if good else FAILED
+    for clip in clips:
+        try:
+            with show.ClipProgress() as progress:
+                made = treat(clip, lambda stage, part, clip=clip, progress=progress: progress.update(clip, stage, part))
+            good = tell(made)
+        except WrongUsage:
+            raise
+        except DeshimmerError as error:
+            session.fail(error, path=clip)
+            good = False
+        code = code if good else FAILED
     return code
 
 

@@ -48,34 +48,37 @@ class ClipProgress:
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
-        if sys.stderr.isatty():
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("", total=1.0, visible=False)
         self._told: tuple[str, str] | None = None
+        self._shows_bar = sys.stderr.isatty()
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._bar:
-            self._bar.stop()
+        self.clear()
 
     def update(self, path: str, stage: str, part: float) -> None:
         words = f"{one_line(os.path.basename(path))}: {STAGE_WORDS.get(stage, stage)}"
-        if self._bar:
-            self._bar.update(self._task, description=words, completed=part, visible=True)
+        if self._shows_bar:
+            bar = self._bar = self._bar or _new_bar()
+            bar.update(bar.task_ids[0], description=words, completed=part)
         elif self._told != (path, stage):
             self._told = (path, stage)
             print(words, file=sys.stderr, flush=True)  # noqa: T201
 
     def clear(self) -> None:
-        """The clip has ended."""
-        if self._bar:
-            self._bar.update(self._task, visible=False)
-        self._told = None
+        """Take the bar away, so that a result can be printed."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._told = None
+
+
+def _new_bar() -> Progress:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)  # results are not for this console
+    bar.add_task("", total=1.0)
+    bar.start()
+    return bar
 
 
 def one_line(text: str) -> str:

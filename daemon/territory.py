@@ -23,15 +23,12 @@ def is_render_name(name: str) -> bool:
     return suffix in RENDER_SUFFIXES and not name.startswith(".") and os.path.splitext(stem)[1] not in _UNFINISHED
 
 
-def is_own_result(path: Path, template: str) -> bool:
-    """True for what a delivery put there. ``template`` is the hot folder's name for results, which needs a receipt beside it to count."""
-    if fnmatch(path.name.lower(), "*.deshimmered.*"):
-        return True
-    names = [r"(.+)\.comparison\.mp4"]
-    if template != "{stem}":
-        names.append(re.escape(template).replace(re.escape("{stem}"), "(.+)") + r"\.[^.]+")
-    matches = (re.fullmatch(name, path.name, re.DOTALL) for name in names)
-    return any(match and path.with_name(f"{match[1]}.receipt.json").exists() for match in matches)
+def own_names(template: str) -> tuple[re.Pattern[str], ...]:
+    """Names of ours that only count beside a receipt; each pattern's group is the stem of the receipt's name."""
+    patterns = [r"(.+)\.comparison\.mp4"]
+    if template not in ("{stem}", "{stem}.deshimmered"):  # one would be every name, the other counts always
+        patterns.append(re.escape(template).replace(re.escape("{stem}"), "(.+)") + r"\.[^.]+")
+    return tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
 
 
 class Territory:
@@ -42,6 +39,7 @@ class Territory:
         self.root = hot_folder.path
         self._real_root = os.path.realpath(self.root)
         foreign = [hot_folder.results, *(path for other in others for path in (other.path, other.results))]
+        self._own_names = own_names(hot_folder.name)
         self._foreign = {real for real in map(os.path.realpath, foreign) if not _is_within(self._real_root, real)}
 
     def owns_folder(self, folder: Path) -> bool:
@@ -80,9 +78,16 @@ class Territory:
         return any(_is_within(real, other) for other in self._foreign)
 
     def _is_render(self, path: Path) -> bool:
-        return is_render_name(path.name) and not self._is_ignored(path) and not is_own_result(path, self.hot_folder.name)
+        name = path.name
+        return is_render_name(name) and ".deshimmered." not in name.lower() and not self._is_own(path) and not self._is_ignored(path)
+
+    def _is_own(self, path: Path) -> bool:
+        matches = (pattern.fullmatch(path.name) for pattern in self._own_names)
+        return any(match and path.with_name(f"{match[1]}.receipt.json").exists() for match in matches)
 
     def _is_ignored(self, path: Path) -> bool:
+        if not self.hot_folder.ignore:
+            return False
         relative = path.relative_to(self.root).as_posix()
         return any(fnmatch(path.name, glob) or fnmatch(relative, glob) for glob in self.hot_folder.ignore)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -69,7 +70,7 @@ def clip(flickering: Path, tmp_path: Path) -> Path:
 
 def program(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
     argv = [sys.executable, "-c", "from deshimmer.daemon.cli import main; main()", *map(str, arguments)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **{"stderr": subprocess.PIPE, **options})
 
 
 def test_diagnose_prints_one_object_with_the_documented_keys(run: Run, clip: Path) -> None:
@@ -96,6 +97,24 @@ def test_diagnose_for_a_person_names_verdict_and_repair(run: Run, clip: Path) ->
     assert "luminance" in ended.out
     assert "smooth" in ended.out
     assert "clip.mp4: diagnosing" in ended.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_on_a_terminal_a_bar_is_shown_and_standard_output_stays_clean(clip: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with program("diagnose", clip, "--json", stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is gone with its program
+            while piece := os.read(ours, 4096):
+                shown += piece
+        out, _ = process.communicate()
+    os.close(ours)
+    assert json.loads(out)["verdict"] == "luminance"
+    assert b"clip.mp4: diagnosing" in shown
+    assert b"verdict" not in shown
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
