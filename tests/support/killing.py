@@ -22,7 +22,7 @@ import psutil
 from deshimmer.daemon.table import JobRow, State, Table, open_engine
 
 DAEMON, WORKER, BOTH = "daemon", "worker", "both"
-MARK = "DESHIMMER_KILLING"
+MARK = "KILLING_FIELD"
 """An environment variable: whatever process has it was started, directly or not, by this run."""
 GRACE_S = 3.0
 """What a killed daemon started is given to notice."""
@@ -58,11 +58,15 @@ class Field:
         self._environment = {**os.environ, **environment, **folders, "XDG_RUNTIME_DIR": str(home / "runtime"), MARK: self._mark}
         self._database = home / "state" / "deshimmer" / "queue.sqlite"
         self._output = (home / "output.jsonl").open("ab")
-        self._errors = (home / "errors.log").open("ab")
+        self._error_file = home / "errors.log"
+        self._errors = self._error_file.open("ab")
         self.told = home / "output.jsonl"
 
     def start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(self._command, env=self._environment, stdout=self._output, stderr=self._errors, stdin=subprocess.DEVNULL)
+
+    def last_words(self) -> str:
+        return self._error_file.read_text(errors="replace")[-2000:]
 
     def close(self) -> None:
         for process in self.running():
@@ -123,6 +127,8 @@ def kill_while_it_works(
     while sum(tally.kills.values()) < kills:
         time.sleep(choice.uniform(*wait_s))
         if daemon.poll() is not None:
+            if daemon.returncode not in (0, 1):
+                raise RuntimeError(f"the daemon ended with code {daemon.returncode}: {field.last_words()}")
             if drop_more is None:
                 break
             tally.rounds += 1
