@@ -1,0 +1,194 @@
+"""The low bands: how the whole frame's exposure, and patches of brightness and hue, differ from the frames around, along motion.
+
+A frame is compared at a fraction of its size with its neighbours, carried along motion onto it. What most of them agree on is what the
+frame should show; the difference becomes a gain and offset for the frame (global), a smooth field of gain and offset (patches of
+brightness) and a smooth field of offsets (hue). Detail goes through unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .flow import Flow, resized, warp
+from .levels import Plane
+from .records import Band
+
+LINES = 96
+_FLOOR = 0.35  # levels: flicker below this is left alone
+_DARK = 8.0  # levels added before a division by luma
+_LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame at the low bands' size."""
+
+    picture: NDArray[np.float32]  # (h, w, 3) levels of Y, U, V
+    structure: Plane  # (h, w) luma less its local mean: what stays when the light flickers
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another frame as seen from the one under repair."""
+
+    distance: int  # frames, negative before
+    view: View
+    there: Flow  # for each pixel here, where it is in that frame
+    back: Flow
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a frame lacks, in levels. Exposure: ``gain * Y + offset``; patches: ``local``, which luma gets partly as a gain."""
+
+    gain: float
+    offset: float
+    local: NDArray[np.float32]  # (h, w, 3) of Y, U, V
+    as_gain: float  # the part of luma's patches, 0-1, that scales detail too
+    base: Plane  # (h, w) what luma is without detail
+
+    def applied(self, planes: list[Plane], bands: tuple[Band, ...], strength: float = 1.0) -> list[Plane]:
+        """The planes with the treated bands corrected; a plane that no treated band touches is returned as it is."""
+        luma = planes[0]
+        change: list[Plane | None] = [None, None, None]
+        if Band.LOW_LUMA in bands:
+            scaled = self.as_gain * self.local[..., 0] / self.base
+            change[0] = _enlarged(scaled, luma) * luma + _enlarged(self.local[..., 0] - scaled * self.base, luma)
+        if Band.GLOBAL_LUMA in bands:
+            whole = np.float32(self.gain) * luma + np.float32(self.offset)
+            change[0] = whole if change[0] is None else change[0] + whole
+        if Band.LOW_CHROMA in bands:
+            change[1:] = [_enlarged(self.local[..., index], planes[index]) for index in (1, 2)]
+        return [plane if added is None else plane + np.float32(strength) * added for plane, added in zip(planes, change, strict=True)]
+
+
+def view(planes: list[Plane]) -> View:
+    height, width = planes[0].shape
+    lines = min(LINES, height)
+    size = (max(1, round(width * lines / height)), lines)
+    picture = np.dstack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes])
+    luma = picture[..., 0]
+    box = max(3, lines // 6) | 1
+    return View(picture, luma - cv2.blur(luma, (box, box), borderType=cv2.BORDER_REPLICATE))
+
+
+def correction(here: View, neighbours: list[Neighbour]) -> Correction:
+    """What ``here`` lacks beside its neighbours (at least one)."""
+    lines, columns = here.structure.shape
+    distances = np.array([neighbour.distance for neighbour in neighbours] + [0])
+    differences = np.zeros((len(distances), lines, columns, 3), np.float32)
+    reliable = np.ones((len(distances), lines, columns), np.float32)
+    for place, neighbour in enumerate(neighbours):
+        there, back = (resized(way, columns, lines) for way in (neighbour.there, neighbour.back))
+        differences[place] = warp(neighbour.view.picture, there) - here.picture
+        reliable[place] = _reliability(here, neighbour.view, there, back)
+    order = np.argsort(distances)
+    distances, differences, reliable = distances[order], differences[order], reliable[order]
+    flicker = _flicker(differences, reliable)
+    weights = reliable[..., None] * _agreement(differences, flicker)
+    wanted = _wanted(distances, differences, weights, flicker)
+    wanted = _wanted(distances, differences, weights, flicker) * (flicker / (flicker + _FLOOR**2))
+    trust = weights.sum(0)
+    luma = here.picture[..., 0]
+    gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
+    wanted[..., 0] -= gain * luma + offset
+    local = np.dstack([_spread(wanted[..., index], trust[..., index]) for index in range(3)])
+    base = _blurred(luma, lines / 20) + _DARK
+    return Correction(gain, offset, local, _part_as_gain(luma, wanted[..., 0], local[..., 0], base, trust[..., 0]), base)
+
+
+def _reliability(here: View, other: View, there: Flow, back: Flow) -> Plane:
+    """0-1: motion that leads back to where it began, to a place of the same structure."""
+    lines = here.structure.shape[0]
+    miss = np.square(there + warp(back, there)).sum(2)
+    slack = (lines / 38) ** 2 + 0.2 * np.square(there).sum(2)
+    change = cv2.blur(np.abs(warp(other.structure, there) - here.structure), (5, 5))
+    contrast = cv2.blur(np.abs(here.structure), (9, 9))
+    return np.exp(-miss / slack - np.square(change / (contrast + _LUMA_NOISE)))
+
+
+def _flicker(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Variance, levels squared, of what changes from frame to frame and back: second differences do not see slow change."""
+    if len(differences) < 3:
+        return np.mean(np.square(differences), 0) / 2
+    bends = differences[1:-1] * 2 - differences[:-2] - differences[2:]
+    weights = np.minimum(np.minimum(reliable[:-2], reliable[2:]), reliable[1:-1])[..., None] + 1e-3
+    variance = (np.square(bends) * weights).sum(0) / weights.sum(0) / 6
+    return _blurred(variance, differences.shape[1] / 12)
+
+
+def _agreement(differences: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights that leave out frames far from what most show."""
+    middle = np.median(differences, 0)
+    spread = 18 * flicker + 1
+    return np.exp(-np.square(differences - middle) / spread) + 1e-6
+
+
+def _wanted(
+    distances: NDArray[np.int64], differences: NDArray[np.float32], weights: NDArray[np.float32], flicker: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The mean along motion, shortened where the light really changes."""
+    near = np.exp(-np.square(distances / 1.5))[:, None, None, None].astype(np.float32)
+    total, near_weights = weights.sum(0), weights * near
+    long = (weights * differences).sum(0) / total
+    short = (near_weights * differences).sum(0) / near_weights.sum(0)
+    slow = short - long
+    chance = np.square(near_weights / near_weights.sum(0) - weights / total).sum(0) * flicker
+    energy = _blurred(np.square(slow), differences.shape[1] / 6)
+    return long + np.maximum(0, 1 - 4 * chance / (energy + 1e-6)) * slow
+
+
+def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
+    """Gain and offset that turn ``luma`` into ``luma + wanted``, fitted with weights; outliers count less from round to round.
+
+    Both are blurred first, as an average along motion is softer than a frame, and the frame is fitted on the average: the other way
+    round the frame's own flicker would pass for too much contrast.
+    """
+    wanted = _blurred(wanted, luma.shape[0] / 24)
+    target = _blurred(luma, luma.shape[0] / 24) + wanted
+    weights = trust + 1e-3
+    slope = offset = 0.0
+    for _ in range(3):
+        total = float(weights.sum())
+        mean_x, mean_y = float((weights * target).sum()) / total, -float((weights * wanted).sum()) / total
+        apart = target - mean_x
+        variance = float((weights * apart * apart).sum()) / total
+        slope = -float((weights * apart * (wanted + mean_y)).sum()) / total / (variance + 30)
+        offset = mean_y - slope * mean_x
+        miss = wanted + slope * target + offset
+        weights = trust / (1 + np.square(miss / (2 * float(np.median(np.abs(miss))) + 0.5))) + 1e-3
+    return 1 / (1 + slope) - 1, -offset / (1 + slope)
+
+
+def _part_as_gain(luma: Plane, wanted: Plane, local: Plane, base: Plane, trust: Plane) -> float:
+    """How much of the patches scaled the detail in them (shading) rather than lay over it (haze); a half where nothing tells."""
+    lines = luma.shape[0]
+    missing = wanted - _blurred(wanted, lines / 20)
+    target = luma + wanted
+    predicted = _blurred(local, lines / 30) / base * (target - _blurred(target, lines / 20))
+    doubt = 0.05 * float(trust.sum())
+    seen = float((trust * predicted * missing).sum()) + 0.5 * doubt
+    return min(1.0, max(0.0, seen / (float((trust * predicted * predicted).sum()) + doubt)))
+
+
+def _spread(values: Plane, trust: Plane) -> Plane:
+    """Values smoothed with their trust; where there is none they come from farther away."""
+    lines = values.shape[0]
+    numerator, denominator = np.zeros_like(values), np.full_like(values, 1e-4)
+    for sigma, share in ((lines / 60, 1.0), (lines / 15, 0.05), (lines / 4, 0.002)):
+        numerator += share * _blurred(values * trust, sigma)
+        denominator += share * _blurred(trust, sigma)
+    return numerator / denominator
+
+
+def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _enlarged(field: Plane, plane: Plane) -> Plane:
+    """A field of the low bands' size at the size of ``plane``."""
+    return np.asarray(cv2.resize(field, plane.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
