@@ -177,7 +177,10 @@ def _existing(path: str | PathLike[str]) -> Path:
     except OSError as error:
         raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its path and permissions.", path=path) from None
     if stat.S_ISDIR(mode):
-        raise UnreadableClip("It is a folder. Give the clips in it, or watch it with 'deshimmer watch'.", path=path)
+        raise UnreadableClip(
+            "It is a folder; sequences of pictures are not in this version. Give the clips in it, or watch it with 'deshimmer watch'.",
+            path=path,
+        )
     if not stat.S_ISREG(mode):
         raise UnreadableClip("It is not a regular file. Give a video file.", path=path)
     return source

@@ -14,6 +14,7 @@ from clipmaker import pan, write
 
 from deshimmer.config.settings import HotFolder, Intake, Settings
 from deshimmer.daemon import territory
+from deshimmer.daemon.hints import Events
 from deshimmer.daemon.watcher import Watcher
 
 QUICK = Intake(quiet_s=0.3, incomplete_s=1.0, rescan_s=60)
@@ -251,6 +252,19 @@ def test_an_overflow_of_events_loses_nothing(start: Start, desk: Desk, hot: Path
         (hot / f"{number}.txt").touch()
     until(lambda: desk.taken)
     assert desk.names() == ["lost.mp4"]
+
+
+def test_a_system_without_room_for_another_watch_is_named_and_the_rescan_serves(
+    start: Start, desk: Desk, hot: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(events: Events, root: Path, identity: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Events, "follow", refuse)
+    watcher = start(hot, intake=Intake(quiet_s=0.1, incomplete_s=1, rescan_s=0.3))
+    shutil.copyfile(clip, hot / "a.mp4")
+    until(lambda: desk.taken)
+    assert [error.title for error in watcher.problems] == ["A hot folder is watched without events"]
 
 
 def test_a_render_that_cannot_be_queued_is_offered_again(start: Start, desk: Desk, hot: Path, clip: Path, caplog: pytest.LogCaptureFixture):
