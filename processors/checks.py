@@ -82,23 +82,24 @@ def wholeness(evidence: Evidence) -> Iterator[Check]:
     wanted = interpolation.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
     yield _check("frames", seen.frames == wanted, clip.frames, seen.frames, f"{seen.frames} of {wanted} frames can be played.")
     length = clip.duration * (interpolation.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
-    gap_s = float(abs(result.duration - length))
+    kept = float(abs(result.duration - length)) <= float(1 / clip.frame_rate) + 0.001
     yield _check(
         "duration",
-        gap_s <= float(1 / clip.frame_rate) + 0.001,
+        kept,
         float(length),
         float(result.duration),
-        f"It lasts {float(result.duration):.2f} s, and should {float(length):.2f} s.",
+        f"It lasts {float(result.duration):.2f} s{', as it should' if kept else f' instead of {float(length):.2f} s'}.",
     )
     sizes = [" x ".join(map(str, side.display_size)) for side in (clip, result)]
-    yield _check("size", _same_size(clip, result), None, None, f"The picture is {sizes[1]}, the source's {sizes[0]}.")
+    same = _same_size(clip, result)
+    yield _check("size", same, None, None, f"The picture is {sizes[1]}{', as it was' if same else f' instead of {sizes[0]}'}.")
     yield _sound(evidence)
     yield _check(
         "transparency",
         result.has_alpha or not clip.has_alpha,
         float(clip.has_alpha),
         float(result.has_alpha),
-        "Transparency is kept." if result.has_alpha else "It is opaque." if not clip.has_alpha else "Transparency was lost.",
+        "Transparency is kept." if result.has_alpha else "It is opaque, as it was." if not clip.has_alpha else "Transparency was lost.",
     )
     garbage = seen.garbage_frames
     shown = "Every frame shows the picture of its source frame."
@@ -171,12 +172,13 @@ def _band_fallen(band: Band, before: Reading, after: Reading) -> Check:
 
 def _deblocked(before: Reading, after: Reading) -> Iterator[Check]:
     """Whichever of blocking and keyframe pulse stands out more (in units of what is visible) has to fall."""
-    pulse = (before.codec.keyframe_pulse or 0.0, after.codec.keyframe_pulse or 0.0)
-    blocks = (before.codec.blockiness or 0.0, after.codec.blockiness or 0.0)
-    if pulse[0] / PULSE_UNSEEN_LEVELS > blocks[0] / BLOCKINESS_UNSEEN:
-        yield _fallen("keyframe pulse", "Pulsing at key frames", *pulse, "levels", PULSE_UNSEEN_LEVELS)
+    pulse, blocks = before.codec.keyframe_pulse or 0.0, before.codec.blockiness or 0.0
+    if pulse / PULSE_UNSEEN_LEVELS > blocks / BLOCKINESS_UNSEEN:
+        left = after.codec.keyframe_pulse
+        yield _fallen("keyframe pulse", "Pulsing at key frames", pulse, pulse if left is None else left, "levels", PULSE_UNSEEN_LEVELS)
     else:
-        yield _fallen("blocking", "Blocking", *blocks, "", BLOCKINESS_UNSEEN)
+        left = after.codec.blockiness
+        yield _fallen("blocking", "Blocking", blocks, blocks if left is None else left, "", BLOCKINESS_UNSEEN)
 
 
 def harms(evidence: Evidence) -> Iterator[Check]:
@@ -269,13 +271,23 @@ def _inserted_frames(seen: Inserted) -> Iterator[Check]:
 
 
 def praise(evidence: Evidence) -> str:
-    """One sentence on what got better."""
+    """One sentence on what got better, and on what was seen to be kept."""
     achieved = [check for check in gains(evidence) if not check.name.startswith("flicker: ")]
-    if not achieved:
-        return "Motion, detail and sound are as they were, and nothing pulses."
     falls = [f"{check.name} fell by {1 - check.after / check.before:.0%}" for check in achieved if check.before and check.after is not None]
-    text = " and ".join(falls) or "Less of what was to be repaired"
-    return f"{text[0].upper()}{text[1:]}; motion, detail and sound are as they were."
+    seen = evidence.fidelity
+    measured = (("motion", seen.motion_kept is not None), ("detail", seen.detail_kept is not None), ("sound", bool(evidence.clip.audio)))
+    kept = _listed([name for name, known in measured if known]) or "brightness and colour"
+    parts = [
+        _listed(falls),
+        f"{kept} {'are as they were' if ' and ' in kept else 'is as it was'}",
+        "nothing pulses" if evidence.inserted is not None else "",
+    ]
+    text = "; ".join(part for part in parts if part)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _check(name: str, passed: bool, before: float | None, after: float | None, detail: str) -> Check:

@@ -197,7 +197,8 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
     treatment = candidate.treatment
     if treatment.bands:
         words = ", ".join(charts.title(band).lower() for band in treatment.bands)
-        yield f"Smoothed along motion, strength {treatment.strength:g}: {words}. All other bands were left untouched."
+        rest = " All other bands were left untouched." if len(treatment.bands) < len(Band) else ""
+        yield f"Smoothed along motion, strength {treatment.strength:g}: {words}.{rest}"
     if treatment.deflicker_size:
         yield f"Deflicker: one gain a frame, from {treatment.deflicker_size} frames."
     if treatment.deblock:

@@ -12,8 +12,8 @@ from clipmaker import Picture, pan, ramp, write
 from PIL import Image
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import comparison, media
-from deshimmer.processors.records import Clip
+from deshimmer.processors import banding, comparison, debanding, encoding, frame_pipe, media
+from deshimmer.processors.records import Clip, Route, Treatment
 
 
 def made(source: Path, candidate: Path, **options: Path) -> Clip:
@@ -139,13 +139,27 @@ def test_transparency_lies_over_a_checker(tmp_path: Path) -> None:
     assert luma[40:, :150].std() > 5
 
 
-def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
-    deep = {"x265-params": "log-level=error", "crf": "16", "preset": "ultrafast"}
-    candidate = write(tmp_path / "b.mp4", ramp(4), codec="libx265", pixel_format="yuv420p10le", options=deep)
-    clip = made(write(tmp_path / "a.mp4", ramp(4)), candidate)
+def test_ten_bits_stay_ten_bits_where_eight_would_band(tmp_path: Path) -> None:
+    source = media.probe(write(tmp_path / "a.mp4", ramp(6, (640, 360)), options={"crf": "18"}))
+    treatment = Treatment(Route.DEBAND, deband=True)
+    frames = (media.to_format(frame, media.working_format(source)) for frame in media.frames(source))
+    chosen, chain = encoding.choose(source, treatment), debanding.filters(source, treatment)
+    frame_pipe.encode(source, frames, chosen, tmp_path / "b.mp4", Settings(), filters=chain)
+    clip = made(source.path, tmp_path / "b.mp4")
     assert (clip.codec, clip.bit_depth) == ("hevc", 10)
     with media.open_container(clip.path) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+    shown = banding.cambi(clip, Settings(), right_half=True)
+    assert shown is not None
+    assert shown < 7
+
+
+def test_ten_bits_become_eight_where_nothing_bands(tmp_path: Path) -> None:
+    shots = pan(4, (320, 180))
+    options = {"x265-params": "log-level=error", "crf": "12", "preset": "ultrafast"}
+    deep = write(tmp_path / "b.mp4", shots, codec="libx265", pixel_format="yuv420p10le", options=options)
+    clip = made(write(tmp_path / "a.mp4", shots), deep)
+    assert (clip.codec, clip.bit_depth) == ("h264", 8)
 
 
 def test_a_long_clip_shows_its_worst_twenty_seconds(tmp_path: Path) -> None:
