@@ -166,20 +166,18 @@ def _tell_job(session: Session, answer: Mapping[str, Any], words: str) -> None:
 
 
 def _show_status(record: Mapping[str, Any]) -> None:
-    show.print_facts(
-        {
-            "daemon": f"running, process {record['pid']}" if record["running"] else "not running",
-            "paused": "yes" if record["paused"] else None,
-            "jobs": ", ".join(f"{count} {state}" for state, count in record["counts"].items() if count) or "none",
-        }
-    )
-    for folder in record["hot_folders"]:
-        show.print_facts({"hot folder": f"{folder['path']} -> {folder['output']}"})
+    counts = ", ".join(f"{count} {state}" for state, count in record["counts"].items() if count)
+    facts = [
+        ("daemon", f"running, process {record['pid']}" if record["running"] else "not running"),
+        ("paused", "yes, 'deshimmer resume' goes on" if record["paused"] else None),
+        ("jobs", counts or "none"),
+    ]
+    facts += [("hot folder", f"{folder['path']} -> {folder['output']}") for folder in record["hot_folders"]]
     for job in record["jobs"]:
-        percent = f"{job['progress']:.0%}" if job["progress"] is not None else ""
-        show.print_facts({"now": f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])} {percent}"})
-    for problem in record["problems"]:
-        show.print_facts({"problem": f"{problem['title']} ({problem['path']}): {problem['message']}"})
+        percent = f" {job['progress']:.0%}" if job["progress"] is not None else ""
+        facts.append(("now", f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])}{percent}"))
+    facts += [("problem", f"{problem['title']} ({problem['path']}): {problem['message']}") for problem in record["problems"]]
+    show.print_facts(facts)
 
 
 def _show_job(record: Mapping[str, Any]) -> None:
@@ -187,17 +185,15 @@ def _show_job(record: Mapping[str, Any]) -> None:
     receipt: Mapping[str, Any] = record["receipt"] or {}
     error = receipt.get("error")
     show.print_facts(
-        {
-            "id": job["id"],
-            "clip": job["path"],
-            "state": job["state"],
-            "doing": job["stage"] if job["state"] == "running" else None,
-            "outcome": job["outcome"],
-            "reason": job["reason"],
-            "error": f"{error['title']}: {error['message']}" if error else None,
-            "verdict": job["verdict"],
-            "route": job["route"],
-            **{key: receipt.get(key) for key in ("verified", "output", "comparison", "report")},
-            "receipt": job["receipt"],
-        }
+        [
+            ("id", job["id"]),
+            ("clip", job["path"]),
+            ("state", job["state"]),
+            ("doing", job["stage"] if job["state"] == "running" else None),
+            *((key, job[key]) for key in ("outcome", "reason")),
+            ("error", f"{error['title']}: {error['message']}" if error else None),
+            *((key, job[key]) for key in ("verdict", "route")),
+            *((key, receipt.get(key)) for key in ("verified", "output", "comparison", "report")),
+            ("receipt", job["receipt"]),
+        ]
     )

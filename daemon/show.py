@@ -158,14 +158,15 @@ def job_rows(jobs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     ]
 
 
-def print_facts(facts: Mapping[str, object]) -> None:
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Names and values, one a line; None is left out."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in facts.items():
+    for name, value in facts:
         if value is not None:
-            table.add_row(name.replace("_", " "), escape(one_line(str(value))))
+            words = ("no", "yes")[value] if isinstance(value, bool) else str(value)
+            table.add_row(name, escaped(words))
     _console().print(table)
 
 
