@@ -16,8 +16,8 @@ from .records import Band, Check, Clip, Diagnosis, Reading, Route, Treatment
 
 LEAST_FALL = 0.20
 """A repair that takes away less than this part cannot be told from its source by eye; the article asks for 30-60 % of its own measure."""
-STILL_LEVELS = 0.35
-"""A band under this amplitude (8-bit levels) is within what encoding at crf 16 adds: it counts as gone, and as not gone up."""
+STILL_LEVELS = 0.45
+"""A band under this amplitude (8-bit levels) shows nothing, and encoding at crf 16 adds up to 0.4: it counts as gone, and as not gone up."""
 BAND_RISE = 1.15
 """An untreated band may read this much higher: treatment and encoding change the frames that it is measured on."""
 SCORE_RISE, SCORE_UNSEEN = 0.05, 0.30
@@ -39,9 +39,11 @@ takes for motion) 0.7; a clip frozen half-way none.
 """
 LOST_MOTION = 0.10
 """Part of the moving frames on which motion may be missing: an encoder skips the faintest."""
-LUMA_SHIFT_LEVELS = 1.0
+LUMA_SHIFT_LEVELS = 1.5
 CHROMA_SHIFT_LEVELS = 1.0
-"""Lasting change of the mean, beyond what flicker itself leaves in it: one level is no visible change of grade."""
+"""Lasting change of the mean, beyond what flicker itself leaves in it. Rounding in 8-bit filters moves it by up to one level; two begin
+to show in a cut between original and result.
+"""
 CONTRAST = (0.93, 1.07)
 """Slope of the mean picture, which a perfect repair of strong patches keeps within 0.03."""
 INSERTED_PULSE_LEVELS = 0.5

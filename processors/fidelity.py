@@ -26,6 +26,7 @@ _MOTION_HEIGHT_PX = 144
 _THUMBNAIL_PX = (48, 27)
 _DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
+_EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
 _MOTION_FLOOR = 0.25  # levels squared; less is what encoding changes
 _GARBAGE_DISTANCE = 0.8  # of the contrast: 1 is another picture, a repaired frame stays under 0.4
 _GARBAGE_LEVELS = 60.0  # mean brightness off by this much is a black or white frame, not a repair
@@ -253,7 +254,7 @@ def _persistent_detail(vectors: flow.Flow, before: Image, original: Image, resul
     """
     blurred = cv2.GaussianBlur(original, (0, 0), 1.5)
     slope = cv2.magnitude(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), cv2.Sobel(blurred, cv2.CV_32F, 0, 1))
-    edges = slope > np.quantile(slope[::2, ::2], 1 - _EDGE_SHARE)
+    edges = slope > max(_EDGE_SLOPE, float(np.quantile(slope[::2, ::2], 1 - _EDGE_SHARE)))
     along = flow.resized(vectors, before.shape[1], before.shape[0])
     witness = cv2.Laplacian(flow.warp(before, along), cv2.CV_32F)[edges]
     mine = cv2.Laplacian(original, cv2.CV_32F)[edges]
