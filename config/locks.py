@@ -13,16 +13,25 @@ _RETRY_S = 0.05
 
 
 @contextmanager
-def holding(path: Path) -> Generator[None, None, None]:
-    """Wait until ``path`` is ours, and hold it through the block. The file stays."""
+def trying(path: Path) -> Generator[bool, None, None]:
+    """True through the block when ``path`` is ours, False when another holds it. The file stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        while not _take(descriptor):
-            time.sleep(_RETRY_S)
-        yield
+        yield _take(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def holding(path: Path) -> Generator[None, None, None]:
+    """Wait until ``path`` is ours, and hold it through the block."""
+    while True:
+        with trying(path) as held:
+            if held:
+                yield
+                return
+        time.sleep(_RETRY_S)
 
 
 if sys.platform == "win32":

@@ -190,5 +190,7 @@ def _write_record(pid: int) -> Path:
     except psutil.NoSuchProcess:
         started = 0.0
     record = _records_dir() / f"{pid}-{own.pid}.json"
-    record.write_text(json.dumps({"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}))
+    partial = record.with_suffix(".part")
+    partial.write_text(json.dumps({"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}))
+    os.replace(partial, record)  # whole or not at all: another process may be looking for orphans
     return record

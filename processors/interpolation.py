@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import media
 from .records import Clip, Diagnosis, Treatment
-from .rife import Picture, Rife, load
+from .rife import Picture, Rife, loaned
 
 
 def interpolate(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -28,11 +28,10 @@ def interpolate(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Gener
 
     Raises NotSetUp without the extra ``[ai]``, and what ``Rife.motion`` raises.
     """
-    rife = load()
     wanted = media.working_format(clip)
     cuts = {shot.start for shot in diagnosis.shots}
     cadence: Cadence | None = None
-    with closing(media.frames(clip)) as decoded:
+    with loaned() as rife, closing(media.frames(clip)) as decoded:
         sources = (_Source(media.to_format(frame, wanted), (frame.pts or 0) * clip.time_base, rife) for frame in decoded)
         for index, (source, following) in enumerate(_with_next(sources)):
             cadence = cadence or Cadence.of(clip, treatment, source.time)

@@ -6,8 +6,10 @@ passes through an RGB conversion and back.
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import locks, paths
 from ..config.errors import DeshimmerError, NotSetUp, ToolFailed
 
 if TYPE_CHECKING:
@@ -89,6 +92,12 @@ class Rife:
         one, other = (self.picture(rgb, tuple(rgb.transpose(2, 0, 1))) for rgb in (first, second))
         return np.stack(self.between(one, other, moment), axis=2)
 
+    def release(self) -> None:
+        """Give the memory back that the device's allocator keeps for later; the weights (23 MB) stay."""
+        import torch
+
+        (torch.cuda if self.device.startswith("cuda") else torch.mps).empty_cache()
+
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         import torch
 
@@ -104,12 +113,28 @@ def load(device: str | None = None) -> Rife:
     # editor's cores besides, as soon as another program is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        import safetensors.torch
-        import torch
+        importlib.import_module("torch")
+        importlib.import_module("safetensors.torch")
     except (ImportError, OSError) as error:  # OSError: a library that torch needs is missing
         raise NotSetUp(f"{REMEDY} ({error})") from error
-    del safetensors, torch
     return _load(device or best_device())
+
+
+@contextmanager
+def loaned() -> Generator[Rife, None, None]:
+    """The network on the best device for the length of the block. A GPU has one holder of its memory for each user: others wait.
+
+    Raises NotSetUp, as ``load`` does.
+    """
+    rife = load()
+    if rife.device == "cpu":
+        yield rife
+        return
+    with locks.holding(paths.runtime_dir() / "gpu.lock"):
+        try:
+            yield rife
+        finally:
+            rife.release()
 
 
 def best_device() -> str:
