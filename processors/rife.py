@@ -148,10 +148,10 @@ def best_device() -> str:
 
 @cache
 def _load(device: str) -> Rife:
-    from safetensors.torch import load_file
+    import safetensors.torch
 
     from .rife_network import IntermediateFlow
 
     network = IntermediateFlow()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()}, strict=True)
+    network.load_state_dict({name: tensor.float() for name, tensor in safetensors.torch.load_file(WEIGHTS).items()}, strict=True)
     return Rife(network.to(device).eval().requires_grad_(False), device)
