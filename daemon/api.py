@@ -235,9 +235,9 @@ async def _on_bad_body(_: Request, error: Exception) -> Response:
     return _error(DaemonError(f"{key or 'The body'}: {first['msg']}.", title="The request is wrong"), 400)
 
 
-async def _on_http_error(_: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(DaemonError(f"{error.detail}. See docs for the endpoints.", title="The request is wrong"), error.status_code)
+    return _error(DaemonError(f"{error.detail}: {request.method} {request.url.path}.", title="The request is wrong"), error.status_code)
 
 
 def _error(error: DeshimmerError, status: int) -> Response:

@@ -40,7 +40,7 @@ _QUEUE = "clips"
 _WORKFLOW = "job"
 _VERSION = "1"  # of the application, for DBOS: a constant, or an upgrade would strand the queue
 _EXECUTOR = "deshimmer"
-_POLL_S = 0.5
+_POLL_S = 0.25
 _PAUSE = "pause"
 _HOUSEKEEPING_S = 3600.0
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from ..config.errors import DaemonError
 from ..config.settings import Settings
@@ -183,11 +184,17 @@ def open_engine(url: str) -> sa.Engine:
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Make the tables that are absent. A SQLite file gets its write-ahead journal here, before anybody else opens it."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
-            connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-    _METADATA.create_all(engine)
+    """Make the tables that are absent. A SQLite file gets its write-ahead journal here, before anybody else opens it.
+
+    Raises DaemonError when the database cannot be used.
+    """
+    try:
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as connection:
+                connection.execute(sa.text("PRAGMA journal_mode=WAL"))
+        _METADATA.create_all(engine)
+    except DBAPIError as error:
+        raise _unusable(engine, error) from error
 
 
 class Table:
@@ -433,5 +440,15 @@ def _read(settings: Settings, query: Callable[[Table], T], absent: T) -> T:
     engine = open_engine(settings.database_url)
     try:
         return query(Table(engine)) if sa.inspect(engine).has_table(_JOBS.name) else absent
+    except DBAPIError as error:
+        raise _unusable(engine, error) from error
     finally:
         engine.dispose()
+
+
+def _unusable(engine: sa.Engine, error: DBAPIError) -> DaemonError:
+    return DaemonError(
+        f"The queue's database cannot be used ({error.orig}). Check 'queue.database' in the settings; a broken SQLite file can be moved "
+        "away, 'deshimmer history rebuild' then reads the history from the receipts.",
+        path=engine.url.database,
+    )

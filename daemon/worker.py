@@ -27,7 +27,6 @@ import psutil
 
 from ..config.errors import DeshimmerError
 from ..config.settings import Settings
-from ..processors import delivery
 from ..processors.records import Passage, Progress, from_json, to_json
 
 log = logging.getLogger(__name__)
@@ -100,6 +99,8 @@ class _ToDaemon(logging.Handler):
 
 def answer(road: Road, request: dict[str, Any], report: Callable[[str, float], None]) -> dict[str, Any]:
     """Run the next stage of the passage in the request."""
+    from ..processors import delivery  # here: a worker whose daemon dies while this loads must notice it
+
     passage = from_json(Passage, request["passage"])
     settings = Settings.model_validate(request["settings"])
     try:

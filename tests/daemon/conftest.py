@@ -1,23 +1,17 @@
-"""What tests of the queue need: tiny clips, and a road with faults that the worker processes can import."""
+"""What tests of the queue need: a road with faults that the worker processes can import, and a queue that walks it."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clipmaker import pan, write
+from queuedesk import ROAD, Desk
 
 from deshimmer.config.settings import Settings
-from deshimmer.daemon.jobs import Jobs
-from deshimmer.daemon.table import JobRow
-from deshimmer.processors import media
-from deshimmer.processors.records import Receipt, Request
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
-ROAD = "faulty_road"
 
 
 @pytest.fixture
@@ -25,44 +19,6 @@ def faulty_road(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the module; worker processes find it."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]))
     return ROAD
-
-
-class Desk:
-    """A queue in use: makes clips, enqueues them, waits. ``ended`` holds the receipts that the queue told of."""
-
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        self.folder = folder
-        self.output = folder / "out"
-        self.settings = settings
-        self.ended: list[Receipt] = []
-        self.jobs = self.open()
-
-    def open(self, **options: bool) -> Jobs:
-        self.jobs = Jobs(self.settings, on_finished=self.ended.append, road=ROAD, **options)
-        self.jobs.launch()
-        return self.jobs
-
-    def clip(self, name: str, frames: int = 4) -> Path:
-        return write(self.folder / f"{name}.mp4", pan(frames, (64, 48)))
-
-    def enqueue(self, path: Path, priority: int = 10) -> JobRow:
-        return self.jobs.enqueue(Request(path, self.output, str(path)), media.digest(path), priority)
-
-    def wait(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, [row.as_dict() for row in self.jobs.list()]
-            time.sleep(0.02)
-
-    def wait_for_end(self) -> None:
-        self.wait(lambda: not self.jobs.unfinished())
-
-    def outcome(self, row: JobRow) -> str | None:
-        return self.jobs.get(row.id).outcome
-
-    def leftovers(self) -> list[Path]:
-        """Files in the output folder that are neither receipt nor report."""
-        return [path for path in self.output.rglob("*") if not path.name.endswith((".receipt.json", ".report.html"))]
 
 
 @pytest.fixture

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from queuedesk import Desk
 
 from deshimmer.config.errors import DaemonError
+from deshimmer.config.settings import Settings
 from deshimmer.daemon.jobs import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED, Jobs
 from deshimmer.daemon.lock import is_state_held
-from deshimmer.daemon.table import State, read_job, read_jobs
+from deshimmer.daemon.table import State, Table, open_engine, read_job, read_jobs
+from deshimmer.processors import delivery, media
+from deshimmer.processors.records import Request
 
 
 def test_every_fault_ends_as_one_receipt(desk) -> None:
@@ -109,7 +113,7 @@ def test_the_lower_priority_number_goes_first_and_a_pause_survives_a_restart(des
     desk.jobs.close()
     desk.open()
     assert desk.jobs.pause_state() == (True, None)
-    time.sleep(1.5)
+    time.sleep(1.0)
     assert desk.jobs.counts()["queued"] == 3
     desk.jobs.resume()
     desk.wait_for_end()
@@ -157,6 +161,36 @@ def test_the_third_crash_ends_a_clip_also_over_restarts(desk) -> None:
     receipt = json.loads(Path(ended.receipt or "").read_bytes())
     assert receipt["error"]["title"] == "The worker crashed on this clip"
     assert desk.leftovers() == []
+
+
+def test_what_a_kill_left_between_table_and_queue_is_mended(desk) -> None:
+    desk.jobs.pause()
+    cancelling = desk.enqueue(desk.clip("ok-1"))
+    desk.jobs.close()
+    clip = desk.clip("ok-2")
+    engine = open_engine(desk.settings.database_url)
+    table = Table(engine)
+    table.move(cancelling.id, State.CANCELLING, reason=CANCELLED_BY_USER)
+    never_queued = table.insert("0123456789ab", Request(clip, desk.output, str(clip)), media.digest(clip), 10)
+    engine.dispose()
+    folder = delivery.make_work_folder(desk.output, "of-no-job")
+    (folder / "owner.json").unlink()
+    desk.open(ignore_pause=True)
+    assert not folder.exists()
+    assert desk.outcome(cancelling) == "cancelled"
+    desk.wait_for_end()
+    assert desk.outcome(never_queued) == "kept"
+    assert len(desk.ended) == 2
+    assert desk.leftovers() == []
+
+
+def test_as_many_clips_run_at_once_as_the_settings_say(tmp_path: Path, faulty_road: str) -> None:
+    desk = Desk(tmp_path, Settings.model_validate({"queue": {"cpu_jobs": 2}}))
+    rows = [desk.enqueue(desk.clip(f"slow-{number}", frames=3 + number)) for number in range(3)]
+    desk.wait(lambda: desk.jobs.counts()["running"] == 2)
+    desk.wait(lambda: sum(desk.jobs.get(row.id).stage == "diagnose" for row in rows) == 2)
+    assert desk.jobs.counts()["queued"] == 1
+    desk.jobs.close()
 
 
 def test_one_state_folder_has_one_queue(desk) -> None:

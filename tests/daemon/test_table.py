@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deshimmer.config.errors import DaemonError
@@ -55,6 +55,7 @@ def test_numbers_count_up_and_a_prefix_finds_the_last(engine: sa.Engine) -> None
             table.find(unknown)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(State), max_size=8))
 def test_only_moves_of_the_table_are_made(targets: list[State]) -> None:
     engine = open_engine("sqlite://")
@@ -101,15 +102,27 @@ def test_files_are_remembered_while_they_are_as_they_were(engine: sa.Engine) -> 
 
 def test_reading_without_a_daemon_makes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "queue.sqlite"
-    settings = Settings.model_validate({"queue": {"database": f"sqlite:///{file}"}})
-    assert read_jobs(settings) == []
+    own = Settings.model_validate({"queue": {"database": f"sqlite:///{file}"}})
+    assert read_jobs(own) == []
     with pytest.raises(DaemonError, match="nothing has been queued"):
-        read_job(settings, "abc")
+        read_job(own, "abc")
     assert not file.exists()
-    engine = open_engine(settings.database_url)
+    engine = open_engine(own.database_url)
     create_tables(engine)
     row = Table(engine).insert("abc", request_for(), "content", 10)
     engine.dispose()
-    assert read_jobs(settings, "queued") == [row]
-    assert read_jobs(settings, "done") == []
-    assert read_job(settings, "ab") == row
+    assert read_jobs(own, "queued") == [row]
+    assert read_jobs(own, "done") == []
+    assert read_job(own, "ab") == row
+
+
+def test_a_broken_database_is_said_to_be_broken(tmp_path: Path) -> None:
+    file = tmp_path / "queue.sqlite"
+    file.write_bytes(b"no database" * 500)
+    own = Settings.model_validate({"queue": {"database": f"sqlite:///{file}"}})
+    with pytest.raises(DaemonError, match="not a database"):
+        read_jobs(own)
+    engine = open_engine(own.database_url)
+    with pytest.raises(DaemonError, match="moved away"):
+        create_tables(engine)
+    engine.dispose()

@@ -56,7 +56,7 @@ def test_a_worker_answers_whatever_libraries_print(pool: Pool, question) -> None
         assert (first["next"], first["passage"]["clip"]["frames"]) == ("diagnose", 3)
         second = worker.ask(question("noise", first), lambda stage, part: told.append((stage, part)))
         assert (second["next"], second["summary"]) == ("route", None)
-        assert psutil.Process(worker.pid).nice() == 10
+        assert psutil.Process(worker.pid).nice() == min(19, psutil.Process().nice() + 10)
     assert told[0] == ("probe", 0.0)
     assert ("diagnose", 0.0) in told
 
