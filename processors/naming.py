@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
+
+from .records import from_json
 
 if TYPE_CHECKING:
     from .records import Request
@@ -27,6 +29,12 @@ class Outputs:
 
     def __iter__(self) -> Iterator[Path]:
         return iter((self.result, self.comparison, self.report, self.receipt))
+
+
+@dataclass(frozen=True)
+class _Claim:
+    source: str
+    files: tuple[str, ...]
 
 
 def outputs(request: Request, container_suffix: str) -> Outputs:
@@ -50,15 +58,10 @@ def candidates(request: Request, container_suffix: str) -> Iterator[Outputs]:
 def owned(receipt: Path) -> tuple[str | None, tuple[Path, ...]]:
     """The source that a receipt speaks of, and the files beside it that it claims. Nothing for what is no receipt."""
     try:
-        record: Any = json.loads(receipt.read_bytes())
-    except (OSError, ValueError):
+        claim = from_json(_Claim, json.loads(receipt.read_bytes())["details"])
+    except (OSError, ValueError, TypeError, KeyError):
         return None, ()
-    if not isinstance(record, dict) or "details" not in record:
-        return None, ()
-    known = cast("dict[str, Any]", record)
-    source: Any = known["details"].get("source")
-    names: list[Any] = known["details"].get("files", [])
-    return source, tuple(receipt.parent / name for name in names if isinstance(name, str) and Path(name).name == name)
+    return claim.source, tuple(receipt.parent / name for name in claim.files if Path(name).name == name)
 
 
 def likely(request: Request) -> Iterator[Outputs]:

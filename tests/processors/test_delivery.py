@@ -1,0 +1,298 @@
+"""Outcomes, receipts, and a delivery that may be killed anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clipmaker import pan, write
+
+from deshimmer.config.errors import IncompleteClip
+from deshimmer.config.settings import Settings
+from deshimmer.processors import delivery, media, outcome, work_folders
+from deshimmer.processors.records import (
+    Band,
+    BandReading,
+    Candidate,
+    Check,
+    CodecReading,
+    Diagnosis,
+    Outcome,
+    Passage,
+    Plan,
+    Reading,
+    Receipt,
+    Request,
+    Route,
+    Shot,
+    Treatment,
+    Verdict,
+    Verification,
+    from_json,
+    to_json,
+)
+
+SETTINGS = Settings()
+BANDS = {band: BandReading(1.5, -0.4) for band in Band}
+READING = Reading(BANDS, CodecReading(1.0, 0.1, None), 0.4, 9.5, 120.0, 1.1)
+SMOOTH = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA,))
+SUMMARY_KEYS = [
+    *("id", "path", "outcome", "reason", "verdict", "route", "output", "comparison", "report", "receipt"),
+    *("before", "after", "verified", "offer", "seconds"),
+]
+
+
+@pytest.fixture(scope="module")
+def clip_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write(tmp_path_factory.mktemp("clip") / "clip.mp4", pan(6, (96, 64))).read_bytes()
+
+
+Maker = Callable[..., Passage]
+
+
+@pytest.fixture
+def passage(tmp_path: Path, clip_bytes: bytes) -> Maker:
+    def make(
+        *,
+        name: str = "clip.mp4",
+        job: str = "0123456789ab-1",
+        tried: bool = True,
+        better: bool = True,
+        broken: bool = False,
+        **changes: Any,
+    ) -> Passage:
+        source = tmp_path / name
+        source.write_bytes(clip_bytes)
+        request = replace(Request(source, tmp_path / "deshimmered", f"./{name}"), **changes.pop("request", {}))
+        work_folder = delivery.make_work_folder(request.output_dir, job)
+        result = work_folder / "candidate-0.mp4"
+        result.write_bytes(clip_bytes)
+        treatments = (SMOOTH,) if tried else ()
+        plan = Plan(Route.SMOOTH if tried else Route.KEEP, treatments, changes.pop("named", False), "Nothing to repair.")
+        shots = (Shot(0, 6, Verdict.GENERATIVE, BANDS),)
+        verdict = changes.pop("verdict", Verdict.GENERATIVE)
+        diagnosis = Diagnosis(verdict, 0.9, Route.SMOOTH, "It flickers.", {verdict: 0.8}, (), READING, shots, "generative", None)
+        checks = (Check("flicker", better, 0.4, 0.1, "less"),)
+        verification = Verification(better, broken, "Flicker fell by 60%.", checks, READING, None)
+        return Passage(
+            job,
+            request,
+            work_folder,
+            clip=media.probe(source),
+            diagnosis=diagnosis,
+            plan=plan,
+            candidate=Candidate(result, SMOOTH, "H.264", 6, 0.1) if tried else None,
+            verification=verification if tried else None,
+            timings={"probe": 0.1},
+        )
+
+    return make
+
+
+def _deliver(passage: Passage) -> Receipt:
+    receipt = delivery.deliver_stage(passage, SETTINGS, lambda part: None).receipt
+    assert receipt is not None
+    return receipt
+
+
+def _listing(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("case", "ending"),
+    [
+        ({}, (Outcome.REPAIRED, True, True)),
+        ({"better": False}, (Outcome.KEPT, False, False)),
+        ({"better": False, "named": True}, (Outcome.REPAIRED, False, True)),
+        ({"better": False, "broken": True, "named": True}, (Outcome.KEPT, False, False)),
+        ({"better": False, "verdict": Verdict.INCOHERENT}, (Outcome.FLAGGED, False, False)),
+        ({"tried": False}, (Outcome.KEPT, None, False)),
+        ({"tried": False, "verdict": Verdict.INCOHERENT}, (Outcome.FLAGGED, None, False)),
+        ({"request": {"preview": True}}, (Outcome.KEPT, True, False)),
+    ],
+)
+def test_outcomes(passage: Maker, case: dict[str, Any], ending: tuple[Outcome, bool | None, bool]) -> None:
+    decided = outcome.decide(passage(**case))
+    assert (decided.outcome, decided.verified, decided.delivers) == ending
+
+
+def test_repaired_clip_lies_with_all_its_files(passage: Maker, tmp_path: Path) -> None:
+    receipt = _deliver(passage())
+    assert _listing(tmp_path / "deshimmered") == {"clip.deshimmered.mp4", "clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
+    assert receipt.output == tmp_path / "deshimmered" / "clip.deshimmered.mp4"
+    assert media.probe(receipt.output).frames == 6
+    assert media.probe(tmp_path / "deshimmered" / "clip.comparison.mp4").frames > 0
+    summary = delivery.summary(receipt)
+    assert list(summary) == SUMMARY_KEYS
+    assert (summary["outcome"], summary["route"], summary["verified"], summary["path"]) == ("repaired", "smooth", True, "./clip.mp4")
+    assert set(summary["before"]) == {"flicker_score", "bands", "codec", "article_mean_diff"}
+    assert os.path.isabs(summary["receipt"])
+    assert summary["seconds"] >= 0.1
+
+
+def test_receipt_on_disk_is_the_receipt(passage: Maker) -> None:
+    receipt = _deliver(passage())
+    assert receipt.receipt is not None
+    record = json.loads(receipt.receipt.read_bytes())
+    assert "error" not in record
+    assert from_json(Receipt, record) == receipt
+    assert {"deshimmer", "ffmpeg", "opencv-python-headless"} <= set(record["details"]["versions"])
+    assert record["details"]["verification"]["checks"][0]["name"] == "flicker"
+
+
+def test_kept_clip_has_report_and_receipt_only(passage: Maker, tmp_path: Path) -> None:
+    receipt = _deliver(passage(better=False))
+    assert _listing(tmp_path / "deshimmered") == {"clip.report.html", "clip.receipt.json"}
+    assert (receipt.output, receipt.comparison, receipt.route) == (None, None, Route.KEEP)
+    assert receipt.after is not None
+
+
+def test_preview_has_a_comparison_and_no_result(passage: Maker, tmp_path: Path) -> None:
+    receipt = _deliver(passage(request={"preview": True}))
+    assert (receipt.outcome, receipt.reason) == (Outcome.KEPT, "preview")
+    assert _listing(tmp_path / "deshimmered") == {"clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
+
+
+def test_kept_removes_what_an_earlier_job_of_it_left(passage: Maker, tmp_path: Path) -> None:
+    _deliver(passage())
+    _deliver(passage(job="0123456789ab-2", better=False))
+    assert _listing(tmp_path / "deshimmered") == {"clip.report.html", "clip.receipt.json"}
+
+
+def test_result_with_another_suffix_replaces_the_former(passage: Maker, tmp_path: Path) -> None:
+    _deliver(passage())
+    again = passage(job="0123456789ab-2")
+    assert again.candidate is not None
+    moved = again.candidate.path.rename(again.work_folder / "candidate-0.mov")
+    _deliver(replace(again, candidate=replace(again.candidate, path=moved)))
+    assert _listing(tmp_path / "deshimmered") == {"clip.deshimmered.mov", "clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
+
+
+def test_failure_leaves_the_earlier_result_and_its_owner(passage: Maker, tmp_path: Path) -> None:
+    _deliver(passage())
+    receipt = delivery.conclude_failed(passage(job="0123456789ab-2"), SETTINGS, IncompleteClip("Cut off.", path=tmp_path / "clip.mp4"))
+    assert "clip.deshimmered.mp4" in _listing(tmp_path / "deshimmered")
+    summary = delivery.summary(receipt)
+    assert summary == {
+        "path": "./clip.mp4",
+        "outcome": "failed",
+        "error": {"title": "The file is incomplete", "message": "Cut off.", "path": "./clip.mp4"},
+        "id": "0123456789ab-2",
+        "receipt": str(tmp_path / "deshimmered" / "clip.receipt.json"),
+    }
+    _deliver(passage(job="0123456789ab-3", better=False))
+    assert _listing(tmp_path / "deshimmered") == {"clip.report.html", "clip.receipt.json"}
+
+
+def test_cancelled_has_a_receipt_and_no_work_folder(passage: Maker, tmp_path: Path) -> None:
+    receipt = delivery.conclude_cancelled(passage(), SETTINGS, "The render was replaced.")
+    assert (receipt.outcome, receipt.reason) == (Outcome.CANCELLED, "The render was replaced.")
+    assert _listing(tmp_path / "deshimmered") == {"clip.receipt.json"}
+
+
+def test_two_sources_of_one_name_do_not_meet(passage: Maker, tmp_path: Path) -> None:
+    _deliver(passage())
+    second = _deliver(passage(name="clip.mov", job="abcdefabcdef-1"))
+    assert second.receipt is not None
+    assert second.receipt.name == "clip.mov.receipt.json"
+    assert len(_listing(tmp_path / "deshimmered")) == 8
+
+
+class _Killed(BaseException):
+    """What nothing catches, as a kill."""
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("moment", range(6))
+def test_delivery_killed_at_any_rename_ends_the_same(
+    passage: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, is_done: bool
+) -> None:
+    _deliver(passage(job="ffffffffffff-1", better=False))
+    due = passage()
+    left = [moment]
+
+    def dying(real: Callable[..., None]) -> Callable[..., None]:
+        def step(*arguments: Any) -> None:
+            left[0] -= 1
+            if left[0] >= 0 or is_done:
+                real(*arguments)
+            if left[0] == -1:
+                raise _Killed
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work_folders, "move", dying(work_folders.move))
+        patch.setattr(work_folders, "write_whole", dying(work_folders.write_whole))
+        with pytest.raises(_Killed):
+            _deliver(due)
+    again = _deliver(due)
+    assert (again.outcome, again.id) == (Outcome.REPAIRED, "0123456789ab-1")
+    assert _listing(tmp_path / "deshimmered") == {"clip.deshimmered.mp4", "clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
+
+
+def test_delivery_that_was_committed_is_not_done_again(passage: Maker) -> None:
+    due = passage()
+    first = _deliver(due)
+    assert due.candidate is not None
+    assert not due.candidate.path.exists()
+    assert _deliver(due) == first
+
+
+def test_interrupted_delivery_is_taken_back_when_it_is_given_up(passage: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    due = passage()
+
+    def refuse(content: bytes, target: Path, folder: Path) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work_folders, "put", refuse)
+        with pytest.raises(_Killed):
+            _deliver(due)
+    assert "clip.deshimmered.mp4" in _listing(tmp_path / "deshimmered")
+    delivery.conclude_cancelled(due, SETTINGS, "cancelled")
+    assert _listing(tmp_path / "deshimmered") == {"clip.receipt.json"}
+
+
+def test_sweep_takes_only_what_nobody_owns(tmp_path: Path) -> None:
+    kept, owned, left = (work_folders.make_work_folder(tmp_path, name) for name in ("kept", "owned", "left"))
+    for folder in (kept, left):
+        (folder / "owner.json").write_text('{"pid": 999999, "started": 1.0}')
+    assert delivery.sweep_work_folders(tmp_path, {"kept"}) == 1
+    assert (kept.exists(), owned.exists(), left.exists()) == (True, True, False)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root writes everywhere")
+def test_folder_that_cannot_be_written(passage: Maker, tmp_path: Path) -> None:
+    due = passage()
+    folder = tmp_path / "deshimmered"
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        receipt = delivery.conclude_failed(due, SETTINGS, IncompleteClip("Cut off."))
+    finally:
+        folder.chmod(0o700)
+    assert (receipt.outcome, receipt.receipt) == (Outcome.FAILED, None)
+
+
+def test_output_folder_that_is_a_file(passage: Maker, tmp_path: Path) -> None:
+    due = passage()
+    (tmp_path / "taken").touch()
+    request = replace(due.request, output_dir=tmp_path / "taken")
+    receipt = delivery.conclude_failed(replace(due, request=request), SETTINGS, IncompleteClip("Cut off."))
+    assert (receipt.outcome, receipt.receipt) == (Outcome.FAILED, None)
+    assert delivery.summary(receipt)["error"]["message"] == "Cut off."
+
+
+@pytest.mark.parametrize("name", ["-clip.mp4", "a b\nc.mp4", "🎬.mp4", "50%d.mp4", "a:b.mp4", "it's.mp4"])
+def test_odd_names(passage: Maker, tmp_path: Path, name: str) -> None:
+    receipt = _deliver(passage(name=name))
+    assert receipt.output == tmp_path / "deshimmered" / f"{name[:-4]}.deshimmered.mp4"
+    assert receipt.output.exists()
+    assert to_json(receipt)["path"] == f"./{name}"
