@@ -98,7 +98,7 @@ _JOBS = sa.Table(
     sa.Column("path", _Path, nullable=False, index=True),
     sa.Column("output_dir", _Path, nullable=False),
     sa.Column("content_digest", sa.String(128), nullable=False),
-    sa.Column("request", _Json, nullable=False),
+    sa.Column("request_text", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("state", sa.String(16), nullable=False, index=True),
     sa.Column("stage", sa.String(64)),
@@ -152,25 +152,27 @@ class JobRow:
     started: float | None
     finished: float | None
     content_digest: str
-    request: Request
-    summary: dict[str, Any] | None  # the ``fix --json`` object, once it has ended
+    request_text: str  # read only where it is needed: it would take most of a list's time
+
+    @property
+    def request(self) -> Request:
+        return from_json(Request, json.loads(self.request_text))
 
     def as_dict(self) -> dict[str, Any]:
-        """The row as the API and ``--json`` give it: without the request, the content's digest and the summary."""
+        """The row as the API and ``--json`` give it: without the request and the content's digest."""
         record = asdict(self)
-        for key in ("request", "content_digest", "summary"):
+        for key in ("request_text", "content_digest"):
             del record[key]
         return record
 
 
-_SHOWN = [column for column in _JOBS.columns if column.name not in ("digest", "number", "finish_number")]
+_SHOWN = [column for column in _JOBS.columns if column.name not in ("digest", "number", "finish_number", "summary")]
 
 
 def _row(record: sa.RowMapping) -> JobRow:
     values = dict(record)
     values["state"] = State(values["state"])
     values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None
-    values["request"] = from_json(Request, values["request"])
     return JobRow(progress=None, **values)
 
 
@@ -216,7 +218,7 @@ class Table:
                     path=str(request.path),
                     output_dir=str(request.output_dir),
                     content_digest=content_digest,
-                    request=to_json(request),
+                    request_text=json.dumps(to_json(request)),
                     priority=priority,
                     state=State.QUEUED,
                     crashes=0,
@@ -239,7 +241,7 @@ class Table:
                     path=str(request.path),
                     output_dir=str(request.output_dir),
                     content_digest=content_digest,
-                    request=to_json(request),
+                    request_text=json.dumps(to_json(request)),
                     priority=DEFAULT_PRIORITY,
                     crashes=0,
                     created=finished,
