@@ -20,17 +20,23 @@ STILL_LEVELS = 0.45
 """A band under this amplitude (8-bit levels) shows nothing, and encoding at crf 16 adds up to 0.4: it counts as gone, and as not gone up."""
 BAND_RISE = 1.15
 """An untreated band may read this much higher: treatment and encoding change the frames that it is measured on."""
-SCORE_RISE, SCORE_UNSEEN = 0.05, 0.30
-"""The flicker score of a steady clip lies anywhere under 0.3 and moves when it is encoded again; above, by less than 0.05."""
+SCORE_RISE, SCORE_UNSEEN = 0.05, 0.45
+"""At a flicker score of 0.5 flicker begins to show; a steady clip lies anywhere under 0.35 and moves when it is encoded again."""
 CAMBI_RISE, CAMBI_UNSEEN = 1.0, 3.0
 """CAMBI: 5 is visible. Flicker hides banding as dither does, so a rise that stays under 3 is the picture's own."""
-BLOCKINESS_RISE, BLOCKINESS_UNSEEN = 0.08, 0.25
-"""Two encodes of one clip differ by 0.07; 0.5 begins to show."""
-PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS = 0.3, 0.8
+BLOCKINESS_RISE, BLOCKINESS_UNSEEN = 0.08, 0.35
+"""Two encodes of one clip differ by 0.07; 0.5 begins to show, and flicker hides what was there."""
+PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS = 0.5, 0.8
 """1.6 levels begin to show."""
-DETAIL_KEPT = (0.80, 1.15)
-"""Gain of the detail that persists from frame to frame. Encoding at crf 16 keeps 0.94-0.98 of it, beneath strong detail flicker 0.83;
-a blur of one pixel leaves 0.35, an unsharp mask makes 1.4."""
+DETAIL_KEPT = (0.80, 1.30)
+"""Gain of the detail that persists from frame to frame. Encoding at crf 16 keeps 0.94-0.98 of it, beneath strong detail flicker 0.83; a
+blur of one pixel leaves 0.35, an unsharp mask makes 1.47. Where little persists, a mean over frames reads up to 1.16.
+"""
+EDGES_KEPT = (0.80, 1.15)
+EDGES_KEPT_ALONE = 0.88
+"""Strength of each frame's strong edges: a perfect repair keeps 0.96 or more, a double image 0.65-0.78. Where nothing persists from
+frame to frame the edges are the only witness of detail; a blur of one pixel leaves 0.86 of them.
+"""
 SHARPNESS_KEPT = (0.70, 1.25)
 """Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more."""
 MOTION_KEPT = 0.60
@@ -252,6 +258,11 @@ def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
         fits = DETAIL_KEPT[0] <= seen.detail_kept <= DETAIL_KEPT[1]
         word = "is kept" if fits else "is lost" if seen.detail_kept < 1 else "is exaggerated"
         yield _check("detail", fits, 1, seen.detail_kept, f"Lasting detail {word}: {seen.detail_kept:.0%} of the source's.")
+    if seen.edges_kept is not None:
+        lowest = EDGES_KEPT[0] if seen.detail_kept is not None else EDGES_KEPT_ALONE
+        fits = lowest <= seen.edges_kept <= EDGES_KEPT[1]
+        word = "are kept" if fits else "are soft or double" if seen.edges_kept < 1 else "are exaggerated"
+        yield _check("edges", fits, 1, seen.edges_kept, f"Edges {word}: {seen.edges_kept:.0%} of the source's.")
     if Band.DETAIL not in evidence.treatment.bands and not evidence.interpolates and evidence.diagnosis.reading.sharpness > 1:
         kept = evidence.reading.sharpness / evidence.diagnosis.reading.sharpness
         low = SHARPNESS_KEPT[0] if not evidence.treatment.deblock else 0.0  # blocks are sharp: their edges go with them
@@ -277,7 +288,11 @@ def praise(evidence: Evidence) -> str:
     achieved = [check for check in gains(evidence) if not check.name.startswith("flicker: ")]
     falls = [f"{check.name} fell by {1 - check.after / check.before:.0%}" for check in achieved if check.before and check.after is not None]
     seen = evidence.fidelity
-    measured = (("motion", seen.motion_kept is not None), ("detail", seen.detail_kept is not None), ("sound", bool(evidence.clip.audio)))
+    measured = (
+        ("motion", seen.motion_kept is not None),
+        ("detail", seen.detail_kept is not None or seen.edges_kept is not None),
+        ("sound", bool(evidence.clip.audio)),
+    )
     kept = _listed([name for name, known in measured if known]) or "brightness and colour"
     parts = [
         _listed(falls),

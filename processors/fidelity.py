@@ -45,6 +45,7 @@ class Fidelity:
     motion_kept: float | None  # part of the change explained by the source's motion that is still there
     lost_motion: float | None  # part of the moving frames on which it is not
     detail_kept: float | None  # gain of the detail that persists from frame to frame
+    edges_kept: float | None  # strength of the source frames' strong edges, in the very frame
 
 
 def measure(
@@ -167,6 +168,7 @@ class _Tally:
     thumbnails: list[tuple[Image, Image]] = field(default_factory=lambda: [])
     moved: list[tuple[float, float, float]] = field(default_factory=lambda: [])
     persistent: list[tuple[float, float, float]] = field(default_factory=lambda: [])
+    edges: list[tuple[float, float]] = field(default_factory=lambda: [])
     before: _Before | None = None
 
     def add(self, index: int, original: Look, result: Look) -> None:
@@ -180,7 +182,10 @@ class _Tally:
             vectors = flow.flow(self.before.guide, guide)
             self.moved.append(_explained(vectors, self.before.texture, texture))
             if len(self.moved) % max(1, self.expected // _DETAIL_PAIRS) == 1 or self.expected < _DETAIL_PAIRS:
-                self.persistent.append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma))
+                slopes = _slopes(original.luma)
+                strong = _strong_edges(slopes)
+                self.persistent.append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma, strong))
+                self.edges.append(_edges(slopes, _slopes(result.luma), strong))
         self.before = _Before(index, original.luma, guide, texture)
 
     def _levels(self, original: Look, result: Look) -> None:
@@ -201,6 +206,7 @@ class _Tally:
             motion_kept=kept,
             lost_motion=lost,
             detail_kept=self._detail(),
+            edges_kept=self._edges(),
         )
 
     def _contrast(self) -> float:
@@ -224,10 +230,31 @@ class _Tally:
         kept = sum(theirs for _, theirs in moving) / sum(mine for mine, _ in moving)
         return kept, sum(theirs < 0.25 * mine for mine, theirs in moving) / len(moving)
 
+    def _edges(self) -> float | None:
+        result, original = np.sum(self.edges, axis=0) if self.edges else (0.0, 0.0)
+        return float(result / original) if original > 0 else None
+
     def _detail(self) -> float | None:
         """None where the flow finds so little again that the measure would be noise."""
         result, original, energy = np.sum(self.persistent, axis=0) if self.persistent else (0.0, 0.0, 0.0)
         return float(result / original) if original > 0.02 * energy and energy > 0 else None
+
+
+def _slopes(luma: Image) -> tuple[Image, Image]:
+    """Horizontal and vertical slope of the picture without its finest noise."""
+    blurred = cv2.GaussianBlur(luma, (0, 0), 1.5)
+    return np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), np.float32), np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 0, 1), np.float32)
+
+
+def _strong_edges(slopes: tuple[Image, Image]) -> NDArray[np.bool_]:
+    size = cv2.magnitude(*slopes)
+    return np.asarray(size > max(_EDGE_SLOPE, float(np.quantile(size[::2, ::2], 1 - _EDGE_SHARE))), np.bool_)
+
+
+def _edges(original: tuple[Image, Image], result: tuple[Image, Image], strong: NDArray[np.bool_]) -> tuple[float, float]:
+    """Products of slopes at strong edges: result with original, original with itself. A blur or a double image lowers the first."""
+    both = list(zip(original, result, strict=True))
+    return sum(float((a * b)[strong].sum()) for a, b in both), sum(float((a * a)[strong].sum()) for a, _ in both)
 
 
 def _texture(luma: Image) -> Image:
@@ -247,18 +274,15 @@ def _explained(vectors: flow.Flow, before: tuple[Image, Image], now: tuple[Image
     return found[0][0], found[0][1], found[1][0]
 
 
-def _persistent_detail(vectors: flow.Flow, before: Image, original: Image, result: Image) -> tuple[float, float, float]:
+def _persistent_detail(
+    vectors: flow.Flow, before: Image, original: Image, result: Image, strong: NDArray[np.bool_]
+) -> tuple[float, float, float]:
     """Products of Laplacians at strong edges: result with the warped frame before, original with it, original with itself.
 
     What is drawn anew for every frame has no counterpart in the frame before, so noise takes no part in the first two.
     """
-    blurred = cv2.GaussianBlur(original, (0, 0), 1.5)
-    slope = cv2.magnitude(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), cv2.Sobel(blurred, cv2.CV_32F, 0, 1))
-    edges = slope > max(_EDGE_SLOPE, float(np.quantile(slope[::2, ::2], 1 - _EDGE_SHARE)))
     along = flow.resized(vectors, before.shape[1], before.shape[0])
-    witness = cv2.Laplacian(flow.warp(before, along), cv2.CV_32F)[edges]
-    mine = cv2.Laplacian(original, cv2.CV_32F)[edges]
-    theirs = cv2.Laplacian(result, cv2.CV_32F)[edges]
+    witness, mine, theirs = (cv2.Laplacian(image, cv2.CV_32F)[strong] for image in (flow.warp(before, along), original, result))
     return float((theirs * witness).sum()), float((mine * witness).sum()), float((mine * mine).sum())
 
 

@@ -38,6 +38,8 @@ def test_a_perfect_repair_keeps_everything(tmp_path: Path, truth: list[Picture],
     assert seen.lost_motion == 0
     assert seen.detail_kept is not None
     assert 0.82 < seen.detail_kept < 1.05
+    assert seen.edges_kept is not None
+    assert 0.95 < seen.edges_kept < 1.05
     assert 0.9 < seen.contrast < 1.05
 
 
@@ -65,6 +67,14 @@ def test_a_mean_of_three_moving_frames_costs_detail(tmp_path: Path, truth: list[
     seen = measured(tmp_path, truth, mixed)
     assert seen.detail_kept is not None
     assert seen.detail_kept < 0.7
+
+
+def test_a_double_image_has_weak_edges(tmp_path: Path) -> None:
+    shots = pan(16, (256, 160), "coffee", 6.0)
+    double = [(shot + later) / 2 for shot, later in zip(shots, [*shots[1:], shots[-1]], strict=True)]
+    seen = measured(tmp_path, shots, double)
+    assert seen.edges_kept is not None
+    assert seen.edges_kept < 0.75
 
 
 def test_sharpening_exaggerates_detail(tmp_path: Path, truth: list[Picture]) -> None:
