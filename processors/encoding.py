@@ -33,6 +33,12 @@ _HOLDS = {
     "matroska": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "truehd", "wavpack", "tta"}
     | {"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text", "ttf", "otf"},
 }
+_COMMON_TAGS = {
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time", "title", "artist", "album_artist", "composer"),
+    *("album", "date", "comment", "genre", "copyright", "description", "synopsis", "location", "track", "disc", "grouping", "lyrics"),
+}
+"""What MP4 has fields for; other keys need FFmpeg's ``use_metadata_tags``."""
+
 _HOLDS_PCM = ("mov", "matroska")
 _X265 = {"log-level": "error", "aq-mode": 3}
 """Bits go to dark and flat places: at crf 16 a debanded ramp has CAMBI 1.5 with it, 4.8 without."""
@@ -54,16 +60,25 @@ class Encoding:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What the source holds besides its picture: (FFmpeg's selector, codec) of each stream."""
+
+    sound: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, str], ...] = ()  # subtitles and attachments
+    has_own_tags: bool = False  # that MP4 has no field for: ComfyUI's workflow
+
+
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment."""
     pixel_format, options, description, notes = _video(clip, treatment)
-    sound, others = _source_streams(clip)
-    muxer = _muxer(clip, [codec for _, codec in sound])
-    streams, dropped = _kept((*sound, *others), muxer, treatment)
+    source = _source_streams(clip)
+    muxer = _muxer(clip, [codec for _, codec in source.sound])
+    streams, dropped = _kept((*source.sound, *source.others), muxer, treatment)
     suffix = clip.path.suffix.lower()
     if _MUXERS.get(suffix) != muxer:
         suffix = _SUFFIXES[muxer]
-    return Encoding(suffix, muxer, pixel_format, options | _muxer_options(muxer, options), description, streams, (*notes, *dropped))
+    return Encoding(suffix, muxer, pixel_format, options | _muxer_options(muxer, options, source), description, streams, (*notes, *dropped))
 
 
 def is_ten_bit(clip: Clip, treatment: Treatment) -> bool:
@@ -123,20 +138,20 @@ def _muxer(clip: Clip, sound: list[str]) -> str:
     return muxer if all(_holds(muxer, codec) for codec in sound if _holds("matroska", codec)) else "matroska"
 
 
-def _muxer_options(muxer: str, video: dict[str, Any]) -> dict[str, Any]:
-    tag = {"tag:v": "hvc1"} if muxer in ("mp4", "mov") and video["c:v"] == "libx265" else {}
-    fast = {"movflags": "+faststart"} if muxer in ("mp4", "mov") else {}
-    return {"f": muxer, **tag, **fast}
+def _muxer_options(muxer: str, video: dict[str, Any], source: _Source) -> dict[str, Any]:
+    if muxer not in ("mp4", "mov"):
+        return {"f": muxer}
+    tag = {"tag:v": "hvc1"} if video["c:v"] == "libx265" else {}
+    return {"f": muxer, "movflags": "+faststart" + "+use_metadata_tags" * source.has_own_tags, **tag}
 
 
 def _holds(muxer: str, codec: str) -> bool:
     return codec in _HOLDS[muxer] or (codec.startswith("pcm_") and muxer in _HOLDS_PCM)
 
 
-def _source_streams(clip: Clip) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(selector, codec) of the source's sound, and of its subtitles and attachments."""
+def _source_streams(clip: Clip) -> _Source:
     if clip.container == webp.CONTAINER:
-        return [], []
+        return _Source()
     with media.open_container(clip.path) as container:
         streams = container.streams
         sound = [(f"a:{index}", _codec(stream)) for index, stream in enumerate(streams.audio)]
@@ -144,7 +159,8 @@ def _source_streams(clip: Clip) -> tuple[list[tuple[str, str]], list[tuple[str, 
         attached = [
             (f"t:{index}", Path(stream.metadata.get("filename", "")).suffix[1:].lower()) for index, stream in enumerate(streams.attachments)
         ]
-        return sound, subtitles + attached
+        own_tags = any(key.lower().split("-")[0] not in _COMMON_TAGS for key in container.metadata)
+        return _Source(tuple(sound), (*subtitles, *attached), own_tags)
 
 
 def _codec(stream: AudioStream | SubtitleStream) -> str:

@@ -88,7 +88,8 @@ def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters:
         source = ffmpeg.source(clip.path, itsoffset=f"{-float(origin):.6f}")
         selectors = encoding.streams or ("d:99?",)  # FFmpeg knows the source only when something is mapped from it
         parts += [source[selector] for selector in selectors]
-        copied = {"map_metadata": 1, "map_chapters": 1, "c:a": "copy", "c:s": "copy", "c:t": "copy"}
+        tags = {f"map_metadata:s:{index}": f"1:s:{selector}" for index, selector in enumerate(("v:0", *encoding.streams))}
+        copied = {"map_metadata": 1, **tags, "map_chapters": 1, "c:a": "copy", "c:s": "copy", "c:t": "copy"}
     picture = {"vf": _chain(clip, encoding, filters), "fps_mode": "passthrough", "enc_time_base": "demux"}
     written = ffmpeg.graph.output(*parts, ffmpeg.url(output), **picture, **encoding.options, **copied)
     return ffmpeg.arguments(binary, written)

@@ -13,9 +13,10 @@ import pytest
 from av.sidedata.sidedata import Type
 from clipmaker import pan, write
 
+from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
 from deshimmer.config.settings import Disk, Settings
-from deshimmer.processors import encoding, frame_pipe, media
+from deshimmer.processors import encoding, ffmpeg, frame_pipe, media
 from deshimmer.processors.records import Clip, Route, Treatment
 
 SETTINGS = Settings()
@@ -159,6 +160,44 @@ def test_hdr_metadata_is_carried(tmp_path: Path, shared_clips: Path) -> None:
     assert result.color == media.probe(source).color
     for kind in (Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL):
         assert _side_data(result.path, kind) == _side_data(source, kind)
+
+
+def test_stored_prompt_and_language_are_carried(tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.mp4", pan(3, (96, 64)))
+    source = tmp_path / "a.mp4"
+    tags = ["-metadata", 'workflow={"a": 1}', "-metadata", "title=A clip", "-metadata:s:v:0", "language=eng"]
+    argv = [
+        str(ffmpeg.tool(SETTINGS)),
+        "-loglevel",
+        "error",
+        "-i",
+        str(plain),
+        "-c",
+        "copy",
+        "-movflags",
+        "use_metadata_tags",
+        *tags,
+        str(source),
+    ]
+    spawn.run(argv, timeout_s=30)
+    result, _ = delivered(source)
+    with av.open(str(result.path)) as container:
+        assert container.metadata["workflow"] == '{"a": 1}'
+        assert container.metadata["title"] == "A clip"
+        assert container.streams.video[0].metadata["language"] == "eng"
+
+
+def test_chapters_subtitles_and_attachments_are_carried(tmp_path: Path, shared_clips: Path) -> None:
+    for name, kinds in {
+        "with_chapters.mp4": {"video", "audio"},
+        "syn_mkv_attach_51.mkv": {"video", "audio", "subtitle", "attachment"},
+    }.items():
+        source = tmp_path / name
+        source.write_bytes((shared_clips / "odd" / name).read_bytes())
+        result, _ = delivered(source)
+        with av.open(str(source)) as before, av.open(str(result.path)) as after:
+            assert kinds <= {stream.type for stream in after.streams}
+            assert [chapter["metadata"] for chapter in after.chapters()] == [chapter["metadata"] for chapter in before.chapters()]
 
 
 def test_large_pictures_get_a_short_lookahead(tmp_path: Path) -> None:

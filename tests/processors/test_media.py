@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,8 @@ def test_probe_says_what_it_is(tmp_path: Path, suffix: str) -> None:
     assert len(clip.digest) == 32
     frames = list(media.frames(clip))
     assert len(frames) == 12
-    assert [frame.key_frame for frame in frames][0]
-    assert all(earlier.pts < later.pts for earlier, later in zip(frames, frames[1:], strict=False))  # pyright: ignore[reportOptionalOperand]
+    assert frames[0].key_frame
+    assert all(earlier.pts < later.pts for earlier, later in pairwise(frames))  # pyright: ignore[reportOptionalOperand]
 
 
 def test_variable_rate_is_seen(tmp_path: Path) -> None:
