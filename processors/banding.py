@@ -27,6 +27,7 @@ black is no block.
 
 _SPAN_PX = 32
 _GRID_PX = 8
+_HIGHEST_STEP = 16  # levels
 _SMOOTH = 2.0  # levels a pixel: texture hides the grid
 _CAMBI_FRAMES = 12
 _CAMBI_TIMEOUT_S = 600.0
@@ -47,12 +48,15 @@ def stairs(luma: NDArray[np.uint8]) -> float:
 
 
 def grid_gradients(luma: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean horizontal step in smooth places (at the 8-pixel grid, halfway between), in luma levels; 0, 0 where nothing is smooth."""
+    """Mean horizontal step in smooth places (at the 8-pixel grid, halfway between), in luma levels; 0, 0 where nothing is smooth.
+
+    Steps over ``_HIGHEST_STEP`` are edges of things, which drawn pictures like to set on a grid; they count as none.
+    """
     steps = cv2.absdiff(luma[:, 1:], luma[:, :-1])
     around = 7 * cv2.blur(steps, (7, 1)).astype(np.float32) - steps  # six neighbours, three a side
     means: list[float] = []
     for column in (_GRID_PX - 1, _GRID_PX // 2 - 1):
-        smooth = around[:, column::_GRID_PX] <= 6 * _SMOOTH
+        smooth = (around[:, column::_GRID_PX] <= 6 * _SMOOTH) & (steps[:, column::_GRID_PX] <= _HIGHEST_STEP)
         if not smooth.any():
             return 0.0, 0.0
         means.append(float(steps[:, column::_GRID_PX][smooth].mean()))

@@ -10,6 +10,7 @@ The products are summed over time in tiles of the picture, so that a clip-long m
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import NamedTuple
 
 import cv2
@@ -21,14 +22,17 @@ from .samples import Sample
 
 Plane = NDArray[np.float32]
 
-TILE_PX = 16
+TILE_PX = 15
 _MID_PX = 3  # the middle band: structures of some pixels, which encoders keep and eyes see best
-_CELL_BLUR = 1.4  # cells; with cells of a 34th of the height this is sigma = height / 24
-_CHROMA_BLUR = 1.0
+_CELL_BLUR = 1.1  # cells; with cells of a 27th of the height this is sigma = height / 24
+_CHROMA_BLUR = 1.1
+_DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a fortieth of the height, so that patches do not leak into it
 _SURE = 0.12  # correlation of a tile below minus this counts as flicker; it counts fully at twice that
-_PLACE_TILES = 3  # low bands are pooled over so many tiles a side: patches are larger than a tile
+_PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
+_LEAST_PRODUCTS = 3  # two in a row may be chance
+_TEXTURE_EVERY = 4  # frames
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
-_TRACKED_PX = 15.0  # motion per frame (at 270 lines) that halves the sight of fine flicker
+_TRACKED_PX = 10.0  # motion per frame (at 270 lines) that halves the sight of fine flicker
 
 
 class Residual(NamedTuple):
@@ -42,21 +46,24 @@ class Residual(NamedTuple):
     jump: float  # median absolute change of the cells, exposure included
 
 
-def residual(previous: Sample, current: Sample, flow: fl.Flow) -> Residual:
+def residual(carried: Plane, previous: Sample, current: Sample, flow: fl.Flow) -> Residual:
+    """``carried``: the previous luma along motion."""
     luma = current.luma.astype(np.float32)
-    rest = luma - fl.warp(previous.luma.astype(np.float32), flow)
+    rest = luma - carried
     height, width = luma.shape
     rows, columns = current.chroma.shape[:2]
     cells = _area(rest, columns, rows)
     level = _area(luma, columns, rows)
-    offset, gain = _exposure(cells, level - level.mean())
-    low = _blur(cells - offset - gain * (level - level.mean()), _CELL_BLUR)
-    fine = rest - np.asarray(cv2.resize(_blur(cells, _CELL_BLUR), (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    level -= level.mean()
+    offset, gain = _exposure(cells, level)
+    low = _blur(cells - offset - gain * level, _CELL_BLUR)
+    medium = _area(rest, max(1, width // _MID_PX), max(1, height // _MID_PX))
+    coarse = _blur(medium, _DETAIL_BLUR)
+    fine = rest - np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32).reshape(height, width)
     cell_flow = fl.resized(flow, columns, rows)
     chroma = _blur(current.chroma, _CHROMA_BLUR) - fl.warp(_blur(previous.chroma, _CHROMA_BLUR), cell_flow)
-    chroma -= _exposure(chroma.ravel(), current.chroma.ravel(), has_offset=False)[1] * current.chroma
-    mid = _area(fine, max(1, width // _MID_PX), max(1, height // _MID_PX))
-    return Residual(offset, low, chroma, mid, fine, float(np.median(np.abs(cells))))
+    chroma -= _exposure(chroma, current.chroma, has_offset=False)[1] * current.chroma
+    return Residual(offset, low, chroma, medium - coarse, fine, float(np.median(np.abs(cells))))
 
 
 class Products(NamedTuple):
@@ -67,18 +74,17 @@ class Products(NamedTuple):
 
 
 def products(previous: Residual, current: Residual, flow: fl.Flow) -> dict[str, Products]:
-    """Tile means of ``d_t * warp(d_t-1)`` for the planes of a residual."""
+    """Means of ``d_t * warp(d_t-1)``: in tiles for detail, in cells for the low bands."""
     height, width = current.fine.shape
     tiles = (max(1, width // TILE_PX), max(1, height // TILE_PX))
     found: dict[str, Products] = {}
-    for name in ("low", "chroma", "mid", "fine"):
+    for name, size in (("low", None), ("chroma", None), ("mid", tiles), ("fine", tiles)):
         now: Plane = getattr(current, name)
-        carried = fl.warp(getattr(previous, name), fl.resized(flow, now.shape[1], now.shape[0]))
-        product = now * carried
-        energy = np.asarray((now * now + carried * carried) * 0.5, np.float32)
+        product = now * fl.warp(getattr(previous, name), fl.resized(flow, now.shape[1], now.shape[0]))
+        energy = now * now
         if now.ndim == 3:
-            product, energy = (np.asarray(plane.sum(2), np.float32) for plane in (product, energy))
-        found[name] = Products(_area(product, *tiles), _area(energy, *tiles))
+            product, energy = product[..., 0] + product[..., 1], energy[..., 0] + energy[..., 1]
+        found[name] = Products(_area(product, *size), _area(energy, *size)) if size else Products(product, energy)
     return found
 
 
@@ -91,6 +97,7 @@ class Meter:
     exposures: list[float] = field(default_factory=lambda: [])
     low_rms: list[float] = field(default_factory=lambda: [])
     motion: list[float] = field(default_factory=lambda: [])
+    textures: int = 0
     counted: int = 0  # products
     levels: float = 1.0
 
@@ -98,9 +105,12 @@ class Meter:
         self.levels = current.levels
         self.exposures.append(now.exposure)
         self.low_rms.append(float(np.sqrt(np.mean(now.low**2))))
-        self.motion.append(float(np.sqrt((flow**2).sum(2)).mean()))
-        texture = _texture(current.luma)
-        self.texture = texture if self.texture is None else self.texture + texture
+        coarse = fl.resized(flow, now.low.shape[1], now.low.shape[0])
+        self.motion.append(float(np.hypot(coarse[..., 0], coarse[..., 1]).mean()) * flow.shape[0] / coarse.shape[0])
+        if len(self.motion) % _TEXTURE_EVERY == 1:
+            texture = _texture(current.luma)
+            self.texture = texture if self.texture is None else self.texture + texture
+            self.textures += 1
 
     def add_products(self, found: dict[str, Products]) -> None:
         self.counted += 1
@@ -136,61 +146,71 @@ _NONE = BandFlicker(0.0, 0.0, None)
 def _read(meter: Meter) -> Flicker:
     doubt = 0.05 * float(np.mean(meter.low_rms)) * meter.levels if meter.low_rms else 0.0
     exposure = _exposure_flicker(np.array(meter.exposures) * meter.levels)
-    if not meter.counted or meter.texture is None:
-        return Flicker(exposure, _NONE, _NONE, _NONE, _NONE, doubt)
-    texture = meter.texture / np.float32(len(meter.motion))
+    if meter.counted < _LEAST_PRODUCTS or meter.texture is None:
+        return Flicker(_NONE, _NONE, _NONE, _NONE, _NONE, doubt)
+    texture = meter.texture / np.float32(meter.textures)
     sight = 1 / (1 + float(np.mean(meter.motion)) / _TRACKED_PX)
-    none = np.zeros_like(texture)
-    low, chroma = (_band(meter, name, none, 1.0, _PLACE_TILES) for name in ("low", "chroma"))
-    mid, fine = (_band(meter, name, texture, sight, 1) for name in ("mid", "fine"))
+    low, chroma = (_band(meter, name, None, 1.0) for name in ("low", "chroma"))
+    mid, fine = (_band(meter, name, texture, sight) for name in ("mid", "fine"))
     return Flicker(exposure, low, chroma, mid, fine, doubt)
 
 
-def _band(meter: Meter, name: str, texture: Plane, sight: float, place_tiles: int) -> BandFlicker:
+def _band(meter: Meter, name: str, texture: Plane | None, sight: float) -> BandFlicker:
     product, energy = (plane / np.float32(meter.counted) for plane in meter.sums[name])
     total = float(energy.sum())
     correlation = float(np.clip(product.sum() / total, -1, 1)) if total > 1e-3 * energy.size else None
-    if place_tiles > 1:
-        side = place_tiles if meter.counted >= 12 else place_tiles + 2  # few frames: larger places, or chance decides
+    if texture is None:
+        side = _PLACE_CELLS if meter.counted >= 12 else _PLACE_CELLS + 2  # few frames: larger places, or chance decides
         product, energy = (np.asarray(cv2.blur(plane, (side, side)), np.float32).reshape(plane.shape) for plane in (product, energy))
     sure = np.clip((-product / (energy + 0.02) - _SURE) / _SURE, 0, 1)
     variance = np.maximum(0, -product)
-    visible = np.sqrt(variance) * sure / (1 + _MASKING * np.sqrt(texture))
-    return BandFlicker(float(np.sqrt(variance.mean())) * meter.levels, float(visible.mean()) * meter.levels * sight, correlation)
+    visible = np.sqrt(variance) * sure
+    if texture is not None:
+        visible = visible * sight / (1 + _MASKING * np.sqrt(texture))
+    return BandFlicker(float(np.sqrt(variance.mean())) * meter.levels, float(visible.mean()) * meter.levels, correlation)
 
 
 def _exposure_flicker(shifts: NDArray[np.float64]) -> BandFlicker:
     """The second difference of brightness over time: 0 for fades, 6 times the variance for brightness drawn anew each frame.
 
-    The largest twentieth is left out, so that a light that is switched on once is no flicker.
+    The largest twentieth is left out, so that a light that is switched on once is no flicker; the rest is scaled to what all of them
+    would be, were they normally distributed.
     """
     if len(shifts) < 2:
         return _NONE
     bends = np.sort(np.diff(shifts) ** 2)
     kept = bends[: len(bends) - (len(bends) // 20 + 1 if len(bends) >= 10 else 0)]
-    amplitude = float(np.sqrt(kept.mean() / 6))
+    amplitude = float(np.sqrt(kept.mean() / _share_of_variance(len(kept) / len(bends)) / 6))
     energy = float((shifts**2).sum())
     correlation = float(np.clip((shifts[1:] * shifts[:-1]).sum() / energy, -1, 1)) if energy > 0.01 * len(shifts) else None
     return BandFlicker(amplitude, amplitude, correlation)
 
 
+def _share_of_variance(kept: float) -> float:
+    """Mean square of a normal variable's smallest share ``kept``, over that of the whole."""
+    if kept >= 1:
+        return 1.0
+    normal = NormalDist()
+    border = normal.inv_cdf((1 + kept) / 2)
+    return 1 - 2 * border * normal.pdf(border) / kept
+
+
 def _exposure(change: Plane, level: Plane, *, has_offset: bool = True) -> tuple[float, float]:
     """(offset, gain) of ``change = offset + gain * level`` by reweighted least squares: moving things do not pull at it."""
     x, y = level.ravel().astype(np.float64), change.ravel().astype(np.float64)
-    weight = np.ones_like(x)
-    offset = gain = 0.0
-    for _ in range(3):
-        s, sx, sxx = weight.sum(), (weight * x).sum(), (weight * x * x).sum() + 1e-3 * len(x)
-        sy, sxy = (weight * y).sum(), (weight * x * y).sum()
+    offset, gain = float(np.median(y)) if has_offset else 0.0, 0.0
+    spread = 1.48 * float(np.median(np.abs(y - offset))) + 0.3
+    for _ in range(4):
+        weight = 1 / (1 + ((y - offset - gain * x) / (2 * spread)) ** 2)
+        weighted = weight * x
+        s, sx, sxx = float(weight.sum()), float(weighted.sum()), float(weighted @ x) + 1e-3 * len(x)
+        sy, sxy = float(weight @ y), float(weighted @ y)
         if has_offset:
             determinant = s * sxx - sx * sx
             offset, gain = (sy * sxx - sx * sxy) / determinant, (s * sxy - sx * sy) / determinant
         else:
             gain = sxy / sxx
-        error = np.abs(y - offset - gain * x)
-        spread = 1.48 * float(np.median(error)) + 0.3
-        weight = 1 / (1 + (error / (2 * spread)) ** 2)
-    return float(offset), float(gain)
+    return offset, gain
 
 
 def _texture(luma: NDArray[np.uint8]) -> Plane:

@@ -36,8 +36,14 @@ def resized(flow: Flow, width: int, height: int) -> Flow:
     """The same flow for pictures of another size: lengths scale with the picture."""
     if flow.shape[:2] == (height, width):
         return flow
-    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    return np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) * scale
+    across, down = width / flow.shape[1], height / flow.shape[0]
+    found = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    if across == down:
+        found *= np.float32(across)
+    else:
+        found[..., 0] *= np.float32(across)
+        found[..., 1] *= np.float32(down)
+    return found
 
 
 def guide(luma: NDArray[np.uint8] | NDArray[np.uint16], height_px: int, *, bit_depth: int | None = None) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from .samples import Layout, Sample, sample
 
 CURVES = ("global_luma", "low_luma", "low_chroma", "detail", "mean_diff", "sharpness")
 
-_CODEC_EVERY = 6  # frames between looks at grid and ramps
+_CODEC_EVERY = 12  # frames between looks at grid and ramps
 _PROGRESS_EVERY = 8
 _LEAST_JUMP = 4.0  # levels
 _JUMP_RATIO = 5.0  # over the jumps near it
@@ -120,7 +120,7 @@ class _Walk:
         self._suspect: tuple[int, Sample] | None = None  # a frame that may begin a shot, and the guide before it
         self._curves: dict[str, list[float]] = {name: [] for name in CURVES}
         self._change: list[float] = []
-        self._keys: list[bool] = []
+        self._keys: tuple[list[bool], list[bool]] = ([], [])  # own, guide: a result pulses where its source had its key frames
         self._grid: list[tuple[float, float]] = []
         self._stairs: list[float] = []
 
@@ -128,6 +128,7 @@ class _Walk:
         index = self.frames
         self.frames += 1
         self._note(now, index)
+        self._keys[1].append(guide.is_key)
         if self._last is None:
             self._last = now, guide
         elif self._repeats.is_repeat(self._last[1], guide) and (self._cuts is None or index not in self._cuts):
@@ -149,11 +150,15 @@ class _Walk:
             mean_diff=float(curves["mean_diff"][1:].mean()) if self.frames > 1 else None,
             sharpness=float(curves["sharpness"].mean()),
             blockiness=max(0.0, float(on - beside) / (float(beside) + banding.SOFTENING)) if self._grid else None,
-            keyframe_pulse=banding.keyframe_pulse(self._change, self._keys),
+            keyframe_pulse=self._keyframe_pulse(),
             stairs=float(np.mean(self._stairs)) if self._stairs else 0.0,
             repeats=np.array(self._repeated),
             bad_frames=tuple(self._bad),
         )
+
+    def _keyframe_pulse(self) -> float | None:
+        pulses = [pulse for keys in self._keys if (pulse := banding.keyframe_pulse(self._change, keys)) is not None]
+        return max(pulses, default=None)
 
     def _note(self, now: Sample, index: int) -> None:
         """What needs no motion."""
@@ -165,7 +170,7 @@ class _Walk:
         self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now.levels**2
         self._previous = now
         self._change.append(math.nan)
-        self._keys.append(now.is_key)
+        self._keys[0].append(now.is_key)
         self._repeated.append(False)
         if index % _CODEC_EVERY == 0:
             self._grid.append(banding.grid_gradients(now.strips))
@@ -174,8 +179,9 @@ class _Walk:
     def _follow(self, now: Sample, guide: Sample, index: int) -> None:
         assert self._last is not None
         own_last, guide_last = self._last
-        flow = fl.flow(guide_last.guide, guide.guide)
-        like = shots.likeness(guide_last, guide, flow)
+        flow = fl.resized(fl.flow(guide_last.guide, guide.guide), guide.luma.shape[1], guide.luma.shape[0])
+        carried = fl.warp(guide_last.luma.astype(np.float32), flow)
+        like = shots.likeness(np.asarray(cv2.convertScaleAbs(carried), np.uint8).reshape(carried.shape), guide_last, guide)
         is_suspect = like.is_another_scene if self._cuts is None else index in self._cuts
         if self._suspect:
             (suspect, before), self._suspect = self._suspect, None
@@ -187,14 +193,15 @@ class _Walk:
         if is_suspect:
             self._suspect = index, guide_last
         else:
-            self._pair(own_last, now, flow, like, index)
+            own_carried = carried if own_last is guide_last else fl.warp(own_last.luma.astype(np.float32), flow)
+            self._pair(own_carried, own_last, now, flow, like, index)
 
-    def _pair(self, last: Sample, now: Sample, flow: fl.Flow, like: shots.Likeness, index: int) -> None:
+    def _pair(self, carried: NDArray[np.float32], last: Sample, now: Sample, flow: fl.Flow, like: shots.Likeness, index: int) -> None:
         shot = self._shot
-        change = flicker.residual(last, now, flow)
+        change = flicker.residual(carried, last, now, flow)
         shot.meter.add_pair(change, now, flow)
         shot.pairs.append((index, change.jump * now.levels, like.guide))
-        self._change[-1] = float(np.abs(change.fine).mean()) * now.levels
+        self._change[-1] = cv2.norm(change.fine, cv2.NORM_L1) / change.fine.size * now.levels
         if shot.residual is not None:
             found = flicker.products(shot.residual, change, flow)
             shot.meter.add_products(found)

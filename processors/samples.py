@@ -17,8 +17,14 @@ from .records import Clip
 LINES = 270
 """Height at which motion and residuals are measured. 360 costs a third more of the whole diagnosis, and ranks the labelled clips alike."""
 
-CELL_PX = 8  # a cell of the low bands, in pixels of the analysis picture
-_STRIP_PX = 48
+GUIDE_LINES = 135
+"""Height at which flow is sought; the residuals are taken at ``LINES``."""
+
+CELLS = 27
+"""Rows of cells in which the low bands are measured. At 1920x1080 every reduction is by a whole number, which is quick."""
+
+_ROWS = 128
+_STRIP_PX = 32
 _PLANAR = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray)(9|10|12|14|16)?(le)?")
 _FULL_RANGE = 255 / 219
 _EXPANDED = np.clip((np.arange(256) - 16) * _FULL_RANGE, 0, 255).round().astype(np.uint8)
@@ -28,18 +34,22 @@ class Layout(NamedTuple):
     """Sizes, as (width, height)."""
 
     picture: tuple[int, int]
+    guide: tuple[int, int]
     cells: tuple[int, int]
 
     @classmethod
     def of(cls, clip: Clip) -> Layout:
         height = min(LINES, clip.height)
         width = max(1, round(clip.width * height / clip.height))
-        return cls((width, height), (max(1, width // CELL_PX), max(1, height // CELL_PX)))
+        lines = min(GUIDE_LINES, height)
+        guide = (max(1, round(width * lines / height)), lines)
+        cell_px = max(1, round(height / CELLS))
+        return cls((width, height), guide, (max(1, width // cell_px), max(1, height // cell_px)))
 
 
 class Sample(NamedTuple):
     luma: NDArray[np.uint8]  # (height, width)
-    guide: NDArray[np.uint8]  # the same, locally normalised: flow is measured on it
+    guide: NDArray[np.uint8]  # smaller, locally normalised: flow is measured on it
     chroma: NDArray[np.float32]  # (rows, columns, 2), one value a cell
     rows: NDArray[np.uint8]  # rows of luma at full width, evenly spaced
     strips: NDArray[np.uint8]  # neighbouring rows of luma at full size: three strips, one above the other
@@ -50,16 +60,19 @@ class Sample(NamedTuple):
 def sample(frame: av.VideoFrame, layout: Layout) -> Sample:
     planar = frame if _PLANAR.fullmatch(frame.format.name) else _as_planar(frame)
     y, u, v, alpha = media.planes(planar)
+    if frame.interlaced_frame:  # the two fields show two moments: their comb would pass for detail that flickers
+        y, u, v, alpha = (None if plane is None else plane[::2] for plane in (y, u, v, alpha))
+        assert y is not None
     depth = planar.format.components[0].bits
     luma = _reduced(y, layout.picture, depth)
     chroma = np.dstack([_centred(plane, layout.cells, depth) for plane in (u, v)])
     if alpha is not None:
         luma, chroma = _over_black(luma, chroma, _reduced(alpha, layout.picture, depth))
     full_range = media.is_full_range(planar)
-    rows = fl.to_8_bit(y[:: max(1, y.shape[0] // 256)], depth)
+    rows = fl.to_8_bit(y[:: max(1, y.shape[0] // _ROWS)], depth)
     return Sample(
         luma=luma,
-        guide=fl.normalised(luma),
+        guide=fl.normalised(_reduced(luma, layout.guide, 8)),
         chroma=chroma,
         rows=rows if full_range else np.asarray(cv2.LUT(rows, _EXPANDED), np.uint8),
         strips=_strips(y, depth),
@@ -76,7 +89,12 @@ def _as_planar(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _reduced(plane: NDArray[np.uint8] | NDArray[np.uint16], size: tuple[int, int], depth: int) -> NDArray[np.uint8]:
-    small = plane if plane.shape == size[::-1] else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    small = plane
+    while small.shape[0] % 2 == small.shape[1] % 2 == 0 and small.shape[0] >= 2 * size[1]:  # halving is many times quicker than quartering
+        half = (small.shape[1] // 2, small.shape[0] // 2)
+        small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
+    if small.shape != size[::-1]:
+        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(fl.to_8_bit(np.asarray(small).reshape(size[::-1]), depth))
 
 
@@ -101,7 +119,7 @@ def _over_black(
 
 
 def _strips(y: NDArray[np.uint8] | NDArray[np.uint16], depth: int) -> NDArray[np.uint8]:
-    """Three strips of at most 48 rows, at a quarter, half and three quarters of the height; all of a small picture."""
+    """Three strips of at most 32 rows, at a quarter, half and three quarters of the height; all of a small picture."""
     height = y.shape[0]
     if height <= 3 * _STRIP_PX:
         return fl.to_8_bit(y, depth)

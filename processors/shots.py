@@ -40,25 +40,37 @@ class Likeness(NamedTuple):
         return self.guide < GUIDE_CORRELATION and self.coarse < COARSE_CORRELATION and self.contrast > _LEAST_CONTRAST
 
 
-def likeness(previous: Sample, current: Sample, flow: fl.Flow) -> Likeness:
-    carried = fl.warp(previous.guide.astype(np.float32), flow)
-    height, width = (max(1, length // 8) for length in current.luma.shape)
-    coarse = [_coarse(picture, width, height) for picture in (previous.luma, current.luma)]
-    coarse_carried = fl.warp(coarse[0], fl.resized(flow, width, height))
-    contrast = min(float(previous.guide.std()), float(current.guide.std()))
-    return Likeness(correlation(carried, current.guide.astype(np.float32)), correlation(coarse_carried, coarse[1]), contrast)
+def likeness(carried: NDArray[np.uint8], previous: Sample, current: Sample) -> Likeness:
+    """``carried``: the previous luma along motion."""
+    height, width = current.chroma.shape[:2]
+    coarse = [_resized(picture, width, height) for picture in (carried, current.luma)]
+    return Likeness(
+        guide=correlation(fl.normalised(_resized(carried, current.guide.shape[1], current.guide.shape[0])), current.guide),
+        coarse=correlation(*coarse),
+        contrast=min(_deviation(previous.guide), _deviation(current.guide)),
+    )
 
 
 def is_same_scene(one: Sample, other: Sample) -> bool:
     """True for two frames that show nearly the same picture, whatever their brightness. No motion is undone."""
-    return correlation(one.guide.astype(np.float32), other.guide.astype(np.float32)) > _SAME_SCENE
+    return correlation(one.guide, other.guide) > _SAME_SCENE
 
 
-def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """Pearson's, over all pixels; 1 where both are flat."""
-    a, b = one - one.mean(), other - other.mean()
-    energy = float((a * a).mean()) * float((b * b).mean())
-    return float((a * b).mean()) / energy**0.5 if energy > 1e-6 else 1.0
+    a, b = (picture.ravel().astype(np.float32) for picture in (one, other))
+    a -= cv2.mean(one)[0]
+    b -= cv2.mean(other)[0]
+    energy = float(a @ a) * float(b @ b)
+    return float(a @ b) / energy**0.5 if energy > 1e-6 * a.size**2 else 1.0
+
+
+def _resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8).reshape(height, width)
+
+
+def _deviation(picture: NDArray[np.uint8]) -> float:
+    return float(cv2.meanStdDev(picture)[1][0, 0])
 
 
 class RepeatFinder:
@@ -74,7 +86,3 @@ class RepeatFinder:
             return True
         self._changes.append(change)
         return False
-
-
-def _coarse(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(height, width)

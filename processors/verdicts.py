@@ -15,14 +15,14 @@ from .measuring import ShotMeasure
 from .records import Band, CodecReading, Verdict
 
 EXPOSURE_LEVELS = 0.55
-LOW_LEVELS = 0.45
-CHROMA_LEVELS = 0.5
-MID_LEVELS = 0.33
-FINE_LEVELS = 0.65
+LOW_LEVELS = 0.38
+CHROMA_LEVELS = 0.42
+MID_LEVELS = 0.285
+FINE_LEVELS = 0.55
 STEP_LEVELS = 4.0
 LEAST_STEPS = 2
 """One step alone may be a wanted change."""
-CAMBI = 7.0
+CAMBI = 8.0
 BLOCKINESS = 0.5
 PULSE_LEVELS = 1.6
 COHERENT, INCOHERENT = 0.55, 0.4

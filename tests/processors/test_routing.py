@@ -1,0 +1,120 @@
+"""Plans: DESIGN's table, what a hot folder allows, what a user names, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from deshimmer.config.errors import NotSetUp, RouteRefused
+from deshimmer.config.settings import Settings
+from deshimmer.processors import routing
+from deshimmer.processors.records import Band, Clip, CodecReading, ColorTags, Diagnosis, Plan, Reading, Request, Route, Treatment, Verdict
+
+CLIP = Clip(
+    Path("/clips/a.mp4"), "0", 1, "mov", "h264", "yuv420p", 8, 640, 360, 48, Fraction(24), Fraction(1, 24), Fraction(2), False, 0, Fraction(1),
+    False, False, ColorTags(), (),
+)  # fmt: skip
+REQUEST = Request(Path("/clips/a.mp4"), Path("/out"), "a.mp4")
+SOUND = CodecReading(0.5, 0.0, None)
+BANDED = CodecReading(15.0, 0.0, None)
+BLOCKY = CodecReading(0.5, 1.2, None)
+PULSING = CodecReading(0.5, 0.1, 3.0)
+
+
+def _diagnosis(verdict: Verdict, bands: tuple[Band, ...] = (), codec: CodecReading = SOUND, route: Route = Route.SMOOTH) -> Diagnosis:
+    reading = Reading({}, codec, 0.8, 5.0, 100.0, 1.0)
+    return Diagnosis(verdict, 0.9, route, "", {}, (), reading, (), "clean", None, bands)
+
+
+def _plan(diagnosis: Diagnosis, request: Request = REQUEST, clip: Clip = CLIP) -> Plan:
+    return routing.plan(request, clip, diagnosis, Settings())
+
+
+def test_clean_and_incoherent_are_kept() -> None:
+    for verdict in (Verdict.CLEAN, Verdict.INCOHERENT):
+        found = _plan(_diagnosis(verdict, route=Route.KEEP))
+        assert (found.route, found.treatments, found.named_by_user) == (Route.KEEP, (), False)
+
+
+def test_generative_is_smoothed_then_more_gently() -> None:
+    found = _plan(_diagnosis(Verdict.GENERATIVE, (Band.LOW_CHROMA, Band.DETAIL)))
+    assert found.route is Route.SMOOTH
+    assert [treatment.bands for treatment in found.treatments] == [(Band.LOW_CHROMA, Band.DETAIL), (Band.LOW_CHROMA,), (Band.LOW_CHROMA,)]
+    assert [treatment.strength for treatment in found.treatments] == [1.0, 1.0, 0.6]
+
+
+def test_luminance_is_smoothed_or_else_deflickered() -> None:
+    first, second, *_ = _plan(_diagnosis(Verdict.LUMINANCE, (Band.GLOBAL_LUMA,))).treatments
+    assert first == Treatment(Route.SMOOTH, bands=(Band.GLOBAL_LUMA,))
+    assert second == Treatment(Route.DEBAND, deflicker_size=5)
+
+
+@pytest.mark.parametrize(("codec", "deband", "deblock"), [(BANDED, True, False), (BLOCKY, False, True), (PULSING, False, True)])
+def test_codec_damage_is_debanded_or_deblocked(codec: CodecReading, deband: bool, deblock: bool) -> None:
+    found = _plan(_diagnosis(Verdict.CODEC, codec=codec, route=Route.DEBAND))
+    assert found.treatments == (Treatment(Route.DEBAND, deband=deband, deblock=deblock),)
+
+
+def test_both_are_repaired_in_one_go_first() -> None:
+    found = _plan(_diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,), BANDED, Route.DEBAND_SMOOTH))
+    assert found.route is Route.DEBAND_SMOOTH
+    assert found.treatments[0] == Treatment(Route.DEBAND_SMOOTH, bands=(Band.LOW_LUMA,), deband=True)
+    assert found.treatments[1].route is Route.SMOOTH
+
+
+def test_strength_is_the_requests() -> None:
+    found = _plan(_diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,)), replace(REQUEST, strength=1.5))
+    assert [treatment.strength for treatment in found.treatments] == pytest.approx([1.5, 0.9])
+
+
+def test_a_hot_folder_limits_what_runs_unasked() -> None:
+    both = _diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,), BANDED, Route.DEBAND_SMOOTH)
+    assert _plan(both, replace(REQUEST, routes=(Route.SMOOTH,))).route is Route.SMOOTH
+    refused = _plan(both, replace(REQUEST, routes=()))
+    assert refused.route is Route.KEEP
+    assert "does not allow" in refused.reason
+
+
+@pytest.mark.parametrize("route", [Route.SMOOTH, Route.DEBAND, Route.DEBAND_SMOOTH, Route.INTERPOLATE, Route.KEEP])
+def test_a_named_route_is_taken_on_a_clean_clip(route: Route) -> None:
+    found = _plan(_diagnosis(Verdict.CLEAN, route=Route.KEEP), replace(REQUEST, route=route, routes=(), factor=4))
+    assert found.named_by_user
+    assert found.route is route
+    assert [treatment.route for treatment in found.treatments] == ([] if route is Route.KEEP else [route])
+    if route is Route.INTERPOLATE:
+        assert found.treatments[0].factor == 4
+    if route is Route.SMOOTH:
+        assert found.treatments[0].bands == tuple(Band)
+
+
+def test_the_articles_presets() -> None:
+    clean = _diagnosis(Verdict.CLEAN)
+    interpolated = _plan(clean, replace(REQUEST, route=Route.INTERPOLATE, preset="article")).treatments[0]
+    assert (interpolated.factor, interpolated.preset) == (2, "article")
+    debanded = _plan(clean, replace(REQUEST, route=Route.DEBAND, preset="article")).treatments[0]
+    assert (debanded.deflicker_size, debanded.deband, debanded.preset) == (5, True, "article")
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [replace(CLIP, bit_depth=10), replace(CLIP, has_alpha=True), replace(CLIP, color=ColorTags(transfer="smpte2084"))],
+    ids=["10 bit", "alpha", "HDR"],
+)
+@pytest.mark.parametrize("route", [Route.DEBAND, Route.INTERPOLATE])
+def test_the_articles_preset_is_refused_where_it_would_take_something(clip: Clip, route: Route) -> None:
+    with pytest.raises(RouteRefused):
+        _plan(_diagnosis(Verdict.CLEAN), replace(REQUEST, route=route, preset="article"), clip)
+
+
+def test_presets_need_their_route() -> None:
+    for route in (None, Route.SMOOTH):
+        with pytest.raises(RouteRefused):
+            _plan(_diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,)), replace(REQUEST, route=route, preset="article"))
+
+
+def test_regeneration_is_not_set_up() -> None:
+    with pytest.raises(NotSetUp, match="not in this version"):
+        _plan(_diagnosis(Verdict.GENERATIVE), replace(REQUEST, route=Route.REGENERATE))
