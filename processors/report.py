@@ -152,7 +152,8 @@ def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]
     score = f"{found.reading.flicker_score:.2f}"
     if judged is not None:
         score += f" \u2192 {judged.reading.flicker_score:.2f}"
-    yield "Flicker score", score, "0 is still, 1 unwatchable"
+    refused = judged is not None and receipt.output is None
+    yield "Flicker score", score, "of the refused result" if refused else "0 is still, 1 unwatchable"
     strongest = _strongest_fall(passage)
     if strongest is not None:
         yield strongest

@@ -275,3 +275,17 @@ def test_a_rejected_candidate_makes_room_for_the_next_attempt(tmp_path: Path, pa
     assert not done.verification.better
     assert done.attempt == 1
     assert path.exists()
+
+
+def test_a_pulse_stays_in_sight_when_the_result_has_other_key_frames(tmp_path: Path) -> None:
+    base = pan(24, SIZE, "astronaut")
+    grain = [np.random.default_rng(index // 6).normal(0, 8, (SIZE[1], SIZE[0], 1)).astype(np.float32) for index in range(24)]
+    shots = [np.clip(shot + each, 0, 255) for shot, each in zip(base, grain, strict=True)]
+    options = {"crf": "10", "preset": "veryfast", "x264-params": "scenecut=0"}
+    source = media.probe(write(tmp_path / "source.mp4", shots, options={**options, "g": "6"}))
+    result = media.probe(write(tmp_path / "result.mp4", shots, options={**options, "g": "250"}))
+    found = diagnosis.diagnose(source, None, lambda _: None)
+    seen = diagnosis.read(result, None, lambda _: None, guide=source, shots=found.shots)
+    assert found.reading.codec.keyframe_pulse is not None
+    assert found.reading.codec.keyframe_pulse > 1
+    assert seen.codec.keyframe_pulse == pytest.approx(found.reading.codec.keyframe_pulse, rel=0.2)
