@@ -8,41 +8,106 @@ counts where it differs by no more than that; nothing is averaged where nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .flow import Flow, resized, warp
+from .flow import Flow
 from .levels import Plane
 
+_ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
 _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
+_SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
+_MOST_SHARPENING = 0.5
 
 
-def smoothed(own: Plane, others: Sequence[tuple[int, Plane, Flow]], tolerance: float = 1.5) -> Plane:
-    """``own`` averaged with ``others``: (distance in frames, plane, flow from own to it)."""
-    height, width = own.shape
-    before: list[Plane] = []
-    after: list[Plane] = []
-    for distance, plane, way in others:
-        carried = warp(plane, resized(way, width, height), interpolation=cv2.INTER_LANCZOS4)
-        (after if distance > 0 else before).append(carried - own)
-    energy = flicker_energy(before, after)
-    expected = 2 * energy + np.float32(_FLOOR)
-    sums, weights = np.zeros_like(own), np.ones_like(own)
-    for difference in (*before, *after):
-        excess = np.maximum(cv2.blur(difference * difference, (7, 7)) / expected - 1, 0) / np.float32(tolerance)
-        weight = np.exp(-excess * excess)
-        sums += weight * difference
-        weights += weight
-    return own + sums / weights
+class Neighbour(NamedTuple):
+    distance: int  # frames, negative before
+    plane: Plane
+    way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
 
 
-def flicker_energy(before: list[Plane], after: list[Plane]) -> Plane:
-    """The variance, levels squared, of what the centre frame alone shows, from its neighbours' differences to it."""
+class _Strip(NamedTuple):
+    mean: Plane
+    noise: float  # sum of squared Laplacian that is flicker
+    pixels: int
+
+
+def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float = 1.5) -> Plane:
+    """``own`` averaged with its neighbours (at least one) along motion, and as sharp as it was without its flicker."""
+    height = own.shape[0]
+    strips = list(workers.map(lambda top: _strip(own, neighbours, top, min(top + _ROWS, height), tolerance), range(0, height, _ROWS)))
+    mean: Plane = np.concatenate([strip.mean for strip in strips])
+    noise = sum(strip.noise for strip in strips) / sum(strip.pixels for strip in strips)
+    return _sharpened(mean, float(np.square(_laplacian(own)).mean()) - noise)
+
+
+def flicker_energy(own: Plane, before: Sequence[Plane], after: Sequence[Plane], box_px: int) -> Plane:
+    """The variance, levels squared, of what ``own`` alone shows, from its neighbours' differences to it."""
     if before and after:
         product = sum(before[1:], before[0]) * sum(after[1:], after[0]) / np.float32(len(before) * len(after))
     else:
         side = before or after
         total = sum(side[1:], side[0])
         product = (total * total - sum(d * d for d in side)) / np.float32(max(1, len(side) * (len(side) - 1)))
-    return np.maximum(cv2.blur(product, (21, 21)), 0)
+    count = np.float32(len(before) + len(after))
+    texture = _laplacian(own + (sum(before) + sum(after)) / count)
+    return np.maximum(cv2.blur(product - np.float32(_SOFTENING) * texture * texture, (box_px, box_px)), 0)
+
+
+def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, tolerance: float) -> _Strip:
+    box_px = max(9, own.shape[0] // 10) | 1
+    margin = box_px // 2 + 4
+    first, last = max(0, top - margin), min(own.shape[0], bottom + margin)
+    centre = own[first:last]
+    differences = {n.distance: _carried(n, own.shape, first, last) - centre for n in neighbours}
+    before = [differences[distance] for distance in sorted(differences) if distance < 0]
+    after = [differences[distance] for distance in sorted(differences) if distance > 0]
+    expected = 2 * flicker_energy(centre, before, after, box_px) + np.float32(_FLOOR)
+    sums, weights = np.zeros_like(centre), np.ones_like(centre)
+    for difference in (*before, *after):
+        excess = np.maximum(cv2.blur(difference * difference, (7, 7)) / expected - 1, 0) / np.float32(tolerance)
+        weight = np.exp(-excess * excess)
+        sums += weight * difference
+        weights += weight
+    inner = slice(top - first, bottom - first)
+    one, other = _nearest_two(before, after)
+    noise = float((_laplacian(one)[inner] * _laplacian(other)[inner]).sum())
+    return _Strip((centre + sums / weights)[inner], noise, centre[inner].size)
+
+
+def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]:
+    if before and after:
+        return before[-1], after[0]
+    side = after or before[::-1]
+    return side[0], side[min(1, len(side) - 1)]
+
+
+def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int) -> Plane:
+    """Rows ``first`` to ``last`` of the neighbour as the centre frame has them."""
+    height, width = shape
+    scale_x, scale_y = neighbour.way.shape[1] / width, neighbour.way.shape[0] / height
+    onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (first + 0.5) * scale_y - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    way = cv2.warpAffine(neighbour.way, onto, (width, last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    x = way[..., 0] / np.float32(scale_x) + np.arange(width, dtype=np.float32)
+    y = way[..., 1] / np.float32(scale_y) + np.arange(first, last, dtype=np.float32)[:, None]
+    return np.asarray(cv2.remap(neighbour.plane, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _sharpened(mean: Plane, target: float) -> Plane:
+    """``mean`` with its finest detail raised until its squared Laplacian is ``target``: an average of carried frames is a little soft."""
+    fine = mean - cv2.GaussianBlur(mean, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
+    of_mean, of_fine = _laplacian(mean), _laplacian(fine)
+    square, cross = float(np.square(of_fine).mean()), float((of_mean * of_fine).mean())
+    missing = target - float(np.square(of_mean).mean())
+    if missing <= 0 or square == 0:
+        return mean
+    amount = (np.sqrt(cross * cross + square * missing) - cross) / square
+    return mean + np.float32(min(amount, _MOST_SHARPENING)) * fine
+
+
+def _laplacian(plane: Plane) -> Plane:
+    return np.asarray(cv2.Laplacian(plane, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE), np.float32)

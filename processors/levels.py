@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import av
 import numpy as np
 from numpy.typing import NDArray
@@ -11,30 +13,34 @@ from .media import planes
 Plane = NDArray[np.float32]
 
 
+def steps_per_level(frame: av.VideoFrame) -> int:
+    """Code values in one 8-bit level."""
+    return 1 << (frame.format.components[0].bits - 8)
+
+
 def levels(frame: av.VideoFrame) -> list[Plane]:
     """Luma and the two chroma planes of a planar YUV frame: float32, 0-255 with fractions. Alpha is left out."""
     y, u, v, _ = planes(frame)
-    scale = np.float32(1 / _steps(frame))
+    scale = np.float32(1 / steps_per_level(frame))
     return [plane.astype(np.float32) * scale for plane in (y, u, v) if plane is not None]
 
 
-def with_levels(frame: av.VideoFrame, changed: list[Plane | None]) -> av.VideoFrame:
-    """A copy of ``frame`` with new Y, U, V planes; None keeps the frame's own, bit for bit."""
+def with_levels(frame: av.VideoFrame, changed: Sequence[Plane]) -> av.VideoFrame:
+    """A copy of ``frame`` with new Y, U and V; what ``levels`` gave goes back bit for bit. Alpha stays."""
     result = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    steps, peak = _steps(frame), (1 << frame.format.components[0].bits) - 1
-    for index, plane in enumerate(frame.planes):
-        target = np.frombuffer(result.planes[index], np.uint16).reshape(plane.height, -1)[:, : plane.width]
-        new = changed[index] if index < len(changed) else None
-        if new is None:
-            target[:] = np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : plane.width]
+    steps, peak = steps_per_level(frame), (1 << frame.format.components[0].bits) - 1
+    for index in range(len(frame.planes)):
+        target = _codes(result, index)
+        if index < len(changed):
+            target[:] = np.clip(changed[index] * np.float32(steps) + np.float32(0.5), 0, peak)
         else:
-            target[:] = np.clip(new * np.float32(steps) + np.float32(0.5), 0, peak)
+            target[:] = _codes(frame, index)
     return _stamped(result, frame)
 
 
-def _steps(frame: av.VideoFrame) -> int:
-    """Code values in one 8-bit level."""
-    return 1 << (frame.format.components[0].bits - 8)
+def _codes(frame: av.VideoFrame, index: int) -> NDArray[np.uint16]:
+    plane = frame.planes[index]
+    return np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : plane.width]
 
 
 def _stamped(result: av.VideoFrame, source: av.VideoFrame) -> av.VideoFrame:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flow, resized, warp
+from .flow import Flow, warp
 from .levels import Plane
 from .records import Band
 
@@ -37,7 +37,7 @@ class Neighbour:
 
     distance: int  # frames, negative before
     view: View
-    there: Flow  # for each pixel here, where it is in that frame
+    there: Flow  # for each pixel here, where it is in that frame; at the view's size
     back: Flow
 
 
@@ -56,24 +56,35 @@ class Correction:
         luma = planes[0]
         change: list[Plane | None] = [None, None, None]
         if Band.LOW_LUMA in bands:
-            scaled = self.as_gain * self.local[..., 0] / self.base
+            scaled = np.float32(self.as_gain) * self.local[..., 0] / self.base
             change[0] = _enlarged(scaled, luma) * luma + _enlarged(self.local[..., 0] - scaled * self.base, luma)
         if Band.GLOBAL_LUMA in bands:
             whole = np.float32(self.gain) * luma + np.float32(self.offset)
             change[0] = whole if change[0] is None else change[0] + whole
         if Band.LOW_CHROMA in bands:
             change[1:] = [_enlarged(self.local[..., index], planes[index]) for index in (1, 2)]
-        return [plane if added is None else plane + np.float32(strength) * added for plane, added in zip(planes, change, strict=True)]
+        part = np.float32(strength)
+        return [plane if added is None else plane + part * added for plane, added in zip(planes, change, strict=True)]
+
+
+def view_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) of the low bands' picture of a frame."""
+    lines = min(LINES, height)
+    return max(1, round(width * lines / height)), lines
 
 
 def view(planes: list[Plane]) -> View:
-    height, width = planes[0].shape
-    lines = min(LINES, height)
-    size = (max(1, round(width * lines / height)), lines)
-    picture = np.dstack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes])
+    size = view_size(planes[0].shape[1], planes[0].shape[0])
+    picture = np.dstack([_shrunk(plane, size) for plane in planes])
     luma = picture[..., 0]
-    box = max(3, lines // 6) | 1
-    return View(picture, luma - cv2.blur(luma, (box, box), borderType=cv2.BORDER_REPLICATE))
+    box = max(3, size[1] // 6) | 1
+    return View(picture, luma - np.asarray(cv2.blur(luma, (box, box), borderType=cv2.BORDER_REPLICATE), np.float32))
+
+
+def without_low(change: Plane) -> Plane:
+    """A change of a plane less what of it belongs to the low bands."""
+    size = view_size(change.shape[1], change.shape[0])
+    return change - _enlarged(_blurred(_shrunk(change, size), size[1] / 16), change)
 
 
 def correction(here: View, neighbours: list[Neighbour]) -> Correction:
@@ -83,9 +94,8 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     differences = np.zeros((len(distances), lines, columns, 3), np.float32)
     reliable = np.ones((len(distances), lines, columns), np.float32)
     for place, neighbour in enumerate(neighbours):
-        there, back = (resized(way, columns, lines) for way in (neighbour.there, neighbour.back))
-        differences[place] = warp(neighbour.view.picture, there) - here.picture
-        reliable[place] = _reliability(here, neighbour.view, there, back)
+        differences[place] = warp(neighbour.view.picture, neighbour.there) - here.picture
+        reliable[place] = _reliability(here, neighbour)
     order = np.argsort(distances)
     distances, differences, reliable = distances[order], differences[order], reliable[order]
     flicker = _flicker(differences, reliable)
@@ -101,8 +111,9 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     return Correction(gain, offset, local, _part_as_gain(luma, wanted[..., 0], local[..., 0], base, trust[..., 0]), base)
 
 
-def _reliability(here: View, other: View, there: Flow, back: Flow) -> Plane:
+def _reliability(here: View, neighbour: Neighbour) -> Plane:
     """0-1: motion that leads back to where it began, to a place of the same structure."""
+    other, there, back = neighbour.view, neighbour.there, neighbour.back
     lines = here.structure.shape[0]
     miss = np.square(there + warp(back, there)).sum(2)
     slack = (lines / 38) ** 2 + 0.2 * np.square(there).sum(2)
@@ -123,9 +134,9 @@ def _flicker(differences: NDArray[np.float32], reliable: NDArray[np.float32]) ->
 
 def _agreement(differences: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
     """Weights that leave out frames far from what most show."""
-    middle = np.median(differences, 0)
+    middle = np.asarray(np.median(differences, 0), np.float32)
     spread = 18 * flicker + 1
-    return np.exp(-np.square(differences - middle) / spread) + 1e-6
+    return np.exp(-np.square(differences - middle) / spread) + np.float32(1e-6)
 
 
 def _wanted(
@@ -139,7 +150,7 @@ def _wanted(
     slow = short - long
     chance = np.square(near_weights / near_weights.sum(0) - weights / total).sum(0) * flicker
     energy = _blurred(np.square(slow), differences.shape[1] / 6)
-    return long + np.maximum(0, 1 - 4 * chance / (energy + 1e-6)) * slow
+    return long + np.maximum(np.float32(0), 1 - 4 * chance / (energy + np.float32(1e-6))) * slow
 
 
 def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
@@ -187,6 +198,10 @@ def _spread(values: Plane, trust: Plane) -> Plane:
 
 def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _enlarged(field: Plane, plane: Plane) -> Plane:

@@ -1,86 +1,121 @@
-"""Route ``smooth``: each flickering band is averaged along motion, at the same frame rate; the others are left alone."""
+"""Route ``smooth``: each flickering band is averaged along motion, at the same frame rate; the others are left alone.
+
+A shot passes as a stream: frames become moments (one for each run of repeated frames), the low bands are corrected in a window of
+moments, then the detail in a second window behind it. Memory depends on the frame's size only.
+"""
 
 from __future__ import annotations
 
+import os
+from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import groupby
 
 import av
+import numpy as np
 
-from . import detailband, lowband, media
-from .flow import guide
+from . import cadence, detailband, lowband, media
+from .flow import Flow, guide
 from .levels import Plane, levels, with_levels
-from .lowband import Neighbour, View
 from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
 from .windows import windows
 
-RADIUS = 6  # frames on either side
+RADIUS = 6  # moments on either side
 _GUIDE_LINES = 360
-_LOW = (Band.GLOBAL_LUMA, Band.LOW_LUMA, Band.LOW_CHROMA)
+_THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class _Moment:
+    place: int  # in the shot
+    frames: list[av.VideoFrame]  # the picture, and its repeats
+    view: lowband.View
+
+
+@dataclass(frozen=True)
+class _Corrected:
     place: int
-    frame: av.VideoFrame
+    frames: list[av.VideoFrame]
     planes: list[Plane]
-    view: View
 
 
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
-    """The clip's frames in ``media.working_format``, same count, pts and time base; bands outside ``treatment.bands`` untouched."""
+    """The clip's frames in ``media.working_format``, same count, pts and time base; bands outside ``treatment.bands`` untouched.
+
+    ``treatment.strength`` 0-1 scales what is taken away; above 1 it also takes neighbours that agree less.
+    """
     pixel_format = media.working_format(clip)
     starts = sorted(shot.start for shot in diagnosis.shots)
     numbered = enumerate(media.to_format(frame, pixel_format) for frame in media.frames(clip))
-    for _, shot in groupby(numbered, key=lambda item: sum(start <= item[0] for start in starts)):
-        yield from _smoothed_shot((frame for _, frame in shot), treatment)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="smooth") as workers:
+        for _, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
+            yield from _smoothed_shot((frame for _, frame in shot), clip, treatment, workers)
 
 
-def _smoothed_shot(frames: Iterable[av.VideoFrame], treatment: Treatment) -> Iterator[av.VideoFrame]:
-    trails = Trails()
-    moments = _moments(frames, trails)
-    if set(_LOW) & set(treatment.bands):
-        moments = _low_corrected(moments, trails, treatment)
+def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
+    trails = Trails(lowband.view_size(clip.width, clip.height), workers)
+    corrected = _low_corrected(_moments(frames, trails), trails, treatment)
     if Band.DETAIL in treatment.bands:
-        moments = _detail_smoothed(moments, trails, treatment)
-    for moment in moments:
-        yield with_levels(moment.frame, list(moment.planes))
+        corrected = _detail_smoothed(corrected, trails, treatment, workers)
+    for moment in corrected:
+        yield from _written(moment)
 
 
 def _moments(frames: Iterable[av.VideoFrame], trails: Trails) -> Iterator[_Moment]:
-    for place, frame in enumerate(frames):
-        planes = levels(frame)
-        trails.add(place, guide(media.planes(frame).y, _GUIDE_LINES, bit_depth=frame.format.components[0].bits))
-        trails.forget_before(place - 3 * RADIUS)
-        yield _Moment(place, frame, planes, lowband.view(planes))
+    for place, run in enumerate(cadence.runs(frames)):
+        luma, depth = media.planes(run[0]).y, run[0].format.components[0].bits
+        trails.add(place, guide(luma, _GUIDE_LINES, bit_depth=depth), keep=3 * RADIUS)
+        yield _Moment(place, run, lowband.view(levels(run[0])))
 
 
-def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatment) -> Iterator[_Moment]:
-    for window, centre in windows(moments, RADIUS):
+def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatment) -> Iterator[_Corrected]:
+    is_treated = set(treatment.bands) != {Band.DETAIL}
+    strength = min(1.0, treatment.strength)
+    for window, centre in windows(moments, RADIUS if is_treated else 0):
         here = window[centre]
-        neighbours = [
-            Neighbour(other.place - here.place, other.view, trails.flow(here.place, other.place), trails.flow(other.place, here.place))
-            for other in window
-            if other is not here
-        ]
+        planes = levels(here.frames[0])
+        neighbours = [_low_neighbour(here, other, trails) for other in window if other is not here]
         if neighbours:
-            change = lowband.correction(here.view, neighbours)
-            here = replace(here, planes=change.applied(here.planes, treatment.bands, treatment.strength))
-        yield here
+            planes = lowband.correction(here.view, neighbours).applied(planes, treatment.bands, strength)
+        yield _Corrected(here.place, here.frames, planes)
 
 
-def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Treatment) -> Iterator[_Moment]:
+def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:
+    there, back = trails.small_flow(here.place, other.place), trails.small_flow(other.place, here.place)
+    return lowband.Neighbour(other.place - here.place, other.view, there, back)
+
+
+def _detail_smoothed(moments: Iterable[_Corrected], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[_Corrected]:
     for window, centre in windows(moments, RADIUS):
         here = window[centre]
-        others = [other for other in window if other is not here]
-        if others:
-            planes = [
-                detailband.smoothed(
-                    own, [(other.place - here.place, other.planes[index], trails.flow(here.place, other.place)) for other in others]
-                )
-                for index, own in enumerate(here.planes)
-            ]
-            here = replace(here, planes=planes)
-        yield here
+        ways = [(other, trails.flow(here.place, other.place)) for other in window if other is not here]
+        planes = here.planes
+        if ways:
+            planes = [_detail_of(index, here, ways, treatment, workers) for index in range(len(planes))]
+        yield _Corrected(here.place, here.frames, planes)
+
+
+def _detail_of(index: int, here: _Corrected, ways: list[tuple[_Corrected, Flow]], treatment: Treatment, workers: Executor) -> Plane:
+    """One plane of a moment with its detail smoothed, and nothing else where its low band is not treated."""
+    own = here.planes[index]
+    neighbours = [detailband.Neighbour(other.place - here.place, other.planes[index], way) for other, way in ways]
+    change = detailband.smoothed(own, neighbours, workers, tolerance=1.5 * max(1.0, treatment.strength)) - own
+    if not _low_bands_of(index) & set(treatment.bands):
+        change = lowband.without_low(change)
+    return own + np.float32(min(1.0, treatment.strength)) * change
+
+
+def _low_bands_of(index: int) -> set[Band]:
+    return {Band.GLOBAL_LUMA, Band.LOW_LUMA} if index == 0 else {Band.LOW_CHROMA}
+
+
+def _written(moment: _Corrected) -> Iterator[av.VideoFrame]:
+    """The moment's frames. A repeat gets what the first frame got, added to what it shows itself."""
+    first, *repeats = moment.frames
+    yield with_levels(first, moment.planes)
+    changes = [new - old for new, old in zip(moment.planes, levels(first), strict=True)] if repeats else []
+    for frame in repeats:
+        yield with_levels(frame, [own + change for own, change in zip(levels(frame), changes, strict=True)])

@@ -203,9 +203,7 @@ def _field(rng: np.random.Generator, shape: tuple[int, ...], channels: int) -> N
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width, channels)
 
 
-def _placement(
-    picture: Picture, size: tuple[int, int], scale: float, shift: tuple[float, float], turn_deg: float
-) -> NDArray[np.float64]:
+def _placement(picture: Picture, size: tuple[int, int], scale: float, shift: tuple[float, float], turn_deg: float) -> NDArray[np.float64]:
     """The matrix that puts the picture's middle at the frame's middle plus ``shift``."""
     height, width = picture.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn_deg, scale)

@@ -1,0 +1,42 @@
+"""Repeated frames: 24 frames a second made of 12 show each picture twice, which neither flow nor an average may count twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import av
+import cv2
+import numpy as np
+
+from .levels import steps_per_level
+from .media import planes
+
+_LONGEST = 6  # frames; a still shot is cut into runs, so that memory stays bounded
+_BLOCK_PX = 16
+_WORST_BLOCK = 5.0  # levels
+_MEAN = 0.35  # levels; decoded repeats differ by 0.0-0.2, the stillest real footage by 0.6
+
+
+def runs(frames: Iterable[av.VideoFrame]) -> Iterator[list[av.VideoFrame]]:
+    """Planar frames, those that repeat one picture together: each list holds 1 to 6 of them, in order."""
+    run: list[av.VideoFrame] = []
+    for frame in frames:
+        if run and (len(run) == _LONGEST or not is_repeat(run[0], frame)):
+            yield run
+            run = []
+        run.append(frame)
+    if run:
+        yield run
+
+
+def is_repeat(first: av.VideoFrame, other: av.VideoFrame) -> bool:
+    """True when luma and chroma show the same picture, coding noise apart."""
+    limit = steps_per_level(first)
+    for before, after in zip(planes(first)[:3], planes(other)[:3], strict=True):
+        if before is None or after is None:
+            continue
+        change = cv2.absdiff(before, after)
+        blocks = cv2.resize(change, [max(1, side // _BLOCK_PX) for side in reversed(change.shape)], interpolation=cv2.INTER_AREA)
+        if float(np.max(blocks)) > _WORST_BLOCK * limit or float(np.mean(blocks)) > _MEAN * limit:
+            return False
+    return True
