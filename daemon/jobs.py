@@ -84,6 +84,7 @@ class Jobs:
             stack.callback(self._table.queue_again)
             self._pool = workers.Pool(self._settings, self._road)
             self._steps = Steps(self._table, self._pool, self._settings, self._on_finished)
+            stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
             stack.callback(self._pool.close)
             self._launch_dbos()
@@ -233,6 +234,7 @@ class Jobs:
                 "executor_id": _EXECUTOR,
                 "serializer": DBOSPortableJSONSerializer(),
                 "log_level": "WARNING",
+                "notification_listener_polling_interval_sec": _POLL_S,  # nothing is sent, but its thread sleeps so long at a stop
             }
         )
 

@@ -34,7 +34,7 @@ class Tally:
     orphans: int = 0
     starts: int = 0
     rounds: int = 0
-    to_death_s: list[float] = field(default_factory=list)  # from the kill to the end of all that was started
+    to_death_s: list[float] = field(default_factory=list)  # from the kill to the end of all that was started by what was killed
     clips: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
