@@ -21,7 +21,7 @@ def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    found = _engine(preset).calc(current, previous, None)  # pyright: ignore  # the stub wants an array where none is yet
+    found = _engine(preset, current.shape).calc(current, previous, None)  # pyright: ignore  # the stub wants an array where none is yet
     return np.ascontiguousarray(found[:height, :width])
 
 
@@ -75,9 +75,12 @@ def _padded(picture: NDArray[np.uint8], below: int, right: int) -> NDArray[np.ui
     return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _engine(preset: int) -> cv2.DISOpticalFlow:
-    """One engine a thread and preset: it keeps its buffers between calls, and is not safe to share."""
-    engines: dict[int, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
-    if preset not in engines:
-        engines[preset] = cv2.DISOpticalFlow.create(preset)
-    return engines[preset]
+def _engine(preset: int, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
+    """One engine a thread and preset: it keeps its buffers between calls, and is not safe to share.
+
+    It is made anew for another size, because it also keeps the scales that it chose for the last one.
+    """
+    engines: dict[int, tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault("engines", {})
+    if preset not in engines or engines[preset][0] != shape:
+        engines[preset] = shape, cv2.DISOpticalFlow.create(preset)
+    return engines[preset][1]

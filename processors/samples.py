@@ -17,6 +17,9 @@ from .records import Clip
 LINES = 270
 """Height at which motion and residuals are measured. 360 costs a third more of the whole diagnosis, and ranks the labelled clips alike."""
 
+KEPT_LINES = 384
+"""Clips of no more lines are not reduced, so that no fine flicker is lost; a GIF is, for its dither would pass for some."""
+
 GUIDE_LINES = 135
 """Height at which flow is sought; the residuals are taken at ``LINES``."""
 
@@ -39,7 +42,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, clip: Clip) -> Layout:
-        height = min(LINES, clip.height)
+        height = clip.height if clip.height <= (LINES if clip.codec == "gif" else KEPT_LINES) else LINES
         width = max(1, round(clip.width * height / clip.height))
         lines = min(GUIDE_LINES, height)
         guide = (max(1, round(width * lines / height)), lines)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from clipmaker import pan, patch_flicker, photograph
+
 from deshimmer.processors import flow as fl
 
 SHIFT_PX = 4
@@ -76,3 +77,11 @@ def test_resized_flow_scales_its_lengths() -> None:
     found = fl.resized(np.full((20, 30, 2), (3, -2), np.float32), 60, 80)
     assert found.shape == (80, 60, 2)
     assert np.allclose(found, (6, -8))
+
+
+def test_a_tiny_picture_leaves_no_trace_in_later_flow() -> None:
+    previous, current = (picture.astype(np.uint8) for picture in _pair())
+    before = fl.flow(previous, current)
+    tiny = np.random.default_rng(0).integers(0, 255, (16, 16), np.uint8)
+    fl.flow(tiny, tiny)
+    assert np.array_equal(fl.flow(previous, current), before)
