@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 ARTICLE_FILTERS = "deflicker=size=5:mode=am,deband=1thr=0.02:2thr=0.02:3thr=0.02:blur=false"
 
 DEBLOCK = "deblock=filter=strong:block=8:alpha=0.05:beta=0.03:gamma=0.03:delta=0.03"
-"""Half of FFmpeg's thresholds: blockiness of an MPEG-2 pan 0.79 to 0.10 at the same PSNR; the full ones cost a clean pan 4 dB, these 1."""
+"""Half of FFmpeg's thresholds: blockiness of an MPEG-2 pan 0.79 to 0.10 at the same PSNR. Beyond what encoding costs,
+the full ones take 2.9 dB from a clean pan, these 1.3."""
 
 DEBAND = "deband=1thr=0.016:2thr=0.016:3thr=0.016:range=64:blur=true"
-"""Steps of up to four 8-bit levels. The article's 0.02 mends no ramp better and costs a textured pan half as much again."""
+"""Steps of up to four 8-bit levels. At range 32 the article's 0.02 mended none of three ramps better, with a mean squared error on one
+textured pan of 1.86 against 1.41 (encoding alone: 1.08)."""
 
 
 def filters(clip: Clip, treatment: Treatment) -> str:
