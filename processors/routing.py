@@ -12,6 +12,7 @@ from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progres
 DEFLICKER_SIZE = 5
 _GENTLE = 0.6
 _PARTS = {Route.DEBAND_SMOOTH: {Route.DEBAND, Route.SMOOTH}}
+_INTERLACED = "It is interlaced, and this version repairs whole frames only. Deinterlace it first."
 _WHY = {
     Verdict.LUMINANCE: "the brightness of the whole picture flickers",
     Verdict.GENERATIVE: "parts of the picture are drawn anew from frame to frame",
@@ -27,16 +28,17 @@ def route_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
 
 def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings) -> Plan:
     """Raises RouteRefused where the clip does not fit what was asked for, NotSetUp for what this version lacks."""
-    if request.route is not None:
-        return _as_named(request, request.route, clip, diagnosis)
-    if request.preset is not None:
-        raise RouteRefused("--preset article needs --route deband or --route interpolate beside it.", path=clip.path)
+    named = request.route or (Route.DEBAND if request.preset else None)
+    if named is not None:
+        return _as_named(request, named, clip, diagnosis)
     if diagnosis.verdict is Verdict.INCOHERENT:
         return _keep("Objects change from frame to frame, which no repair mends.")
     treatments = tuple(replace(one, strength=one.strength * request.strength) for one in _unasked(diagnosis))
     allowed = tuple(one for one in treatments if _PARTS.get(one.route, {one.route}) <= set(request.routes))
     if not treatments:
         return _keep("Nothing to repair.")
+    if clip.interlaced:
+        return _keep(_INTERLACED)
     if not allowed:
         return _keep(f"The route {treatments[0].route} would repair it, but this hot folder does not allow it.")
     why = _WHY[diagnosis.verdict]
@@ -57,6 +59,8 @@ def _as_named(request: Request, route: Route, clip: Clip, diagnosis: Diagnosis) 
             "Regeneration from the stored prompt is not in this version. Use --route smooth, or render the clip again with its seed locked.",
             path=clip.path,
         )
+    if clip.interlaced and route is not Route.KEEP:
+        raise RouteRefused(_INTERLACED, path=clip.path)
     treatments = () if route is Route.KEEP else (_named_treatment(request, route, diagnosis),)
     return Plan(route, treatments, named_by_user=True, reason="Because it was asked for.")
 

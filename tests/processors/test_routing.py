@@ -109,10 +109,22 @@ def test_the_articles_preset_is_refused_where_it_would_take_something(clip: Clip
         _plan(_diagnosis(Verdict.CLEAN), replace(REQUEST, route=route, preset="article"), clip)
 
 
-def test_presets_need_their_route() -> None:
-    for route in (None, Route.SMOOTH):
-        with pytest.raises(RouteRefused):
-            _plan(_diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,)), replace(REQUEST, route=route, preset="article"))
+def test_the_preset_alone_is_the_articles_deband_and_no_other_route_has_one() -> None:
+    shaky = _diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,))
+    found = _plan(shaky, replace(REQUEST, preset="article"))
+    assert (found.route, found.named_by_user, found.treatments[0].preset) == (Route.DEBAND, True, "article")
+    with pytest.raises(RouteRefused, match="no preset for the route smooth"):
+        _plan(shaky, replace(REQUEST, route=Route.SMOOTH, preset="article"))
+
+
+def test_interlaced_clips_are_kept_and_a_named_repair_is_refused() -> None:
+    shaky, fields = _diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA,)), replace(CLIP, interlaced=True)
+    found = _plan(shaky, clip=fields)
+    assert (found.route, found.treatments) == (Route.KEEP, ())
+    assert "interlaced" in found.reason
+    with pytest.raises(RouteRefused, match="Deinterlace it first"):
+        _plan(shaky, replace(REQUEST, route=Route.SMOOTH), fields)
+    assert _plan(shaky, replace(REQUEST, route=Route.KEEP), fields).route is Route.KEEP
 
 
 def test_regeneration_is_not_set_up() -> None:
