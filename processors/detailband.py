@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .flow import Flow
 from .levels import Plane
@@ -65,6 +66,8 @@ def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, t
     differences = {n.distance: _carried(n, own.shape, first, last) - centre for n in neighbours}
     before = [differences[distance] for distance in sorted(differences) if distance < 0]
     after = [differences[distance] for distance in sorted(differences) if distance > 0]
+    if not (before and after):  # a fade would stand out from one side: only what is finer than the box counts there
+        before, after = ([_f32(d - cv2.blur(d, (box_px, box_px))) for d in side] for side in (before, after))
     expected = 2 * flicker_energy(centre, before, after, box_px) + np.float32(_FLOOR)
     sums, weights = np.zeros_like(centre), np.ones_like(centre)
     for difference in (*before, *after):
@@ -75,7 +78,7 @@ def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, t
     inner = slice(top - first, bottom - first)
     one, other = _nearest_two(before, after)
     noise = float((_laplacian(one)[inner] * _laplacian(other)[inner]).sum())
-    return _Strip((centre + sums / weights)[inner], noise, centre[inner].size)
+    return _Strip(_f32(centre + sums / weights)[inner], noise, centre[inner].size)
 
 
 def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]:
@@ -106,7 +109,11 @@ def _sharpened(mean: Plane, target: float) -> Plane:
     if missing <= 0 or square == 0:
         return mean
     amount = (np.sqrt(cross * cross + square * missing) - cross) / square
-    return mean + np.float32(min(amount, _MOST_SHARPENING)) * fine
+    return _f32(mean + min(amount, _MOST_SHARPENING) * fine)
+
+
+def _f32(values: NDArray[np.floating] | cv2.typing.MatLike) -> Plane:
+    return np.asarray(values, np.float32)
 
 
 def _laplacian(plane: Plane) -> Plane:

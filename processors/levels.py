@@ -25,30 +25,14 @@ def levels(frame: av.VideoFrame) -> list[Plane]:
     return [plane.astype(np.float32) * scale for plane in (y, u, v) if plane is not None]
 
 
-def with_levels(frame: av.VideoFrame, changed: Sequence[Plane]) -> av.VideoFrame:
-    """A copy of ``frame`` with new Y, U and V; what ``levels`` gave goes back bit for bit. Alpha stays."""
-    result = av.VideoFrame(frame.width, frame.height, frame.format.name)
+def put(frame: av.VideoFrame, planes_yuv: Sequence[Plane]) -> None:
+    """Write Y, U and V into ``frame``, which keeps its alpha, times and tags. What ``levels`` gave goes back bit for bit."""
+    frame.make_writable()
     steps, peak = steps_per_level(frame), (1 << frame.format.components[0].bits) - 1
-    for index in range(len(frame.planes)):
-        target = _codes(result, index)
-        if index < len(changed):
-            target[:] = np.clip(changed[index] * np.float32(steps) + np.float32(0.5), 0, peak)
-        else:
-            target[:] = _codes(frame, index)
-    return _stamped(result, frame)
+    for index, plane in enumerate(planes_yuv):
+        _codes(frame, index)[:] = np.clip(plane * np.float32(steps) + np.float32(0.5), 0, peak)
 
 
 def _codes(frame: av.VideoFrame, index: int) -> NDArray[np.uint16]:
     plane = frame.planes[index]
-    return np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : plane.width]
-
-
-def _stamped(result: av.VideoFrame, source: av.VideoFrame) -> av.VideoFrame:
-    result.pts = source.pts
-    if source.time_base:
-        result.time_base = source.time_base
-    result.color_range = source.color_range
-    result.colorspace = source.colorspace
-    result.color_primaries = source.color_primaries
-    result.color_trc = source.color_trc
-    return result
+    return np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)[:, : plane.width]

@@ -53,18 +53,22 @@ class Correction:
 
     def applied(self, planes: list[Plane], bands: tuple[Band, ...], strength: float = 1.0) -> list[Plane]:
         """The planes with the treated bands corrected; a plane that no treated band touches is returned as it is."""
-        luma = planes[0]
-        change: list[Plane | None] = [None, None, None]
-        if Band.LOW_LUMA in bands:
-            scaled = np.float32(self.as_gain) * self.local[..., 0] / self.base
-            change[0] = _enlarged(scaled, luma) * luma + _enlarged(self.local[..., 0] - scaled * self.base, luma)
-        if Band.GLOBAL_LUMA in bands:
-            whole = np.float32(self.gain) * luma + np.float32(self.offset)
-            change[0] = whole if change[0] is None else change[0] + whole
+        luma, part = planes[0], np.float32(strength)
+        result = list(planes)
+        if Band.GLOBAL_LUMA in bands or Band.LOW_LUMA in bands:
+            result[0] = _f32(luma + part * self._luma_change(luma, bands))
         if Band.LOW_CHROMA in bands:
-            change[1:] = [_enlarged(self.local[..., index], planes[index]) for index in (1, 2)]
-        part = np.float32(strength)
-        return [plane if added is None else plane + part * added for plane, added in zip(planes, change, strict=True)]
+            result[1:] = [_f32(planes[index] + part * _enlarged(self.local[..., index], planes[index])) for index in (1, 2)]
+        return result
+
+    def _luma_change(self, luma: Plane, bands: tuple[Band, ...]) -> Plane:
+        change = np.float32(self.gain) * luma + np.float32(self.offset)
+        if Band.GLOBAL_LUMA not in bands:
+            change -= change.mean()
+        if Band.LOW_LUMA in bands:
+            scaled = _f32(self.as_gain * self.local[..., 0] / self.base)
+            change += _enlarged(scaled, luma) * luma + _enlarged(_f32(self.local[..., 0] - scaled * self.base), luma)
+        return _f32(change)
 
 
 def view_size(width: int, height: int) -> tuple[int, int]:
@@ -99,9 +103,9 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     order = np.argsort(distances)
     distances, differences, reliable = distances[order], differences[order], reliable[order]
     flicker = _flicker(differences, reliable)
+    differences = _without_trend(distances, differences, reliable, flicker)
     weights = reliable[..., None] * _agreement(differences, flicker)
-    wanted = _wanted(distances, differences, weights, flicker)
-    wanted = _wanted(distances, differences, weights, flicker) * (flicker / (flicker + _FLOOR**2))
+    wanted = _f32(_wanted(distances, differences, weights, flicker) * (flicker / (flicker + _FLOOR**2)))
     trust = weights.sum(0)
     luma = here.picture[..., 0]
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
@@ -132,6 +136,21 @@ def _flicker(differences: NDArray[np.float32], reliable: NDArray[np.float32]) ->
     return _blurred(variance, differences.shape[1] / 12)
 
 
+def _without_trend(
+    distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32], flicker: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Differences less a steady change of light (a fade), where it is more than flicker makes by chance: at a shot's ends it would bias."""
+    weights = reliable[..., None]
+    total = weights.sum(0) + 1e-6
+    steps = distances[:, None, None, None].astype(np.float32)
+    apart = steps - (weights * steps).sum(0) / total
+    spread = (weights * np.square(apart)).sum(0) + 1e-3
+    slope = (weights * apart * differences).sum(0) / spread
+    energy = _blurred(_f32(np.square(slope)), differences.shape[1] / 6)
+    certain = np.maximum(0, 1 - 4 * flicker / spread / (energy + 1e-6))
+    return _f32(differences - certain * slope * steps)
+
+
 def _agreement(differences: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
     """Weights that leave out frames far from what most show."""
     middle = np.asarray(np.median(differences, 0), np.float32)
@@ -150,7 +169,7 @@ def _wanted(
     slow = short - long
     chance = np.square(near_weights / near_weights.sum(0) - weights / total).sum(0) * flicker
     energy = _blurred(np.square(slow), differences.shape[1] / 6)
-    return long + np.maximum(np.float32(0), 1 - 4 * chance / (energy + np.float32(1e-6))) * slow
+    return _f32(long + np.maximum(0, 1 - 4 * chance / (energy + 1e-6)) * slow)
 
 
 def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
@@ -198,6 +217,10 @@ def _spread(values: Plane, trust: Plane) -> Plane:
 
 def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _f32(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)
 
 
 def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import cadence, detailband, lowband, media
 from .flow import Flow, guide
-from .levels import Plane, levels, with_levels
+from .levels import Plane, levels, put
 from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
 from .windows import windows
@@ -52,7 +52,9 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
     numbered = enumerate(media.to_format(frame, pixel_format) for frame in media.frames(clip))
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="smooth") as workers:
         for _, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
-            yield from _smoothed_shot((frame for _, frame in shot), clip, treatment, workers)
+            for frame in _smoothed_shot((frame for _, frame in shot), clip, treatment, workers):
+                frame.time_base = clip.time_base
+                yield frame
 
 
 def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
@@ -105,7 +107,7 @@ def _detail_of(index: int, here: _Corrected, ways: list[tuple[_Corrected, Flow]]
     change = detailband.smoothed(own, neighbours, workers, tolerance=1.5 * max(1.0, treatment.strength)) - own
     if not _low_bands_of(index) & set(treatment.bands):
         change = lowband.without_low(change)
-    return own + np.float32(min(1.0, treatment.strength)) * change
+    return np.asarray(own + min(1.0, treatment.strength) * change, np.float32)
 
 
 def _low_bands_of(index: int) -> set[Band]:
@@ -114,8 +116,13 @@ def _low_bands_of(index: int) -> set[Band]:
 
 def _written(moment: _Corrected) -> Iterator[av.VideoFrame]:
     """The moment's frames. A repeat gets what the first frame got, added to what it shows itself."""
-    first, *repeats = moment.frames
-    yield with_levels(first, moment.planes)
-    changes = [new - old for new, old in zip(moment.planes, levels(first), strict=True)] if repeats else []
-    for frame in repeats:
-        yield with_levels(frame, [own + change for own, change in zip(levels(frame), changes, strict=True)])
+    before = levels(moment.frames[0])
+    for place, frame in enumerate(moment.frames):
+        if place == 0:
+            put(frame, moment.planes)
+        else:
+            put(
+                frame,
+                [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), moment.planes, before, strict=True)],
+            )
+        yield frame

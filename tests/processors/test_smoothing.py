@@ -1,0 +1,199 @@
+"""Smoothing against a known truth: what flickers is cut, what does not is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
+
+from deshimmer.processors import cadence, media, smoothing
+from deshimmer.processors.records import (
+    Band,
+    CodecReading,
+    Diagnosis,
+    Reading,
+    Route,
+    Shot,
+    Treatment,
+    Verdict,
+)
+from deshimmer.processors.windows import windows
+
+ALL = tuple(Band)
+LOSSLESS = {"crf": "6", "preset": "veryfast"}
+
+
+def diagnosis(*starts: int, end: int = 1000) -> Diagnosis:
+    """Shots that begin at ``starts``."""
+    reading = Reading({}, CodecReading(None, None, None), 0, None, 0, 0)
+    shots = tuple(Shot(start, stop, Verdict.GENERATIVE, {}) for start, stop in zip(starts, (*starts[1:], end), strict=True))
+    return Diagnosis(Verdict.GENERATIVE, 1, Route.SMOOTH, "", {}, (), reading, shots, None, None)
+
+
+def smooth(path: Path, bands: tuple[Band, ...] = ALL, *starts: int, strength: float = 1.0):
+    return list(smoothing.smooth(media.probe(path), diagnosis(*(starts or (0,))), Treatment(Route.SMOOTH, bands, strength)))
+
+
+def pictures(frames) -> list[Picture]:
+    return [frame.to_ndarray(format="rgb24").astype(np.float32) for frame in frames]
+
+
+def source(path: Path):
+    clip = media.probe(path)
+    return [media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip)]
+
+
+def psnr(one: list[Picture], other: list[Picture]) -> float:
+    return 10 * np.log10(255**2 / np.mean([np.mean((a - b) ** 2) for a, b in zip(one, other, strict=True)]))
+
+
+def flicker_rms(restored: list[Picture], truth: list[Picture]) -> float:
+    errors = [cv2.blur(a - b, (5, 5)) for a, b in zip(restored, truth, strict=True)]
+    return float(np.sqrt(np.mean([np.mean((after - before) ** 2) for before, after in pairwise(errors)])))
+
+
+@pytest.fixture(scope="module")
+def truth() -> list[Picture]:
+    return pan(20, (256, 160), "coffee", 1.3)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "bands", "cut", "gain_db"),
+    [
+        (exposure_flicker, (Band.GLOBAL_LUMA,), 0.75, 3),
+        (patch_flicker, (Band.GLOBAL_LUMA, Band.LOW_LUMA), 0.7, 3),
+        (lambda shots: patch_flicker(shots, hue=True), (Band.LOW_CHROMA,), 0.65, 3),
+        (detail_flicker, (Band.DETAIL,), 0.5, 2),
+        (lambda shots: detail_flicker(patch_flicker(exposure_flicker(shots, 5), 5), 5), ALL, 0.7, 3),
+    ],
+    ids=["exposure", "patches", "hue", "detail", "mixed"],
+)
+def test_flicker_is_cut_and_the_truth_approached(
+    tmp_path: Path, truth: list[Picture], spoil: Callable[..., list[Picture]], bands: tuple[Band, ...], cut: float, gain_db: float
+):
+    path = write(tmp_path / "clip.mp4", spoil(truth), options=LOSSLESS)
+    before, after = pictures(source(path)), pictures(smooth(path, bands))
+    assert flicker_rms(after, truth) < (1 - cut) * flicker_rms(before, truth)
+    assert psnr(after, truth) > psnr(before, truth) + gain_db
+
+
+def test_a_clean_clip_is_hardly_changed(tmp_path: Path, truth: list[Picture]):
+    path = write(tmp_path / "clip.mp4", truth, options=LOSSLESS)
+    assert psnr(pictures(smooth(path)), pictures(source(path))) > 40
+
+
+@pytest.mark.parametrize(("band", "touched"), [(Band.LOW_CHROMA, {1, 2}), (Band.GLOBAL_LUMA, {0}), (Band.LOW_LUMA, {0})])
+def test_planes_of_other_bands_come_out_bit_for_bit(tmp_path: Path, truth: list[Picture], band: Band, touched: set[int]):
+    path = write(tmp_path / "clip.mp4", patch_flicker(exposure_flicker(truth[:8])))
+    for before, after in zip(source(path), smooth(path, (band,)), strict=True):
+        for index in range(3):
+            assert (bytes(before.planes[index]) == bytes(after.planes[index])) == (index not in touched)
+
+
+def test_detail_alone_leaves_exposure_where_it_was(tmp_path: Path, truth: list[Picture]):
+    path = write(tmp_path / "clip.mp4", exposure_flicker(truth[:10]), options=LOSSLESS)
+    before = [shot.mean() for shot in pictures(source(path))]
+    after = [shot.mean() for shot in pictures(smooth(path, (Band.DETAIL,)))]
+    assert np.abs(np.subtract(before, after)).max() < 0.3
+
+
+def test_frames_keep_count_times_format_and_tags(tmp_path: Path, truth: list[Picture]):
+    def late(frame, index):
+        frame.pts = index * 2 + (index > 3)
+
+    path = write(tmp_path / "clip.mkv", exposure_flicker(truth[:7]), fps=Fraction(30000, 1001), on_frame=late)
+    clip = media.probe(path)
+    before, after = list(media.frames(clip)), smooth(path)
+    assert [frame.pts for frame in after] == [frame.pts for frame in before]
+    assert {frame.time_base for frame in after} == {before[0].time_base}
+    assert {frame.format.name for frame in after} == {media.working_format(clip)} == {"yuv420p10le"}
+    assert [(frame.color_range, frame.colorspace) for frame in after] == [(frame.color_range, frame.colorspace) for frame in source(path)]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_clips_pass(tmp_path: Path, truth: list[Picture], frames: int):
+    assert len(smooth(write(tmp_path / "clip.mp4", truth[:frames]))) == frames
+
+
+@pytest.mark.parametrize(("size", "pixel_format"), [((40, 22), "yuv420p"), ((64, 48), "yuv444p"), ((130, 66), "yuv422p")])
+def test_small_and_odd_formats_pass(tmp_path: Path, size: tuple[int, int], pixel_format: str):
+    path = write(tmp_path / "clip.mkv", exposure_flicker(pan(5, size)), codec="ffv1", pixel_format=pixel_format, options={"level": "3"})
+    assert [frame.format.name for frame in smooth(path)] == [f"{pixel_format}10le"] * 5
+
+
+def test_nothing_crosses_a_cut(tmp_path: Path, truth: list[Picture]):
+    first, second = exposure_flicker(truth[:8]), [255 - shot for shot in exposure_flicker(truth[8:16])]
+    lossless = {"codec": "ffv1", "pixel_format": "yuv420p", "options": {"level": "3"}}
+    both = smooth(write(tmp_path / "both.mkv", [*first, *second], **lossless), ALL, 0, 8)
+    alone = smooth(write(tmp_path / "first.mkv", first, **lossless))
+    for one, other in zip(both[:8], alone, strict=True):
+        assert bytes(one.planes[0]) == bytes(other.planes[0])
+
+
+def test_repeated_frames_count_once_and_stay_equal(tmp_path: Path, truth: list[Picture]):
+    held = [shot for shot in truth[:10] for _ in range(2)]
+    spoilt = [shot for shot in detail_flicker(patch_flicker(truth[:10])) for _ in range(2)]
+    path = write(tmp_path / "clip.mkv", spoilt, codec="ffv1", pixel_format="yuv420p", options={"level": "3"})
+    frames = smooth(path)
+    assert len(frames) == 20
+    assert all(bytes(one.planes[0]) == bytes(other.planes[0]) for one, other in zip(frames[::2], frames[1::2], strict=True))
+    assert flicker_rms(pictures(frames), held) < 0.5 * flicker_rms(pictures(source(path)), held)
+
+
+def test_a_fade_and_a_lasting_change_of_light_survive(tmp_path: Path, truth: list[Picture]):
+    fade = [np.clip(shot * min(1.0, 0.3 + 0.05 * index), 0, 255) for index, shot in enumerate(truth)]
+    path = write(tmp_path / "clip.mp4", fade, options=LOSSLESS)
+    before, after = ([shot.mean() for shot in pictures(frames)] for frames in (source(path), smooth(path)))
+    assert np.abs(np.subtract(before, after)).max() < 4
+
+
+def test_one_bad_frame_is_repaired_and_does_not_spread(tmp_path: Path, truth: list[Picture]):
+    spoilt = [shot * 0.6 + 10 if index == 9 else shot for index, shot in enumerate(truth)]
+    after = pictures(smooth(write(tmp_path / "clip.mp4", spoilt, options=LOSSLESS)))
+    errors = [float(np.abs(a - b).mean()) for a, b in zip(after, truth, strict=True)]
+    assert errors[9] < 0.25 * float(np.abs(spoilt[9] - truth[9]).mean())
+    assert np.mean(errors[:9] + errors[10:]) < 3
+
+
+def test_strength_scales_the_correction(tmp_path: Path, truth: list[Picture]):
+    path = write(tmp_path / "clip.mp4", exposure_flicker(truth[:9]), options=LOSSLESS)
+    before = pictures(source(path))
+    quarter, half, full = (psnr(pictures(smooth(path, (Band.GLOBAL_LUMA,), strength=part)), before) for part in (0.25, 0.5, 1))
+    assert half == pytest.approx(full + 6, abs=0.5)
+    assert quarter == pytest.approx(full + 12, abs=1)
+
+
+def test_windows_hold_no_more_than_their_radius():
+    taken: list[int] = []
+
+    def items():
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    for place, (window, centre) in enumerate(windows(items(), 3)):
+        assert window == list(range(max(0, place - 3), min(100, place + 4)))
+        assert window[centre] == place
+        assert len(taken) <= place + 4
+
+
+def test_runs_are_found_and_cut(tmp_path: Path, truth: list[Picture]):
+    shots = [*truth[:1] * 8, *truth[4:5] * 2, truth[8]]
+    path = write(tmp_path / "clip.mkv", shots, codec="ffv1", pixel_format="yuv420p", options={"level": "3"})
+    assert [len(run) for run in cadence.runs(source(path))] == [6, 2, 2, 1]
+
+
+@pytest.mark.parametrize("name", ["ai/cmp_bear_pix2video.mp4", "ai/cmp_carturn_pix2video.mp4", "ai/cmp_bear_fatezero.mp4"])
+def test_real_flicker_is_calmed(shared_clips: Path, name: str):
+    def steps(frames) -> float:
+        means = [frame.to_ndarray(format="gray").mean() for frame in frames]
+        return float(np.abs(np.diff(means)).mean())
+
+    path = shared_clips / name
+    assert steps(smooth(path, (Band.GLOBAL_LUMA, Band.LOW_LUMA))) < 0.35 * steps(source(path))
