@@ -26,7 +26,7 @@ _MOST_SHARPENING = 0.5
 
 class Neighbour(NamedTuple):
     distance: int  # frames, negative before
-    plane: Plane
+    planes: Plane  # (h, w) luma or (h, w, 2) chroma
     way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
 
 
@@ -37,7 +37,9 @@ class _Strip(NamedTuple):
 
 
 def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float = 1.5) -> Plane:
-    """``own`` averaged with its neighbours (at least one) along motion, and as sharp as it was without its flicker."""
+    """``own``, (h, w) luma or (h, w, 2) chroma, averaged with its neighbours (at least one) along motion, and as sharp as it was
+    without its flicker.
+    """
     height = own.shape[0]
     strips = list(workers.map(lambda top: _strip(own, neighbours, top, min(top + _ROWS, height), tolerance), range(0, height, _ROWS)))
     mean: Plane = np.concatenate([strip.mean for strip in strips])
@@ -90,14 +92,23 @@ def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]
 
 def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int) -> Plane:
     """Rows ``first`` to ``last`` of the neighbour as the centre frame has them."""
-    height, width = shape
-    scale_x, scale_y = neighbour.way.shape[1] / width, neighbour.way.shape[0] / height
+    width = shape[1]
+    way = _way(neighbour.way, shape, first, last)
+    x = way[..., 0] + np.arange(width, dtype=np.float32)
+    y = way[..., 1] + np.arange(first, last, dtype=np.float32)[:, None]
+    kernel = cv2.INTER_LANCZOS4 if len(shape) == 2 else cv2.INTER_CUBIC
+    return _f32(cv2.remap(neighbour.planes, x, y, kernel, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _way(flow: Flow, shape: tuple[int, ...], first: int, last: int) -> Flow:
+    """Rows of a flow that was measured at another size."""
+    if flow.shape[:2] == shape[:2]:
+        return flow[first:last]
+    scale_x, scale_y = flow.shape[1] / shape[1], flow.shape[0] / shape[0]
     onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (first + 0.5) * scale_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    way = cv2.warpAffine(neighbour.way, onto, (width, last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    x = way[..., 0] / np.float32(scale_x) + np.arange(width, dtype=np.float32)
-    y = way[..., 1] / np.float32(scale_y) + np.arange(first, last, dtype=np.float32)[:, None]
-    return np.asarray(cv2.remap(neighbour.plane, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    rows = cv2.warpAffine(flow, onto, (shape[1], last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return _f32(rows / np.array([scale_x, scale_y], np.float32))
 
 
 def _sharpened(mean: Plane, target: float) -> Plane:

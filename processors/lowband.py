@@ -86,7 +86,7 @@ def view(planes: list[Plane]) -> View:
 
 
 def without_low(change: Plane) -> Plane:
-    """A change of a plane less what of it belongs to the low bands."""
+    """A change of planes (h, w[, 2]) less what of it belongs to the low bands."""
     size = view_size(change.shape[1], change.shape[0])
     return change - _enlarged(_blurred(_shrunk(change, size), size[1] / 16), change)
 
@@ -229,4 +229,4 @@ def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
 
 def _enlarged(field: Plane, plane: Plane) -> Plane:
     """A field of the low bands' size at the size of ``plane``."""
-    return np.asarray(cv2.resize(field, plane.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.resize(field, plane.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -10,14 +10,14 @@ import os
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import av
 import numpy as np
 
 from . import cadence, detailband, lowband, media
-from .flow import Flow, guide
+from .flow import guide
 from .levels import Plane, levels, put
 from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
@@ -39,7 +39,8 @@ class _Moment:
 class _Corrected:
     place: int
     frames: list[av.VideoFrame]
-    planes: list[Plane]
+    luma: Plane  # (h, w)
+    chroma: Plane  # (h, w, 2)
 
 
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -82,7 +83,7 @@ def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatm
         neighbours = [_low_neighbour(here, other, trails) for other in window if other is not here]
         if neighbours:
             planes = lowband.correction(here.view, neighbours).applied(planes, treatment.bands, strength)
-        yield _Corrected(here.place, here.frames, planes)
+        yield _Corrected(here.place, here.frames, planes[0], np.dstack(planes[1:]))
 
 
 def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:
@@ -91,38 +92,43 @@ def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Nei
 
 
 def _detail_smoothed(moments: Iterable[_Corrected], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[_Corrected]:
+    keeps_luma = not {Band.GLOBAL_LUMA, Band.LOW_LUMA} & set(treatment.bands)
+    keeps_chroma = Band.LOW_CHROMA not in treatment.bands
     for window, centre in windows(moments, RADIUS):
         here = window[centre]
-        ways = [(other, trails.flow(here.place, other.place)) for other in window if other is not here]
-        planes = here.planes
-        if ways:
-            planes = [_detail_of(index, here, ways, treatment, workers) for index in range(len(planes))]
-        yield _Corrected(here.place, here.frames, planes)
+        others = [other for other in window if other is not here]
+        if not others:
+            yield here
+            continue
+        ways = [trails.flow(here.place, other.place) for other in others]
+        distances = [other.place - here.place for other in others]
+        luma = list(map(detailband.Neighbour, distances, [other.luma for other in others], ways))
+        chroma = list(map(detailband.Neighbour, distances, [other.chroma for other in others], ways))
+        yield replace(
+            here,
+            luma=_detail_of(here.luma, luma, treatment.strength, workers, keeps_low=keeps_luma),
+            chroma=_detail_of(here.chroma, chroma, treatment.strength, workers, keeps_low=keeps_chroma),
+        )
 
 
-def _detail_of(index: int, here: _Corrected, ways: list[tuple[_Corrected, Flow]], treatment: Treatment, workers: Executor) -> Plane:
-    """One plane of a moment with its detail smoothed, and nothing else where its low band is not treated."""
-    own = here.planes[index]
-    neighbours = [detailband.Neighbour(other.place - here.place, other.planes[index], way) for other, way in ways]
-    change = detailband.smoothed(own, neighbours, workers, tolerance=1.5 * max(1.0, treatment.strength)) - own
-    if not _low_bands_of(index) & set(treatment.bands):
+def _detail_of(own: Plane, neighbours: list[detailband.Neighbour], strength: float, workers: Executor, *, keeps_low: bool) -> Plane:
+    """Planes with their detail smoothed; ``keeps_low`` leaves their low bands where they are."""
+    change = detailband.smoothed(own, neighbours, workers, tolerance=1.5 * max(1.0, strength)) - own
+    if keeps_low:
         change = lowband.without_low(change)
-    return np.asarray(own + min(1.0, treatment.strength) * change, np.float32)
-
-
-def _low_bands_of(index: int) -> set[Band]:
-    return {Band.GLOBAL_LUMA, Band.LOW_LUMA} if index == 0 else {Band.LOW_CHROMA}
+    return np.asarray(own + min(1.0, strength) * change, np.float32)
 
 
 def _written(moment: _Corrected) -> Iterator[av.VideoFrame]:
     """The moment's frames. A repeat gets what the first frame got, added to what it shows itself."""
     before = levels(moment.frames[0])
+    after = [moment.luma, moment.chroma[..., 0], moment.chroma[..., 1]]
     for place, frame in enumerate(moment.frames):
         if place == 0:
-            put(frame, moment.planes)
+            put(frame, after)
         else:
             put(
                 frame,
-                [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), moment.planes, before, strict=True)],
+                [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)],
             )
         yield frame

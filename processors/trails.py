@@ -72,10 +72,11 @@ def _halfway(here: int, there: int) -> int:
 
 
 def _engine() -> cv2.DISOpticalFlow:
-    """DIS at its medium preset, twice as smooth: redrawn texture is noise to it. One a thread, as it keeps buffers."""
+    """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
     if not hasattr(_local, "engine"):
         engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         engine.setVariationalRefinementAlpha(40)
-        engine.setVariationalRefinementIterations(8)
+        engine.setPatchStride(4)
+        engine.setGradientDescentIterations(12)
         _local.engine = engine
     return _local.engine
