@@ -37,8 +37,10 @@ EDGES_KEPT_ALONE = 0.88
 """Strength of each frame's strong edges: a perfect repair keeps 0.96 or more, a double image 0.65-0.78. Where nothing persists from
 frame to frame the edges are the only witness of detail; a blur of one pixel leaves 0.86 of them.
 """
-SHARPNESS_KEPT = (0.70, 1.25)
-"""Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more."""
+SHARPNESS_KEPT, SHARPNESS_UNSEEN = (0.70, 1.25), 20.0
+"""Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more. Real clips have over 80; what a soft
+picture has is rounding.
+"""
 MOTION_KEPT = 0.60
 """Part of the change that the source's motion explains: a perfect repair keeps 0.88 or more, of heavy flicker (part of which the flow
 takes for motion) 0.7; a clip frozen half-way none.
@@ -263,8 +265,9 @@ def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
         fits = lowest <= seen.edges_kept <= EDGES_KEPT[1]
         word = "are kept" if fits else "are soft or double" if seen.edges_kept < 1 else "are exaggerated"
         yield _check("edges", fits, 1, seen.edges_kept, f"Edges {word}: {seen.edges_kept:.0%} of the source's.")
-    if Band.DETAIL not in evidence.treatment.bands and not evidence.interpolates and evidence.diagnosis.reading.sharpness > 1:
-        kept = evidence.reading.sharpness / evidence.diagnosis.reading.sharpness
+    before, after = evidence.diagnosis.reading.sharpness, evidence.reading.sharpness
+    if Band.DETAIL not in evidence.treatment.bands and not evidence.interpolates and max(before, after) > SHARPNESS_UNSEEN:
+        kept = after / max(before, 1.0)
         low = SHARPNESS_KEPT[0] if not evidence.treatment.deblock else 0.0  # blocks are sharp: their edges go with them
         yield _check(
             "grain and sharpness", low <= kept <= SHARPNESS_KEPT[1], 1, kept, f"Sharpness, grain included, is {kept:.0%} of the source's."

@@ -5,6 +5,7 @@ None of these measures rewards calm: a frozen clip keeps no motion, a blurred or
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _THUMBNAIL_PX = (48, 27)
 _DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
 _EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
+_DETAIL_FLOOR = 20.0  # levels squared, a pixel: a soft picture has less, and what persists of it is coding noise (real clips: over 150)
 _MOTION_FLOOR = 0.25  # levels squared; less is what encoding changes
 _GARBAGE_DISTANCE = 0.8  # of the contrast: 1 is another picture, a repaired frame stays under 0.4
 _GARBAGE_LEVELS = 60.0  # mean brightness off by this much is a black or white frame, not a repair
@@ -159,15 +161,23 @@ class _Before(NamedTuple):
     texture: tuple[Image, Image]
 
 
+class _Thumbnails(NamedTuple):
+    number: int  # of the source frame
+    original: Image
+    result: Image
+
+
 @dataclass
 class _Tally:
     expected: int
     cuts: tuple[int, ...]
     luma_shifts: list[float] = field(default_factory=lambda: [])
     chroma_shifts: list[tuple[float, float]] = field(default_factory=lambda: [])
-    thumbnails: list[tuple[Image, Image]] = field(default_factory=lambda: [])
+    thumbnails: deque[_Thumbnails] = field(default_factory=lambda: deque(maxlen=3))
+    summed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, *reversed(_THUMBNAIL_PX))))
+    garbage: list[int] = field(default_factory=lambda: [])
     moved: list[tuple[float, float, float]] = field(default_factory=lambda: [])
-    persistent: list[tuple[float, float, float]] = field(default_factory=lambda: [])
+    persistent: list[tuple[float, float, float, int]] = field(default_factory=lambda: [])
     edges: list[tuple[float, float]] = field(default_factory=lambda: [])
     before: _Before | None = None
 
@@ -175,7 +185,7 @@ class _Tally:
         if result.luma.shape != original.luma.shape:  # an odd edge cut off for the encoder
             height, width = (min(sides) for sides in zip(result.luma.shape, original.luma.shape, strict=True))
             original, result = (Look(side.luma[:height, :width], side.chroma) for side in (original, result))
-        self._levels(original, result)
+        self._levels(index, original, result)
         guide = flow.guide(np.clip(original.luma, 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
         texture = (_texture(original.luma), _texture(result.luma))
         if self.before is not None and not any(self.before.number < cut <= index for cut in self.cuts):
@@ -188,18 +198,25 @@ class _Tally:
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
         self.before = _Before(index, original.luma, guide, texture)
 
-    def _levels(self, original: Look, result: Look) -> None:
+    def _levels(self, index: int, original: Look, result: Look) -> None:
         self.luma_shifts.append(float(result.luma.mean()) - float(original.luma.mean()))
         self.chroma_shifts.append((result.chroma[0] - original.chroma[0], result.chroma[1] - original.chroma[1]))
-        small = tuple(cv2.resize(side.luma, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32) for side in (original, result))
-        self.thumbnails.append((small[0], small[1]))
+        mine, theirs = (
+            np.asarray(cv2.resize(side.luma, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA), np.float32) for side in (original, result)
+        )
+        self.summed += (mine, theirs)
+        self.thumbnails.append(_Thumbnails(index, mine, theirs))
+        if len(self.thumbnails) > 1:
+            self._look_for_garbage(-2)
 
     def conclude(self, decoded: int) -> Fidelity:
         chroma = np.abs(np.mean(self.chroma_shifts, axis=0)) if self.chroma_shifts else np.zeros(2)
         kept, lost = self._motion()
+        if self.thumbnails:
+            self._look_for_garbage(-1)
         return Fidelity(
             frames=decoded,
-            garbage_frames=tuple(self._garbage()),
+            garbage_frames=tuple(self.garbage),
             luma_shift=float(np.mean(self.luma_shifts)) if self.luma_shifts else 0.0,
             chroma_shift=float(chroma.max()),
             contrast=self._contrast(),
@@ -211,16 +228,15 @@ class _Tally:
 
     def _contrast(self) -> float:
         """Slope of the result's mean picture on the source's: flicker averages out of it, a change of grade does not."""
-        if not self.thumbnails:
-            return 1.0
-        before, after = (mean - mean.mean() for mean in np.mean(self.thumbnails, axis=0))
+        before, after = (mean - mean.mean() for mean in self.summed / max(1, len(self.luma_shifts)))
         return float((before * after).sum() / (before * before).sum()) if before.std() > 2 else 1.0
 
-    def _garbage(self) -> Iterable[int]:
-        for index, (_, result) in enumerate(self.thumbnails):
-            near = self.thumbnails[max(0, index - 1) : index + 2]  # a repaired bad frame looks like its neighbours
-            if not any(_alike(original, result) for original, _ in near):
-                yield index
+    def _look_for_garbage(self, place: int) -> None:
+        """Judge one of the last thumbnails beside its neighbours, which a repaired bad frame looks like."""
+        judged = self.thumbnails[place]
+        near = list(self.thumbnails)[-3:] if place == -2 else list(self.thumbnails)[-2:]
+        if not any(_alike(each.original, judged.result) for each in near):
+            self.garbage.append(judged.number)
 
     def _motion(self) -> tuple[float | None, float | None]:
         """None where fewer than three frames move by more than encoding and flicker change them."""
@@ -235,9 +251,9 @@ class _Tally:
         return float(result / original) if original > 0 else None
 
     def _detail(self) -> float | None:
-        """None where the flow finds so little again that the measure would be noise."""
-        result, original, energy = np.sum(self.persistent, axis=0) if self.persistent else (0.0, 0.0, 0.0)
-        return float(result / original) if original > 0.02 * energy and energy > 0 else None
+        """None where there is little detail, or the flow finds so little of it again that the measure would be noise."""
+        result, original, energy, pixels = np.sum(self.persistent, axis=0) if self.persistent else (0.0, 0.0, 0.0, 0)
+        return float(result / original) if original > 0.02 * energy and energy > _DETAIL_FLOOR * pixels else None
 
 
 def _slopes(luma: Image) -> tuple[Image, Image]:
@@ -276,14 +292,15 @@ def _explained(vectors: flow.Flow, before: tuple[Image, Image], now: tuple[Image
 
 def _persistent_detail(
     vectors: flow.Flow, before: Image, original: Image, result: Image, strong: NDArray[np.bool_]
-) -> tuple[float, float, float]:
-    """Products of Laplacians at strong edges: result with the warped frame before, original with it, original with itself.
+) -> tuple[float, float, float, int]:
+    """Sums over strong edges: Laplacians of the result times those of the warped frame before, of the original times those, of the
+    original squared; and how many pixels that is.
 
     What is drawn anew for every frame has no counterpart in the frame before, so noise takes no part in the first two.
     """
     along = flow.resized(vectors, before.shape[1], before.shape[0])
     witness, mine, theirs = (cv2.Laplacian(image, cv2.CV_32F)[strong] for image in (flow.warp(before, along), original, result))
-    return float((theirs * witness).sum()), float((mine * witness).sum()), float((mine * mine).sum())
+    return float((theirs * witness).sum()), float((mine * witness).sum()), float((mine * mine).sum()), mine.size
 
 
 def _alike(original: Image, result: Image) -> bool:
