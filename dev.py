@@ -53,7 +53,11 @@ def test(arguments: list[str]) -> int:
 def check(arguments: list[str]) -> int:
     """Style and types: the same for developers and CI."""
     set_up({"ai", "test"})
-    steps = ([BIN / "ruff", "check", "."], [BIN / "ruff", "format", "--check", "."], [BIN / "basedpyright", "--pythonpath", BIN / python_name()])
+    steps = (
+        [BIN / "ruff", "check", "."],
+        [BIN / "ruff", "format", "--check", "."],
+        [BIN / "basedpyright", "--pythonpath", BIN / python_name()],
+    )
     return max(call(step) for step in steps)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import cast
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ Flow = NDArray[np.float32]
 """``(height, width, 2)``: where each pixel of the current frame was in the previous one, as (dx, dy) in pixels."""
 
 _SMALLEST_PX = 32  # DIS refuses pictures without room for its patches
+_NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _local = threading.local()
 
 
@@ -21,14 +23,13 @@ def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    found = _engine(preset, current.shape).calc(current, previous, None)  # pyright: ignore  # the stub wants an array where none is yet
-    return np.ascontiguousarray(found[:height, :width])
+    return np.ascontiguousarray(_engine(preset, current.shape).calc(current, previous, start)[:height, :width], np.float32)
 
 
 def warp(image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
     """The previous frame's ``image`` ``(height, width[, channels])`` where the current frame has it; borders repeat."""
     flags = interpolation | cv2.WARP_RELATIVE_MAP
-    carried = cv2.remap(image, flow, None, flags, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore  # the stub knows no relative map
+    carried = cv2.remap(image, flow, _NONE, flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(carried, np.float32).reshape(image.shape)
 
 

@@ -5,10 +5,9 @@ but for a few numbers a frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import NamedTuple
 
 import av
@@ -72,12 +71,10 @@ def measure(clip: Clip, progress: Progress, *, guide: Clip | None = None, known:
     walk = _Walk(None if known is None else frozenset(shot.start for shot in known[1:]))
     layout = Layout.of(guide or clip)
     with closing(media.frames(clip)) as own, closing(media.frames(guide or clip)) as guides:
-        pairs: Iterator[tuple[av.VideoFrame | None, av.VideoFrame | None]] = (
-            zip_longest(own, guides) if guide else ((frame, frame) for frame in own)
+        pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]] = (
+            zip(own, guides, strict=False) if guide else ((frame, frame) for frame in own)
         )
         for index, (frame, guiding) in enumerate(pairs):
-            if frame is None or guiding is None:
-                break
             now = sample(frame, layout)
             walk.add(now, now if guide is None else sample(guiding, layout))
             if index % _PROGRESS_EVERY == 0:

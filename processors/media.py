@@ -317,7 +317,7 @@ def _clip_of_webp(path: Path) -> Clip:
 
 
 def _audio_track(track: av.AudioStream) -> AudioTrack:
-    context: AudioCodecContext | None = track.codec_context
+    context = cast("AudioCodecContext | None", track.codec_context)  # its stub knows no unknown codec
     seconds = float(track.duration * track.time_base) if track.duration and track.time_base else None
     if context is None:
         return AudioTrack("unknown", 0, 0, seconds)

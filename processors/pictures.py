@@ -143,9 +143,9 @@ def jpeg(picture: Rgb, quality: int) -> bytes:
 
 
 def _over_checker(frame: av.VideoFrame) -> av.VideoFrame:
-    rgba = frame.to_ndarray(format="rgba")
-    rows, columns = (np.arange(length) // _CHECKER_PX % 2 for length in rgba.shape[:2])
-    checker = np.where((rows[:, None] ^ columns[None, :])[..., None], np.float32(96), np.float32(72))
+    rgba = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
+    place = np.indices(rgba.shape[:2]) // _CHECKER_PX
+    checker = np.where((place.sum(axis=0) % 2)[..., None], np.float32(96), np.float32(72))
     opacity = rgba[..., 3:].astype(np.float32) / np.float32(255)
     blended = av.VideoFrame.from_ndarray((rgba[..., :3] * opacity + checker * (1 - opacity)).round().astype(np.uint8), format="rgb24")
     blended.pts, blended.time_base = frame.pts, frame.time_base or Fraction(1, 1000)
