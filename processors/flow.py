@@ -23,7 +23,7 @@ def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    return np.ascontiguousarray(_engine(preset, current.shape).calc(current, previous, start)[:height, :width], np.float32)
+    return np.ascontiguousarray(_engine(preset, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32)
 
 
 def warp(image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
