@@ -69,8 +69,9 @@ def _bands_again(result: Clip, made: Path, settings: Settings) -> bool:
 def _write(source: Clip, result: Clip, part: _Part, bits: int, output: Path, settings: Settings, progress: Progress) -> None:
     layout = _layout(source, bits)
     argv = _command(ffmpeg.tool(settings), source, layout, output)
+    rate = result.frame_rate * _pace(source, result) / SLOWER
     with closing(_frames(source, result, layout, part)) as frames:
-        frame_pipe.feed(argv, source, frames, output, settings, progress=progress, expected_frames=_frames_in(result, source, part))
+        frame_pipe.feed(argv, source, frames, rate, output, settings, progress=progress, expected_frames=_frames_in(result, source, part))
 
 
 def excerpt(source: Clip, curves: Path | None) -> _Part:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import RouteRefused
-from . import ffmpeg
+from . import ffmpeg, webp
+from .records import Route
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -37,8 +38,9 @@ def filters(clip: Clip, treatment: Treatment) -> str:
     return ",".join(chain)
 
 
-def refuse_article(clip: Clip) -> None:
-    """Raises RouteRefused where the article's 8-bit command would take something from the clip."""
+def refuse_article(clip: Clip, route: Route) -> None:
+    """Raises RouteRefused where the article's 8-bit commands (for ``deband`` or ``interpolate``) would take something from the clip."""
+    debands = route is Route.DEBAND
     loses = (
         (
             clip.bit_depth > 8,
@@ -47,6 +49,8 @@ def refuse_article(clip: Clip) -> None:
         (clip.has_alpha, "it has transparency, which the article's H.264 cannot hold"),
         (clip.color.is_hdr, "it is HDR, which the article's command would flatten"),
         (bool(clip.width % 2 or clip.height % 2), "its size is odd, which the article's H.264 4:2:0 cannot hold"),
+        (debands and clip.container == webp.CONTAINER, "it is an animated WebP, which FFmpeg cannot decode"),
+        (debands and len(clip.audio) > 1, f"it has {len(clip.audio)} audio tracks, of which the article's command carries over one"),
     )
     for lost, reason in loses:
         if lost:
@@ -54,8 +58,7 @@ def refuse_article(clip: Clip) -> None:
 
 
 def article_command(binary: Path, clip: Clip, output: Path) -> list[str]:
-    """The article's deband command as written: 8-bit H.264 at crf 16, preset slow, audio copied."""
-    written = ffmpeg.graph.output(
-        ffmpeg.source(clip.path), ffmpeg.url(output), vf=ARTICLE_FILTERS, vcodec="libx264", crf=16, preset="slow", acodec="copy"
-    )
+    """The article's deband command as written: 8-bit H.264 at crf 16, preset slow, audio copied. A rotation stays a tag, as it was."""
+    source = ffmpeg.source(clip.path, noautorotate=None)
+    written = ffmpeg.graph.output(source, ffmpeg.url(output), vf=ARTICLE_FILTERS, vcodec="libx264", crf=16, preset="slow", acodec="copy")
     return ffmpeg.arguments(binary, written)

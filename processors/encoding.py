@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.errors import RouteRefused
 from . import colors, media, webp
-from .frame_pipe import encode as encode
 from .records import Route
 
 if TYPE_CHECKING:

@@ -31,23 +31,27 @@ def encode(
     settings: Settings,
     *,
     filters: str | None = None,
+    frame_rate: Fraction | None = None,
     progress: Progress | None = None,
     expected_frames: int | None = None,
 ) -> int:
     """Write ``frames`` (in the clip's working format, pts rising) to ``output``; the number of frames written.
 
-    Sound, subtitles, chapters and metadata come from the source. ``expected_frames`` is for ``progress``.
+    Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
+    it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
     Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
     """
     origin = media.origin(clip)
     argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin)
-    return feed(argv, clip, frames, output, settings, progress=progress, expected_frames=expected_frames, origin=origin)
+    rate = frame_rate or clip.frame_rate
+    return feed(argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin)
 
 
 def feed(
     argv: Sequence[str],
     clip: Clip,
     frames: Iterable[av.VideoFrame],
+    frame_rate: Fraction,
     output: Path,
     settings: Settings,
     *,
@@ -63,7 +67,7 @@ def feed(
     watched = _watched(frames, output.parent, settings, progress, expected_frames or clip.frames)
     with ffmpeg.running(argv, stdin=True) as run:
         try:
-            _write(run.stdin, clip, watched, origin)
+            _write(run.stdin, clip, watched, frame_rate, origin)
             run.stdin.close()
         except (av.error.FFmpegError, BrokenPipeError, ConnectionError) as error:
             if not run.has_ended(within_s=5):
@@ -117,7 +121,6 @@ def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
         "color_primaries": color.primaries,
         "color_trc": color.transfer,
         "colorspace": color.matrix,
-        "chroma_location": color.chroma_location,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
@@ -135,14 +138,14 @@ def _watched(
         yield frame
 
 
-def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], origin: Fraction) -> None:
+def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], frame_rate: Fraction, origin: Fraction) -> None:
     first = next(frames, None)
     if first is None:
         raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
     time_base = Fraction(first.time_base or clip.time_base)
     shift = round(origin / time_base)
     with av.open(_WriteOnly(pipe), "w", format="nut") as container:
-        stream = container.add_stream("rawvideo", rate=clip.frame_rate)
+        stream = container.add_stream("rawvideo", rate=frame_rate)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
         stream.time_base = stream.codec_context.time_base = time_base
         for frame in chain((first,), frames):

@@ -53,7 +53,7 @@ def _as_named(request: Request, route: Route, clip: Clip, diagnosis: Diagnosis) 
     if request.preset is not None:
         if route not in (Route.DEBAND, Route.INTERPOLATE):
             raise RouteRefused(f"The article has no preset for the route {route}. Use it with deband or interpolate.", path=clip.path)
-        debanding.refuse_article(clip)
+        debanding.refuse_article(clip, route)
     if route is Route.REGENERATE:
         raise NotSetUp(
             "Regeneration from the stored prompt is not in this version. Use --route smooth, or render the clip again with its seed locked.",
@@ -83,6 +83,7 @@ def _named_treatment(request: Request, route: Route, diagnosis: Diagnosis) -> Tr
     return Treatment(
         route,
         bands=bands if route in (Route.SMOOTH, Route.DEBAND_SMOOTH) else (),
+        deflicker_size=DEFLICKER_SIZE if route is Route.DEBAND and Band.GLOBAL_LUMA in diagnosis.flickering else None,
         strength=request.strength,
         deband=route in (Route.DEBAND, Route.DEBAND_SMOOTH),
         deblock=deblock and route is not Route.SMOOTH,

@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING
 
 import av
 
-from ..config.errors import NotSetUp
-from . import debanding, encoding, ffmpeg, interpolation, media, smoothing
+from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-
-REGENERATE_REMEDY = (
-    "Regenerating from the stored prompt is not in this version. Use --route smooth, "
-    "or render the clip again with the corrections that 'deshimmer diagnose' names."
-)
 
 
 @dataclass(frozen=True)
@@ -60,13 +54,7 @@ def _deband_smooth(job: Job) -> Candidate:
 
 
 def _interpolate(job: Job) -> Candidate:
-    if job.treatment.preset == "article":
-        debanding.refuse_article(job.clip)
     return _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment))
-
-
-def _regenerate(job: Job) -> Candidate:
-    raise NotSetUp(REGENERATE_REMEDY, path=job.clip.path)
 
 
 MAKERS: dict[Route, Callable[[Job], Candidate]] = {
@@ -74,7 +62,6 @@ MAKERS: dict[Route, Callable[[Job], Candidate]] = {
     Route.DEBAND: _deband,
     Route.DEBAND_SMOOTH: _deband_smooth,
     Route.INTERPOLATE: _interpolate,
-    Route.REGENERATE: _regenerate,
 }
 
 
@@ -82,14 +69,21 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = interpolation.frame_count(job.clip, job.treatment)
-    written = encoding.encode(
-        job.clip, frames, chosen, output, job.settings, filters=filters, progress=job.progress, expected_frames=expected
+    written = frame_pipe.encode(
+        job.clip,
+        frames,
+        chosen,
+        output,
+        job.settings,
+        filters=filters,
+        frame_rate=interpolation.frame_rate(job.clip, job.treatment),
+        progress=job.progress,
+        expected_frames=expected,
     )
     return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
 
 
 def _article(job: Job) -> Candidate:
-    debanding.refuse_article(job.clip)
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
     argv = debanding.article_command(ffmpeg.tool(job.settings), job.clip, output)

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clipmaker import Picture, pan, ramp, write
+from clipmaker import Picture, pan, ramp, turn, write
 from PIL import Image
 
 from deshimmer.config.settings import Settings
@@ -65,7 +65,7 @@ def test_twice_the_rate_stays_in_step(tmp_path: Path) -> None:
     slow = [np.full((120, 160, 3), 40 + 20 * k, np.float32) for k in range(8)]
     fast = [np.full((120, 160, 3), 40 + 10 * k, np.float32) for k in range(16)]
     clip = made(write(tmp_path / "a.mp4", slow), write(tmp_path / "b.mp4", fast, fps=48))
-    assert (clip.frames, clip.frame_rate) == (16, 12)
+    assert (clip.frames, clip.frame_rate, clip.duration) == (16, 12, Fraction(4, 3))
     for luma in lumas(clip):
         assert -2 < luma[60:, 170:].mean() - luma[60:, :150].mean() < 11
 
@@ -88,6 +88,7 @@ def test_irregular_timestamps_are_kept(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mkv", flat(60), on_frame=irregular)
     candidate = write(tmp_path / "b.mp4", flat(90), on_frame=irregular)
     clip = made(source, candidate)
+    assert clip.frames == 6
     shown = [frame.pts * clip.time_base for frame in media.frames(clip) if frame.pts is not None]
     assert [round(float(moment) * 6, 1) for moment in shown] == times
 
@@ -96,9 +97,7 @@ def test_a_turned_source_is_shown_upright(tmp_path: Path) -> None:
     shots = [shot.copy() for shot in flat(60, 3, (160, 96))]
     for shot in shots:
         shot[:, :80] = 200  # the left half
-    plain = write(tmp_path / "plain.mp4", shots)
-    turned = tmp_path / "a.mp4"
-    _turn(plain, turned)
+    turned = turn(write(tmp_path / "plain.mp4", shots), tmp_path / "a.mp4")
     source = media.probe(turned)
     assert source.rotation in (90, 270)
     clip = made(turned, turned)
@@ -107,14 +106,6 @@ def test_a_turned_source_is_shown_upright(tmp_path: Path) -> None:
     bright_on_top = luma[45:75, :90].mean() > 150
     assert bright_on_top == (source.rotation == 90)
     assert abs(luma[45:75, :90].mean() - luma[85:, :90].mean()) > 100
-
-
-def _turn(source: Path, output: Path) -> None:
-    from deshimmer.config import spawn
-    from deshimmer.processors import ffmpeg
-
-    binary = str(ffmpeg.tool(Settings()))
-    spawn.run([binary, "-v", "error", "-display_rotation", "90", "-i", str(source), "-c", "copy", str(output)], timeout_s=30)
 
 
 def test_animated_webp_and_gif(tmp_path: Path) -> None:

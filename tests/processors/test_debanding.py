@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clipmaker import pan, ramp, write
+from clipmaker import pan, ramp, turn, write
 
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import banding, debanding, encoding, ffmpeg, media
-from deshimmer.processors.records import Clip, ColorTags, Route, Treatment
+from deshimmer.processors import banding, debanding, encoding, ffmpeg, frame_pipe, media
+from deshimmer.processors.records import AudioTrack, Clip, ColorTags, Route, Treatment
 
 SETTINGS = Settings()
 DEBAND = Treatment(Route.DEBAND, deband=True)
@@ -22,7 +22,7 @@ def _debanded(source: Path, treatment: Treatment = DEBAND) -> Clip:
     chosen = encoding.choose(clip, treatment)
     output = source.with_name(f"out{chosen.suffix}")
     frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
-    assert encoding.encode(clip, frames, chosen, output, SETTINGS, filters=debanding.filters(clip, treatment)) == clip.frames
+    assert frame_pipe.encode(clip, frames, chosen, output, SETTINGS, filters=debanding.filters(clip, treatment)) == clip.frames
     return media.probe(output)
 
 
@@ -75,10 +75,22 @@ def test_articles_command_is_the_articles(tmp_path: Path) -> None:
         ({"has_alpha": True}, "transparency"),
         ({"color": ColorTags(transfer="smpte2084")}, "HDR"),
         ({"width": 161}, "odd"),
+        ({"container": "webp_pillow"}, "animated WebP"),
+        ({"audio": (AudioTrack("aac", 2, 48000, 1.0),) * 2}, "2 audio tracks"),
     ],
 )
 def test_article_is_refused_with_the_reason(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
     clip = media.probe(write(tmp_path / "clip.mp4", pan(2)))
-    debanding.refuse_article(clip)
+    debanding.refuse_article(clip, Route.DEBAND)
     with pytest.raises(RouteRefused, match=reason):
-        debanding.refuse_article(replace(clip, **changes))  # pyright: ignore[reportArgumentType]
+        debanding.refuse_article(replace(clip, **changes), Route.DEBAND)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_articles_command_leaves_a_turned_clip_turned(tmp_path: Path) -> None:
+    clip = media.probe(turn(write(tmp_path / "plain.mp4", pan(4, (192, 128))), tmp_path / "clip.mp4"))
+    output = tmp_path / "out.mp4"
+    with ffmpeg.running(debanding.article_command(ffmpeg.tool(SETTINGS), clip, output)) as run:
+        run.finish(output)
+    result = media.probe(output)
+    assert (result.width, result.height, result.rotation) == (192, 128, clip.rotation)
+    assert clip.rotation != 0

@@ -200,6 +200,23 @@ def test_chapters_subtitles_and_attachments_are_carried(tmp_path: Path, shared_c
             assert [chapter["metadata"] for chapter in after.chapters()] == [chapter["metadata"] for chapter in before.chapters()]
 
 
+def test_a_higher_rate_lasts_as_long(tmp_path: Path) -> None:
+    clip = media.probe(write(tmp_path / "a.mp4", pan(4)))
+    twice = tmp_path / "b.mp4"
+
+    def doubled() -> Iterator[av.VideoFrame]:
+        for index, frame in enumerate(each for each in _working(clip) for _ in range(2)):
+            again = av.VideoFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name)
+            again.pts, again.time_base = index, Fraction(1, 48)
+            yield again
+
+    frame_pipe.encode(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48))
+    result = media.probe(twice)
+    assert (result.frames, result.frame_rate) == (8, 48)
+    with av.open(str(twice)) as container:
+        assert container.duration == pytest.approx(4 / 24 * 1e6, abs=100)  # the last frame counts, too
+
+
 def test_large_pictures_get_a_short_lookahead(tmp_path: Path) -> None:
     clip = media.probe(write(tmp_path / "a.mp4", pan(1, (2688, 1520))))
     assert encoding.choose(clip, SMOOTH).options["rc-lookahead"] == 10

@@ -16,7 +16,7 @@ from clipmaker import pan, write
 
 from deshimmer.config.errors import ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, media, road, work_folders
+from deshimmer.processors import encoding, frame_pipe, media, road, work_folders
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
 
 SETTINGS = Settings()
@@ -207,4 +207,4 @@ def test_names_are_names(tmp_path: Path, name: str) -> None:
     clip = _probe(tmp_path / name)
     chosen = encoding.choose(clip, Treatment(Route.SMOOTH))
     frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
-    assert encoding.encode(clip, frames, chosen, tmp_path / f"out {name}", SETTINGS) == 2
+    assert frame_pipe.encode(clip, frames, chosen, tmp_path / f"out {name}", SETTINGS) == 2

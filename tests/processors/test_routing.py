@@ -90,6 +90,14 @@ def test_a_named_route_is_taken_on_a_clean_clip(route: Route) -> None:
         assert found.treatments[0].bands == tuple(Band)
 
 
+def test_a_named_deband_also_deflickers_where_the_whole_picture_flickers() -> None:
+    named = replace(REQUEST, route=Route.DEBAND)
+    sizes = [
+        _plan(_diagnosis(Verdict.LUMINANCE, bands), named).treatments[0].deflicker_size for bands in ((Band.GLOBAL_LUMA,), (Band.LOW_LUMA,))
+    ]
+    assert sizes == [5, None]
+
+
 def test_the_articles_presets() -> None:
     clean = _diagnosis(Verdict.CLEAN)
     interpolated = _plan(clean, replace(REQUEST, route=Route.INTERPOLATE, preset="article")).treatments[0]

@@ -13,6 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from deshimmer.config import spawn
+from deshimmer.config.settings import Settings
+from deshimmer.processors import ffmpeg
+
 Picture = NDArray[np.float32]  # (height, width, 3) RGB, 0-255
 
 
@@ -96,3 +100,10 @@ def write(
         assert stream is not None
         output.mux(stream.encode(None))
     return path
+
+
+def turn(source: Path, output: Path) -> Path:
+    """The same pictures, which a player turns by a quarter."""
+    binary = str(ffmpeg.tool(Settings()))
+    spawn.run([binary, "-v", "error", "-display_rotation", "90", "-i", str(source), "-c", "copy", str(output)], timeout_s=30)
+    return output
