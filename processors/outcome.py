@@ -32,4 +32,5 @@ def decide(passage: Passage) -> Ending:
         return Ending(Outcome.KEPT, "preview", better, compares=sound)
     if better or (plan.named_by_user and sound):
         return Ending(Outcome.REPAIRED, verification.reason, better, delivers=True, compares=passage.request.comparison)
-    return Ending(not_repaired, verification.reason, False)
+    tried = len(passage.rejected) + 1
+    return Ending(not_repaired, f"No result was better than the original ({tried} tried). {verification.reason}", False)

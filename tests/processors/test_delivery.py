@@ -152,6 +152,7 @@ def test_kept_clip_has_report_and_receipt_only(passage: Maker, tmp_path: Path) -
     assert _listing(tmp_path / "deshimmered") == {"clip.report.html", "clip.receipt.json"}
     assert (receipt.output, receipt.comparison, receipt.route) == (None, None, Route.KEEP)
     assert receipt.after is not None
+    assert receipt.reason == "No result was better than the original (1 tried). Flicker fell by 60%."
 
 
 def test_preview_has_a_comparison_and_no_result(passage: Maker, tmp_path: Path) -> None:

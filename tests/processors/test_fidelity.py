@@ -112,6 +112,14 @@ def test_one_repaired_bad_frame_is_no_garbage(tmp_path: Path, truth: list[Pictur
     assert measured(tmp_path, source, truth).garbage_frames == ()
 
 
+def test_a_soft_picture_has_no_detail_to_lose(tmp_path: Path) -> None:
+    soft = [cv2.GaussianBlur(shot, (0, 0), 9) for shot in pan(12, (256, 160), "astronaut", 2.0)]
+    seen = measured(tmp_path, exposure_flicker(soft), soft)
+    assert seen.detail_kept is None
+    assert seen.edges_kept == pytest.approx(1, abs=0.05)
+    assert (measured(tmp_path, soft, [cv2.GaussianBlur(shot, (0, 0), 6) for shot in soft]).edges_kept or 0) < 0.88
+
+
 def test_twice_the_rate_is_compared_on_source_frames(tmp_path: Path, truth: list[Picture]) -> None:
     doubled = [shot for shot in truth for _ in range(2)]
     seen = measured(tmp_path, truth, doubled, factor=2)
