@@ -1,4 +1,7 @@
-"""Where deshimmer keeps its own files: the platformdirs folders (XDG_* on Linux) and nowhere else."""
+"""Where deshimmer keeps its own files: the platformdirs folders (XDG_* on Linux) and nowhere else.
+
+A folder is made when it is asked for. All that make one raise CannotWrite where it cannot be.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import warnings
 from pathlib import Path
 
 from platformdirs import PlatformDirs
+
+from .errors import CannotWrite
 
 _DIRS = PlatformDirs("deshimmer", appauthor=False)
 
@@ -16,9 +21,7 @@ def settings_file() -> Path:
 
 def state_dir() -> Path:
     """Queue database, locks, records of running tools; made (0700) when absent."""
-    folder = _DIRS.user_state_path
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return _made(_DIRS.user_state_path, "state", 0o700)
 
 
 def runtime_dir() -> Path:
@@ -26,21 +29,27 @@ def runtime_dir() -> Path:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # where it is not set, platformdirs' folder in /tmp serves
         folder = _DIRS.user_runtime_path
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return _made(folder, "runtime", 0o700)
 
 
 def log_dir() -> Path:
-    folder = _DIRS.user_log_path
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def models_dir() -> Path:
-    return _DIRS.user_data_path / "models"
+    return _made(_DIRS.user_log_path, "log")
 
 
 def default_hot_folder() -> Path:
     """A folder ``deshimmer`` in the user's Videos, or in the home directory where there is no Videos folder."""
     videos = _DIRS.user_videos_path
     return (videos if videos.is_dir() else Path.home()) / "deshimmer"
+
+
+def _made(folder: Path, name: str, mode: int = 0o777) -> Path:
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"The {name} folder of deshimmer cannot be made ({error.strerror}). Give yourself the right to write there, "
+            f"or name another place (XDG_{'RUNTIME_DIR' if name == 'runtime' else 'STATE_HOME'}).",
+            path=folder,
+            title="A folder of deshimmer cannot be used",
+        ) from None
+    return folder

@@ -80,7 +80,7 @@ def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, pro
     with TemporaryDirectory(prefix="deshimmer-") as temporary:
         work_folder = Path(temporary)
         passage = Passage("diagnose", Request(source, work_folder, fspath(path)), work_folder)
-        for stage in road.STAGES[:2]:
+        while passage.diagnosis is None and (stage := road.next_stage(passage)):
             passage = road.run_stage(stage, passage, settings, _part_of(progress, stage.name))
         assert passage.clip is not None
         assert passage.diagnosis is not None

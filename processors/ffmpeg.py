@@ -6,7 +6,6 @@ ffmpeg-python compiles the arguments, ``config/spawn`` runs them. Every input ca
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -154,4 +153,4 @@ def failure(process: spawn.Process, output: Path) -> DeshimmerError:
     words = process.error_tail()
     if "No space left on device" in words:
         return CannotWrite("The disk is full. Free some space, then retry.", path=output.parent)
-    return ToolFailed(f"FFmpeg ended with code {process.poll()}: {words or 'it gave no reason'}", path=os.fspath(output))
+    return ToolFailed(f"FFmpeg ended with code {process.poll()}: {words or 'it gave no reason'}")  # ``output`` will not be there

@@ -83,7 +83,6 @@ class ColorTags:
     transfer: str | None = None
     matrix: str | None = None
     range: str | None = None  # "tv" or "pc"
-    chroma_location: str | None = None
 
     @property
     def is_hdr(self) -> bool:
