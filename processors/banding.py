@@ -78,9 +78,10 @@ def keyframe_pulse(change: Sequence[float], is_key: Sequence[bool]) -> float | N
     return max(0.0, float(np.median(values[at]) - np.median(near))) if near else None
 
 
-def cambi(clip: Clip, settings: Settings, *, right_half: bool = False) -> float | None:
+def cambi(clip: Clip, settings: Settings, *, folder: Path | None = None, right_half: bool = False) -> float | None:
     """CAMBI of about a dozen frames spread over the clip: 0 no bands, 5 visible, 24 severe. None where FFmpeg cannot decode it.
-    ``right_half``: of that half of the picture alone, where a comparison shows the result.
+    ``folder`` takes its temporary files (the system's where it is None). ``right_half``: of that half of the picture alone, where a
+    comparison shows the result.
 
     Raises ToolFailed or NotSetUp.
     """
@@ -88,8 +89,8 @@ def cambi(clip: Clip, settings: Settings, *, right_half: bool = False) -> float 
         return None
     every = max(1, math.ceil(clip.frames / _CAMBI_FRAMES))
     pixel_format = "yuv420p10le" if clip.bit_depth > 8 else "yuv420p"
-    with TemporaryDirectory(prefix="deshimmer-cambi-") as folder:
-        log = Path(folder) / "cambi.json"
+    with TemporaryDirectory(prefix="deshimmer-cambi-", dir=folder) as temporary:
+        log = Path(temporary) / "cambi.json"
         video = ffmpeg.source(clip.path).video.filter("format", pixel_format)
         halves = (video.filter("crop", "iw/2", "ih", "iw/2", 0) if right_half else video).filter_multi_output("split")
         measured = ffmpeg.graph.filter(

@@ -99,7 +99,7 @@ def _read(clip: Clip, found: Measurement, curves: Path | None, settings: Setting
         np.savez(curves, time_s=seconds, **found.curves)  # pyright: ignore[reportArgumentType]  # the stub takes every key for allow_pickle
     worth_asking = found.stairs > banding.LEAST_STAIRS
     codec = CodecReading(
-        cambi=_rounded(banding.cambi(clip, settings)) if worth_asking else 0.0,
+        cambi=_rounded(banding.cambi(clip, settings, folder=curves.parent if curves else None)) if worth_asking else 0.0,
         blockiness=_rounded(found.blockiness),
         keyframe_pulse=_rounded(found.keyframe_pulse),
     )

@@ -6,6 +6,7 @@ preallocated has its full size and zeros at its end; its last packets are zeros 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -152,22 +153,21 @@ def _riff(file: BinaryIO, size: int) -> _Finding:
 
 
 def _gif(file: BinaryIO, size: int) -> _Finding:
-    file.seek(0)
-    data = file.read()
-    try:
-        position = 13 + _palette_bytes(data[10])
-        while data[position] != 0x3B:
-            if data[position] == 0x2C:
-                position += 10 + _palette_bytes(data[position + 9]) + 1
-            elif data[position] == 0x21:
-                position += 2
-            else:  # no block: zeros were never written, anything else is for the decoder to judge
-                return _Finding(None if any(data[position:]) else _ZEROS)
-            while data[position]:
-                position += data[position] + 1
-            position += 1
-    except IndexError:
-        return _Finding("it ends before its last frame is written")
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            position = 13 + _palette_bytes(data[10])
+            while data[position] != 0x3B:
+                if data[position] == 0x2C:
+                    position += 10 + _palette_bytes(data[position + 9]) + 1
+                elif data[position] == 0x21:
+                    position += 2
+                else:  # no block: zeros were never written, anything else is for the decoder to judge
+                    return _Finding(_ZEROS if _holds_zeros(file, position) else None)
+                while data[position]:
+                    position += data[position] + 1
+                position += 1
+        except IndexError:
+            return _Finding("it ends before its last frame is written")
     return _Finding(None)
 
 
