@@ -19,7 +19,16 @@ from .errors import SettingsError
 _ENVIRONMENT_PREFIX = "DESHIMMER_"
 
 Table = dict[str, Any]
-UserPath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
+
+
+def _absolute(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_absolute():
+        raise ValueError("give the whole path, from / or ~ on")
+    return path
+
+
+UserPath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class _Section(BaseModel):

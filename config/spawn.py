@@ -61,7 +61,12 @@ class Process:
         )
         self.stdin: IO[bytes] | None = self._popen.stdin
         self.stdout: IO[bytes] | None = self._popen.stdout
-        self._record = _write_record(self._popen.pid)
+        try:
+            self._record = _write_record(self._popen.pid)
+        except BaseException:
+            self.kill_tree()
+            self._close_pipes()
+            raise
 
     @property
     def pid(self) -> int:
@@ -87,11 +92,14 @@ class Process:
             self._popen.wait(10)
 
     def close(self) -> None:
+        self._close_pipes()
+        self._record.unlink(missing_ok=True)
+
+    def _close_pipes(self) -> None:
         for pipe in (self.stdin, self.stdout):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        self._record.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -67,6 +67,13 @@ class _Pause(_Body):
     gpu: bool = False
 
 
+class _Answer(JSONResponse):
+    """ASCII, so that it can say the names of files that are no Unicode."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
+
+
 class Endpoints:
     """Each takes (path and query parameters, body) and returns what JSON can say. They run in threads."""
 
@@ -145,15 +152,15 @@ class Endpoints:
     @staticmethod
     def _get(path: str, act: Callable[[Mapping[str, str]], dict[str, Any]]) -> Route:
         async def endpoint(request: Request) -> Response:
-            return JSONResponse(await run_in_threadpool(act, {**request.query_params, **request.path_params}))
+            return _Answer(await run_in_threadpool(act, {**request.query_params, **request.path_params}))
 
         return Route(path, endpoint, methods=["GET"])
 
     @staticmethod
     def _post(path: str, act: Callable[[Mapping[str, str], Any], dict[str, Any]], kind: type[BaseModel]) -> Route:
         async def endpoint(request: Request) -> Response:
-            body = kind.model_validate_json(await request.body() or b"{}")
-            return JSONResponse(await run_in_threadpool(act, request.path_params, body))
+            body = kind.model_validate(_parsed(await request.body() or b"{}"))
+            return _Answer(await run_in_threadpool(act, request.path_params, body))
 
         return Route(path, endpoint, methods=["POST"])
 
@@ -241,7 +248,14 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _error(error: DeshimmerError, status: int) -> Response:
-    return JSONResponse({"error": error.as_dict()}, status)
+    return _Answer({"error": error.as_dict()}, status)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise HTTPException(400, f"The body is no JSON ({error})") from None
 
 
 def _number(query: Mapping[str, str], name: str) -> int | None:

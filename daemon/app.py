@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
-import signal
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from ..config import paths
 from ..config.errors import DeshimmerError
 from ..config.settings import HotFolder, Settings
-from ..processors import media
 from ..processors.records import Receipt, Request, Route
-from . import workers
+from . import signals, workers
 from .api import Api
 from .jobs import Jobs
 from .steps import OnFinished
@@ -115,11 +111,10 @@ class Daemon:
         return any(Path(path).is_relative_to(folder.path) for folder in self._hot_folders)
 
     def _take(self, path: Path, hot_folder: HotFolder) -> None:
-        status = path.stat()
-        digest = self.jobs.seen.digest(path, status.st_size, status.st_mtime_ns)
-        if digest is None:
-            digest = media.digest(path)
-            self.jobs.seen.remember(path, status.st_size, status.st_mtime_ns, digest)
+        try:
+            digest = self.jobs.content_digest(path)
+        except FileNotFoundError:  # deleted just now, which the watcher will notice
+            return
         self.jobs.enqueue(request_for(path, hot_folder, self._settings), digest, hot_folder.priority)
 
     def _drop_deleted(self) -> None:
@@ -146,7 +141,7 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
 def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD) -> None:
     """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
     daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road)
-    with _log_file(), _signals(daemon.request_stop):
+    with _log_file(), signals.calling(daemon.request_stop):
         daemon.start()
         try:
             daemon.wait()
@@ -183,7 +178,7 @@ def watch(
         takes_all=True,
         road=road,
     )
-    with _log_file(), _signals(daemon.request_stop):
+    with _log_file(), signals.calling(daemon.request_stop):
         daemon.start(watches=not once)
         try:
             if once:
@@ -195,28 +190,10 @@ def watch(
 
 
 @contextmanager
-def _signals(stop: Callable[[], None]) -> Generator[None, None, None]:
-    """SIGINT, SIGTERM and SIGHUP call ``stop`` for the length of the block; nothing changes outside the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def on_signal(_: int, __: FrameType | None) -> None:
-        stop()
-
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    former: dict[signal.Signals, Any] = {name: signal.signal(name, on_signal) for name in wanted}
-    try:
-        yield
-    finally:
-        for name, handler in former.items():
-            signal.signal(name, handler)
-
-
-@contextmanager
 def _log_file() -> Generator[None, None, None]:
     """The log goes to ``daemon.log`` in the log folder, from INFO on, DBOS's from WARNING on."""
-    handler = logging.handlers.RotatingFileHandler(paths.log_dir() / "daemon.log", maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8")
+    file = paths.log_dir() / "daemon.log"
+    handler = logging.handlers.RotatingFileHandler(file, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     former = root.level

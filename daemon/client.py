@@ -9,6 +9,7 @@ import httpx
 
 from ..config import paths
 from ..config.errors import DaemonError
+from .lock import is_state_held
 
 _TIMEOUT_S = 10.0
 
@@ -25,7 +26,8 @@ class Client:
         return self._ask("GET", endpoint, params={key: value for key, value in query.items() if value is not None})
 
     def post(self, endpoint: str, /, **body: Any) -> Any:
-        return self._ask("POST", endpoint, json={key: value for key, value in body.items() if value is not None})
+        text = json.dumps({key: value for key, value in body.items() if value is not None})  # ASCII: names may be no Unicode
+        return self._ask("POST", endpoint, content=text)
 
     def _ask(self, method: str, endpoint: str, **options: Any) -> Any:
         try:
@@ -55,6 +57,8 @@ def find() -> Client | None:
 def connect() -> Client:
     """The daemon of this state folder. Raises DaemonError when none runs."""
     client = find()
+    if client is None and is_state_held():
+        raise DaemonError("'deshimmer watch --once' is at work, which answers nothing. Wait for its end, or stop it with Ctrl-C.")
     if client is None:
         raise DaemonError("This needs the daemon. Start it with 'deshimmer run'.", title="The daemon is not running")
     return client

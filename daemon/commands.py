@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -20,6 +17,7 @@ from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
 from ..config.settings import HotFolder
 from . import show
 from .session import FAILED, INTERRUPTED, OK, Session
+from .signals import Interruption
 
 if TYPE_CHECKING:
     from ..processors.api import StageProgress
@@ -59,8 +57,7 @@ def diagnose(
             draw(finding, plot)
         return True
 
-    with _stopped_by_signals():
-        code = _each(session, clips, lambda clip, progress: api.diagnose(clip, settings, progress=progress), tell)
+    code = _each(session, clips, lambda clip, progress: api.diagnose(clip, settings, progress=progress), tell)
     if records and not session.json_lines:
         show.print_findings(records)
     return code
@@ -96,8 +93,7 @@ def fix(
         _end(session, summary)
         return summary["outcome"] != "failed"
 
-    with _stopped_by_signals():
-        return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
+    return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
 
 
 def watch(
@@ -142,18 +138,30 @@ def run(session: Session) -> int:
 def _each(session: Session, clips: Iterable[str], treat: Callable[[str, StageProgress], T], tell: Callable[[T], bool]) -> int:
     """Treat one clip after the other and tell what came of it; an error of one ends that one. ``tell`` says whether it is good."""
     code = OK
-    for clip in clips:
-        try:
-            with show.ClipProgress() as progress:
-                made = treat(clip, lambda stage, part, clip=clip, progress=progress: progress.update(clip, stage, part))
-            good = tell(made)
-        except WrongUsage:
-            raise
-        except DeshimmerError as error:
-            session.fail(error, path=clip)
-            good = False
-        code = code if good else FAILED
+    with Interruption.by_signals() as interruption:
+        for clip in clips:
+            try:
+                made = _treated(clip, treat, interruption)
+                interruption.check()
+                good = tell(made)
+            except WrongUsage:
+                raise
+            except DeshimmerError as error:
+                interruption.check()
+                session.fail(error, path=clip)
+                good = False
+            code = code if good else FAILED
     return code
+
+
+def _treated(clip: str, treat: Callable[[str, StageProgress], T], interruption: Interruption) -> T:
+    with show.ClipProgress() as progress:
+
+        def update(stage: str, part: float) -> None:
+            interruption.check()
+            progress.update(clip, stage, part)
+
+        return treat(clip, update)
 
 
 def _end(session: Session, summary: Mapping[str, Any]) -> None:
@@ -202,8 +210,8 @@ def _watch_here(session: Session, hot_folder: HotFolder, *, once: bool) -> int:
             tally.end(delivery.summary(receipt))
 
         def tell(running: list[JobRow]) -> None:
-            for job in running[:1]:
-                progress.update(job.path, job.stage or "", job.progress or 0.0)
+            for job in [job for job in running if job.stage is not None][:1]:
+                progress.update(job.path, str(job.stage), job.progress or 0.0)
 
         finished = watch_folder(session.settings, hot_folder, once, end, tell)
     return INTERRUPTED if once and not finished else tally.code
@@ -216,13 +224,14 @@ def _follow(session: Session, daemon: Any, hot_folder: HotFolder) -> int:
     session.note(f"The daemon (process {daemon.pid}) watches it from now on, also after Ctrl-C here.")
     tally = _Tally(session)
     try:
-        while True:
-            news = daemon.get("/api/finished", since=since)
-            since = news["next"]
-            for summary in news["receipts"]:
-                if Path(summary["path"]).is_relative_to(hot_folder.path):
-                    tally.end(summary)
-            time.sleep(_FOLLOW_EVERY_S)
+        with Interruption.by_signals():
+            while True:
+                news = daemon.get("/api/finished", since=since)
+                since = news["next"]
+                for summary in news["receipts"]:
+                    if Path(summary["path"]).is_relative_to(hot_folder.path):
+                        tally.end(summary)
+                time.sleep(_FOLLOW_EVERY_S)
     except KeyboardInterrupt:
         return tally.code
 
@@ -236,19 +245,3 @@ class _Tally:
         _end(self.session, summary)
         if summary["outcome"] == "failed":
             self.code = FAILED
-
-
-@contextmanager
-def _stopped_by_signals() -> Generator[None, None, None]:
-    """SIGTERM and a closed terminal end the block as Ctrl-C does, so that tools are killed and work files removed."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    former = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in former.items():
-            signal.signal(getattr(signal, name), handler)

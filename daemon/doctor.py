@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from ..config import paths
+from ..config.errors import CannotWrite
 from ..config.settings import Settings
 from . import client, show
 from .session import FAILED, OK, Session
@@ -106,7 +107,11 @@ def _gpu(settings: Settings) -> Iterable[Check]:
 
 
 def _state(settings: Settings) -> Iterable[Check]:
-    yield _folder("state folder", paths.state_dir(), "Give yourself the right to write there, or set XDG_STATE_HOME to another place.")
+    for name, make in (("state folder", paths.state_dir), ("runtime folder", paths.runtime_dir)):
+        try:
+            yield _folder(name, make(), "Give yourself the right to write there.")
+        except CannotWrite as error:
+            yield Check(name, False, False, f"{error.path}: it cannot be made", error.message)
     for hot_folder in settings.hot_folders:
         name = f"hot folder {hot_folder.path}"
         if not hot_folder.path.is_dir():

@@ -22,9 +22,9 @@ from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflo
 from ..config import spawn
 from ..config.errors import DaemonError, DeshimmerError
 from ..config.settings import Settings
-from ..processors import work_folders
+from ..processors import media, work_folders
 from ..processors.identity import job_digest
-from ..processors.records import Outcome, Passage, Request, Route, to_json
+from ..processors.records import Passage, Request, Route, to_json
 from . import history, workers
 from .lock import hold_state
 from .steps import OnFinished, Steps
@@ -100,10 +100,11 @@ class Jobs:
         self._keeper.join()
         self._stack.close()
 
-    def enqueue(self, request: Request, content_digest: str, priority: int = DEFAULT_PRIORITY) -> JobRow:
+    def enqueue(self, request: Request, content_digest: str, priority: int = DEFAULT_PRIORITY) -> JobRow | None:
         """The job of this content, request and output: a new one, or the one that waits, runs or is done already.
 
-        An unfinished job of the same path with other content is cancelled as replaced.
+        None: it is done, by ``fix`` or a job that the history has forgotten. An unfinished job of the same path with other content
+        is cancelled as replaced.
         """
         digest = job_digest(content_digest, request, self._settings)
         with self._lock:
@@ -111,8 +112,11 @@ class Jobs:
                 if older.content_digest != content_digest:
                     self._cancel(older, CANCELLED_REPLACED)
             latest = self._table.latest(digest)
-            if latest is not None and (latest.state in (State.QUEUED, State.RUNNING) or _is_done(latest)):
+            if latest is not None and latest.state in (State.QUEUED, State.RUNNING):
                 return latest
+            receipt = history.standing(request, content_digest, self._settings)
+            if receipt is not None and receipt.reason not in (CANCELLED_GONE, CANCELLED_REPLACED):
+                return self._table.look_up(receipt.id)
             return self._add(digest, request, content_digest, priority)
 
     def gone(self, path: Path) -> None:
@@ -138,17 +142,18 @@ class Jobs:
         return self.get(row.id)
 
     def retry(self, prefix: str, route: str | None = None) -> JobRow:
-        """A new job for the same render, by the route named if one is. Raises DaemonError while it is unfinished."""
+        """A new job for the render as it is now, by the route named if one is. Raises DaemonError while it is unfinished."""
         with self._lock:
             row = self._table.find(prefix)
             if not row.state.is_final:
                 raise DaemonError(f"{row.id} is {row.state}. Cancel it first, or wait for its end.", path=row.path)
             request = replace(row.request, route=_route(route)) if route else row.request
-            digest = job_digest(row.content_digest, request, self._settings)
+            content_digest = self._digest_now(row)
+            digest = job_digest(content_digest, request, self._settings)
             latest = self._table.latest(digest)
             if latest is not None and not latest.state.is_final:
                 return latest
-            return self._add(digest, request, row.content_digest, row.priority)
+            return self._add(digest, request, content_digest, row.priority)
 
     def pause(self, seconds: float | None = None) -> Pause:
         """Start no further job, for so long or until ``resume``; kept over restarts. Running ones go on."""
@@ -196,8 +201,32 @@ class Jobs:
         ]
         return sum(entered)
 
+    def content_digest(self, path: Path) -> str:
+        """Of the file as it is now, read only where it is not known yet. Raises FileNotFoundError.
+
+        A file that cannot be read has one too, so that it gets a job, which ends with what is wrong with it.
+        """
+        status = path.stat()
+        stamp = status.st_size, status.st_mtime_ns
+        digest = self.seen.digest(path, *stamp)
+        if digest is None:
+            try:
+                digest = media.digest(path)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                return "unreadable-{}-{}".format(*stamp)
+            self.seen.remember(path, *stamp, digest)
+        return digest
+
     def worker_pids(self) -> list[int]:
         return self._pool.pids()
+
+    def _digest_now(self, row: JobRow) -> str:
+        try:
+            return self.content_digest(Path(row.path))
+        except OSError:
+            return row.content_digest  # its job will say that the file is not there
 
     def _add(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
         row = self._table.insert(digest, request, content_digest, priority)
@@ -304,15 +333,6 @@ def _passage(row: JobRow) -> Passage:
     return Passage(job_id=row.id, request=row.request, work_folder=row.request.output_dir / work_folders.ROOT / row.id)
 
 
-def _is_done(row: JobRow) -> bool:
-    """True for a job that need not be done again: it has ended, and what it made lies there still."""
-    if not row.state.is_final or row.reason in (CANCELLED_GONE, CANCELLED_REPLACED) or row.receipt is None:
-        return False
-    receipt = history.read_receipt(Path(row.receipt))
-    is_there = receipt is not None and receipt["id"] == row.id
-    return is_there and (row.outcome is not Outcome.REPAIRED or (row.output is not None and Path(row.output).exists()))
-
-
 def _states(name: str | None) -> list[State]:
     if name is None:
         return []
@@ -326,7 +346,7 @@ def _route(name: str) -> Route:
     try:
         return Route(name)
     except ValueError:
-        raise DaemonError(f"There is no route '{name}'. The routes are {', '.join(Route)}.") from None
+        raise DaemonError(f"There is no route '{name}'. The routes are {', '.join(Route)}.", title="The request is wrong") from None
 
 
 def _forget_workflows(ids: list[str]) -> None:

@@ -16,10 +16,13 @@ import typer
 
 from ..config.errors import WrongUsage
 from . import client, show
+from .lock import is_state_held
 from .session import Session
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DOWN = "The daemon is not running ('deshimmer run' starts it); this is what its queue holds."
+_SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
+_STATUS_KEYS = ("running", "version", "pid", "paused", "paused_until", "hot_folders", "problems", "counts", "jobs")
 
 JobId = Annotated[
     str, typer.Argument(metavar="ID", help="The job's id, or as much of its beginning as tells it apart.", show_default=False)
@@ -34,21 +37,12 @@ class History(StrEnum):
 def status(session: Session) -> None:
     """What the daemon is doing."""
     daemon = client.find()
+    record: dict[str, Any] = dict.fromkeys(_STATUS_KEYS)
     if daemon is None:
-        counts = Counter(str(job["state"]) for job in _stored_jobs(session))
-        record: dict[str, Any] = {
-            "running": False,
-            "pid": None,
-            "paused": None,
-            "hot_folders": [],
-            "counts": dict(counts),
-            "jobs": [],
-            "problems": [],
-        }
-        session.note(_DOWN)
+        record |= {"running": False, "hot_folders": [], "problems": [], "counts": _stored_counts(session), "jobs": []}
     else:
         answer = daemon.get("/api/status")
-        record = {**answer, "running": True, "jobs": answer["running"]}
+        record |= {**answer, "running": True, "jobs": answer["running"]}
     session.result(record)
     if not session.json_lines:
         _show_status(record)
@@ -62,11 +56,7 @@ def jobs(
     """List the jobs, newest first."""
     _require_state(state)
     daemon = client.find()
-    if daemon is None:
-        found = _stored_jobs(session, state, limit)
-        session.note(_DOWN)
-    else:
-        found = daemon.get("/api/jobs", state=state, limit=limit)["jobs"]
+    found = _stored_jobs(session, state, limit) if daemon is None else daemon.get("/api/jobs", state=state, limit=limit)["jobs"]
     for job in found:
         session.result(job)
     if found and not session.json_lines:
@@ -82,9 +72,9 @@ def show_job(session: Session, job: JobId) -> None:
         from .history import read_receipt
         from .table import read_job  # here: SQLAlchemy takes a while to import
 
+        _tell_down(session)
         found = read_job(session.settings, job).as_dict()
         record = {"job": found, "receipt": read_receipt(Path(found["receipt"])) if found["receipt"] else None}
-        session.note(_DOWN)
     else:
         record = daemon.get(f"/api/jobs/{_in_url(job)}")
     session.result(record)
@@ -98,6 +88,11 @@ def retry(
     route: Annotated[str | None, typer.Option(metavar="R", help="Treat it by this route instead.")] = None,
 ) -> None:
     """Do a job again."""
+    if route is not None:
+        from ..processors.records import Route  # here: pydantic's adapters take a while to import
+
+        if route not in list(Route):
+            raise WrongUsage(f"There is no route '{route}'. The routes are: {', '.join(Route)}.")
     _tell_job(session, client.connect().post(f"/api/jobs/{_in_url(job)}/retry", route=route), "queued again as")
 
 
@@ -114,7 +109,8 @@ def pause(
     gpu: Annotated[bool, typer.Option("--gpu", help="Only what uses the GPU.")] = False,
 ) -> None:
     """Start no more jobs until 'resume'."""
-    answer = client.connect().post("/api/pause", seconds=None if duration is None else seconds(duration), gpu=gpu)
+    length_s = None if duration is None else seconds(duration)
+    answer = client.connect().post("/api/pause", seconds=length_s, gpu=gpu)
     session.result(answer, f"paused{f' for {duration}' if duration else '; deshimmer resume goes on'}")
 
 
@@ -142,7 +138,18 @@ def seconds(duration: str) -> float:
 def _stored_jobs(session: Session, state: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
     from .table import read_jobs  # here: SQLAlchemy takes a while to import
 
+    _tell_down(session)
     return [job.as_dict() for job in read_jobs(session.settings, state, limit)]
+
+
+def _stored_counts(session: Session) -> dict[str, int]:
+    from .table import State  # here: SQLAlchemy takes a while to import
+
+    return dict.fromkeys(map(str, State), 0) | Counter(str(job["state"]) for job in _stored_jobs(session))
+
+
+def _tell_down(session: Session) -> None:
+    session.note(_SILENT if is_state_held() else _DOWN)
 
 
 def _require_state(state: str | None) -> None:

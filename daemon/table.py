@@ -10,17 +10,18 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ..config.errors import DaemonError
+from ..config.errors import DaemonError, SettingsError
 from ..config.settings import Settings
 from ..processors.records import Outcome, Request, from_json, to_json
+from .lock import is_state_held
 
 T = TypeVar("T")
 
@@ -49,6 +50,11 @@ MOVES: dict[State, frozenset[State]] = {
 """The transition table; ``Table.move`` makes no other move."""
 
 DEFAULT_PRIORITY = 10
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    **dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg"),
+}
 
 UNFINISHED = tuple(state for state in State if not state.is_final)
 
@@ -177,12 +183,9 @@ def _row(record: sa.RowMapping) -> JobRow:
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine for the database of the settings; ``postgresql://`` means psycopg 3, as with DBOS."""
-    parsed = sa.make_url(url)
-    if parsed.drivername in ("postgres", "postgresql"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    is_sqlite = parsed.get_backend_name() == "sqlite"
-    return sa.create_engine(parsed, connect_args={"timeout": 30} if is_sqlite else {})
+    """An engine for the database of the settings; ``postgresql://`` means psycopg 3, as with DBOS. Raises SettingsError."""
+    parsed = _parsed(url)
+    return sa.create_engine(parsed, connect_args={"timeout": 30} if parsed.drivername == "sqlite" else {})
 
 
 def create_tables(engine: sa.Engine) -> None:
@@ -254,10 +257,14 @@ class Table:
 
     def get(self, job_id: str) -> JobRow:
         """Raises KeyError when there is no such job."""
-        rows = self._select(_JOBS.c.id == job_id)
-        if not rows:
+        row = self.look_up(job_id)
+        if row is None:
             raise KeyError(job_id)
-        return rows[0]
+        return row
+
+    def look_up(self, job_id: str) -> JobRow | None:
+        rows = self._select(_JOBS.c.id == job_id)
+        return rows[0] if rows else None
 
     def find(self, prefix: str) -> JobRow:
         """The one job whose id begins so; of several runs of one job, the last. Raises DaemonError for none or several."""
@@ -370,7 +377,7 @@ class Table:
 
 def _ending(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that a summary (the ``fix --json`` object) fills; an error has little more than its outcome."""
-    error = summary.get("error") or {}
+    error: Mapping[str, Any] = summary.get("error") or {}
     return {
         "state": END_STATE[Outcome(summary["outcome"])],
         "outcome": summary["outcome"],
@@ -424,20 +431,27 @@ def _replace(connection: sa.Connection, path: Path, size: int, mtime_ns: int, di
 
 def read_jobs(settings: Settings, state: str | None = None, limit: int | None = None) -> list[JobRow]:
     """The jobs, newest first, without a daemon. Changes nothing; no database yet means no jobs."""
-    return _read(settings, lambda table: table.list([State(state)] if state else (), limit), [])
+    rows = _read(settings, lambda table: [_at_rest(row) for row in table.list()], [])
+    return [row for row in rows if state in (None, row.state)][:limit]
 
 
 def read_job(settings: Settings, prefix: str) -> JobRow:
     """One job without a daemon. Raises DaemonError when the prefix fits none or several."""
-    row = _read(settings, lambda table: table.find(prefix), None)
+    row = _read(settings, lambda table: _at_rest(table.find(prefix)), None)
     if row is None:
         raise DaemonError(f"There is no job '{prefix}': nothing has been queued yet.", title="There is no such job")
     return row
 
 
+def _at_rest(row: JobRow) -> JobRow:
+    """What ran when its daemon was killed waits for the next one."""
+    killed = row.state is State.RUNNING and not is_state_held()
+    return replace(row, state=State.QUEUED, stage=None) if killed else row
+
+
 def _read(settings: Settings, query: Callable[[Table], T], absent: T) -> T:
-    url = sa.make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
+    url = _parsed(settings.database_url)
+    if url.drivername == "sqlite" and not (url.database and Path(url.database).exists()):
         return absent  # connecting would make the file
     engine = open_engine(settings.database_url)
     try:
@@ -448,9 +462,23 @@ def _read(settings: Settings, query: Callable[[Table], T], absent: T) -> T:
         engine.dispose()
 
 
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = sa.URL.create("unknown")
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise SettingsError(
+            "'queue.database' is no database that the queue can use. Write sqlite:////folder/file.sqlite or postgresql://user@host/name, "
+            "or leave it out."
+        )
+    return parsed.set(drivername=driver)
+
+
 def _unusable(engine: sa.Engine, error: DBAPIError) -> DaemonError:
     return DaemonError(
         f"The queue's database cannot be used ({error.orig}). Check 'queue.database' in the settings; a broken SQLite file can be moved "
         "away, 'deshimmer history rebuild' then reads the history from the receipts.",
-        path=engine.url.database,
+        path=engine.url.database if engine.dialect.name == "sqlite" else None,
     )

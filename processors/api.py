@@ -12,6 +12,7 @@ Neither touches the queue or needs a running daemon; the command line's ``diagno
 
 from __future__ import annotations
 
+import os
 import secrets
 import stat
 from collections.abc import Callable, Mapping
@@ -171,7 +172,7 @@ def check_options(
 def _existing(path: str | PathLike[str]) -> Path:
     source = Path(path).absolute()
     try:
-        mode = source.stat().st_mode
+        mode = os.stat(fspath(path)).st_mode  # not of ``source``: "" would be the working folder
     except (FileNotFoundError, NotADirectoryError):
         raise MissingClip("There is no such file. Check its path.", path=path) from None
     except OSError as error:

@@ -69,7 +69,9 @@ def clip(flickering: Path, tmp_path: Path) -> Path:
 
 
 def program(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", "from deshimmer.daemon.cli import main; main()", *map(str, arguments)]
+    """In a process of its own, which takes Ctrl-C also where this one was started to ignore it."""
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from deshimmer.daemon.cli import main; main()"
+    argv = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **{"stderr": subprocess.PIPE, **options})
 
 
