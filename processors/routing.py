@@ -83,7 +83,7 @@ def _named_treatment(request: Request, route: Route, diagnosis: Diagnosis) -> Tr
     return Treatment(
         route,
         bands=bands if route in (Route.SMOOTH, Route.DEBAND_SMOOTH) else (),
-        deflicker_size=DEFLICKER_SIZE if route is Route.DEBAND and Band.GLOBAL_LUMA in diagnosis.flickering else None,
+        deflicker_size=DEFLICKER_SIZE if route is Route.DEBAND and diagnosis.verdict is Verdict.LUMINANCE else None,
         strength=request.strength,
         deband=route in (Route.DEBAND, Route.DEBAND_SMOOTH),
         deblock=deblock and route is not Route.SMOOTH,

@@ -15,8 +15,6 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parents[1]
-INTRODUCTION = """Written by `python tests/bench/all.py`. Not measured on a GPU.
-The labelled clips (`../shared/clips`) are not in the repository."""
 SECTIONS = {
     "outcomes": ("Every labelled clip through `watch --once`", ["outcomes.py"]),
     "diagnosis": ("Diagnosis: labels and speed", ["diagnosis.py"]),

@@ -92,9 +92,8 @@ def test_a_named_route_is_taken_on_a_clean_clip(route: Route) -> None:
 
 def test_a_named_deband_also_deflickers_where_the_whole_picture_flickers() -> None:
     named = replace(REQUEST, route=Route.DEBAND)
-    sizes = [
-        _plan(_diagnosis(Verdict.LUMINANCE, bands), named).treatments[0].deflicker_size for bands in ((Band.GLOBAL_LUMA,), (Band.LOW_LUMA,))
-    ]
+    bands = (Band.GLOBAL_LUMA,)
+    sizes = [_plan(_diagnosis(verdict, bands), named).treatments[0].deflicker_size for verdict in (Verdict.LUMINANCE, Verdict.GENERATIVE)]
     assert sizes == [5, None]
 
 
