@@ -52,8 +52,8 @@ ROUTES = {
     Route.KEEP: "None: the original stays as it is",
     Route.SMOOTH: "Motion-compensated smoothing, same frame rate",
     Route.INTERPOLATE: "Frame interpolation",
-    Route.DEBAND: "Debanding at 10 bit",
-    Route.DEBAND_SMOOTH: "Debanding and motion-compensated smoothing",
+    Route.DEBAND: "FFmpeg's filters against banding, blocks and flicker of the whole picture",
+    Route.DEBAND_SMOOTH: "Filters against banding and blocks, and motion-compensated smoothing",
     Route.REGENERATE: "Rendering anew from the stored prompt",
 }
 STAGES = {
@@ -191,7 +191,7 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
     """What was done to the picture, a sentence each."""
     if passage.plan is None:
         return
-    yield f"Route: {ROUTES[passage.plan.route]}. {passage.plan.reason}"
+    yield f"Route: {ROUTES[passage.treatment.route if passage.treatment else passage.plan.route]}. {passage.plan.reason}"
     candidate = passage.candidate
     if candidate is None:
         return
@@ -204,7 +204,9 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield f"Deflicker: one gain a frame, from {treatment.deflicker_size} frames."
     if treatment.deblock:
         yield "Deblocking along the encoder's grid."
-    if treatment.deband:
+    if treatment.deband and treatment.preset == "article":
+        yield "Debanding as in the article, at 8 bit."
+    elif treatment.deband:
         yield "Debanding at 10 bit, delivered at 10 bit, so that the encoder does not bring the bands back."
     if treatment.route is Route.INTERPOLATE:
         yield f"Frames: {passage.clip.frames if passage.clip else 0} became {candidate.frames}."
@@ -259,7 +261,7 @@ def _rejected(passage: Passage) -> Iterator[tuple[str, str, tuple[Check, ...]]]:
 
 def _tried(treatment: Treatment) -> str:
     bands = ", ".join(charts.title(band).lower() for band in treatment.bands)
-    return f"{ROUTES[treatment.route]}{f' of {bands}' if bands else ''}, strength {treatment.strength:g}"
+    return f"{ROUTES[treatment.route]} of {bands}, strength {treatment.strength:g}" if bands else ROUTES[treatment.route]
 
 
 def _failed(verdict: Verification) -> tuple[Check, ...]:

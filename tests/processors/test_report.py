@@ -175,3 +175,15 @@ def test_a_source_that_is_gone_costs_only_the_pictures(repaired: tuple[Passage, 
     html = written(passage, receipt)
     assert "Flicker fell by 89%." in html
     assert "data:image" not in html
+
+
+@pytest.mark.parametrize(("preset", "said"), [(None, "delivered at 10 bit"), ("article", "Debanding as in the article, at 8 bit.")])
+def test_what_was_done_is_the_attempt_that_was_made(repaired: tuple[Passage, Receipt], preset: str | None, said: str) -> None:
+    passage, receipt = repaired
+    second = Treatment(Route.DEBAND, deband=True, preset=preset)
+    assert passage.plan is not None
+    assert passage.candidate is not None
+    plan = replace(passage.plan, treatments=(passage.plan.treatments[0], second))
+    html = written(replace(passage, plan=plan, candidate=replace(passage.candidate, treatment=second)), receipt)
+    assert f"Route: {report.ROUTES[Route.DEBAND]}.".replace("'", "&#39;") in html
+    assert said in html
