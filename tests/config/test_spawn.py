@@ -3,12 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from deshimmer.config import spawn
-from deshimmer.config.errors import ToolFailed
+from deshimmer.config.errors import CannotWrite, ToolFailed
 
 SLEEPER = [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"]
 
@@ -54,3 +55,12 @@ with spawn.spawn({SLEEPER!r}) as process:
         assert ours.poll() is None
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
     assert spawn.reap_orphans() == 0
+
+
+def test_a_tool_whose_record_cannot_be_written_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    before = psutil.Process().children()
+    with pytest.raises(CannotWrite, match="state folder"), spawn.spawn(SLEEPER):
+        pytest.fail("it was started")
+    assert psutil.Process().children() == before

@@ -17,6 +17,7 @@ from clipmaker import pan, write
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.api import api_file
 from deshimmer.daemon.app import Daemon
+from deshimmer.daemon.client import connect
 
 
 @pytest.fixture
@@ -117,3 +118,15 @@ WRONG_REQUESTS = [
     ("POST", "/api/pause", {"gpu": True}, 409, "not in this version"),
     ("POST", "/api/hot_folders", {"path": "/x", "colour": "red"}, 400, "colour"),
 ]
+
+
+def test_names_that_are_no_unicode_are_told_and_taken(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    find_daemon = connect()
+    find_daemon.post("/api/hot_folders", path=str(folder), existing="process")
+    write(folder / os.fsdecode(b"ok-\xe4.mp4"), pan(3, (64, 48)))
+    summary = wait_for(client, 1)[0]
+    assert (summary["path"], summary["outcome"]) == (str(folder / os.fsdecode(b"ok-\xe4.mp4")), "kept")
+    assert str(folder) in [each["path"] for each in find_daemon.get("/api/status")["hot_folders"]]
+    assert client.post("/api/pause", content=b"{no json").status_code == 400

@@ -11,11 +11,11 @@ import pytest
 from queuedesk import Desk
 
 from deshimmer.config.errors import DaemonError
-from deshimmer.config.settings import Settings
+from deshimmer.config.settings import Repair, Settings
 from deshimmer.daemon.jobs import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED, Jobs
 from deshimmer.daemon.lock import is_state_held
 from deshimmer.daemon.table import State, Table, open_engine, read_job, read_jobs
-from deshimmer.processors import delivery, media
+from deshimmer.processors import api, delivery, media
 from deshimmer.processors.records import Request
 
 
@@ -197,3 +197,46 @@ def test_one_state_folder_has_one_queue(desk) -> None:
     with pytest.raises(DaemonError, match="runs already"):
         Jobs(desk.settings).launch()
     assert is_state_held()
+
+
+def test_a_result_whose_route_the_user_chose_is_not_done_over(desk) -> None:
+    clip = desk.clip("ok-1")
+    first = desk.enqueue(clip)
+    desk.wait_for_end()
+    chosen = desk.jobs.retry(first.id, "deband")
+    desk.wait_for_end()
+    assert json.loads((desk.output / "ok-1.receipt.json").read_bytes())["id"] == chosen.id
+    assert desk.enqueue(clip).id == chosen.id
+    desk.jobs.history_clear()
+    assert desk.enqueue(clip) is None
+    api.fix(clip, desk.output, desk.settings, route="keep")
+    assert desk.enqueue(clip) is None
+    desk.settings = desk.settings.model_copy(update={"repair": Repair(strength=0.5)})
+    desk.jobs.close()
+    desk.open()
+    assert desk.enqueue(clip).id.endswith("-1")
+    desk.wait_for_end()
+
+
+def test_a_retry_is_of_the_render_as_it_is_now(desk) -> None:
+    first = desk.enqueue(desk.clip("ok-1"))
+    desk.wait_for_end()
+    desk.clip("ok-1", frames=5)
+    again = desk.jobs.retry(first.id)
+    assert again.id.rpartition("-")[0] != first.id.rpartition("-")[0]
+    assert again.id == desk.jobs.enqueue(again.request, media.digest(Path(again.path))).id
+    desk.wait_for_end()
+    Path(again.path).unlink()
+    assert desk.jobs.retry(again.id).id == f"{again.id[:-1]}2"
+    desk.wait_for_end()
+    assert desk.jobs.get(again.id[:-2]).outcome == "failed"
+
+
+def test_a_render_that_cannot_be_read_ends_as_failed(desk) -> None:
+    unreadable = desk.folder / "folder.mp4"
+    unreadable.mkdir()
+    row = desk.jobs.enqueue(Request(unreadable, desk.output, str(unreadable)), desk.jobs.content_digest(unreadable))
+    desk.wait_for_end()
+    assert desk.outcome(row) == "failed"
+    with pytest.raises(FileNotFoundError):
+        desk.jobs.content_digest(desk.folder / "absent.mp4")

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deshimmer.config.errors import DaemonError
+from deshimmer.config.errors import DaemonError, SettingsError
 from deshimmer.config.settings import Settings
+from deshimmer.daemon.lock import hold_state
 from deshimmer.daemon.table import MOVES, Seen, State, Table, create_tables, open_engine, read_job, read_jobs
 from deshimmer.processors.records import Request
 
@@ -126,3 +127,29 @@ def test_a_broken_database_is_said_to_be_broken(tmp_path: Path) -> None:
     with pytest.raises(DaemonError, match="moved away"):
         create_tables(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["garbage", "oracle://host/name", "mysql://host/name", "", "sqlite+aiosqlite:///x"])
+def test_what_is_no_database_of_ours_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"queue\.database"):
+        open_engine(url)
+
+
+def test_a_database_that_does_not_answer_is_named_and_is_no_path() -> None:
+    own = Settings.model_validate({"queue": {"database": "postgresql://127.0.0.1:1/name"}})
+    with pytest.raises(DaemonError, match="refused") as caught:
+        read_jobs(own)
+    assert caught.value.path is None
+
+
+def test_what_a_killed_daemon_left_running_waits(tmp_path: Path) -> None:
+    own = Settings.model_validate({"queue": {"database": f"sqlite:///{tmp_path / 'queue.sqlite'}"}})
+    engine = open_engine(own.database_url)
+    create_tables(engine)
+    table = Table(engine)
+    row = table.insert("abc", request_for(), "content", 10)
+    table.move(row.id, State.RUNNING, stage="diagnose")
+    engine.dispose()
+    with hold_state():
+        assert (read_job(own, "abc").state, [each.id for each in read_jobs(own, "running")]) == (State.RUNNING, [row.id])
+    assert (read_job(own, "abc").state, read_jobs(own, "running"), read_jobs(own, "queued", 1)[0].stage) == (State.QUEUED, [], None)
