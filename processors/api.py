@@ -38,6 +38,7 @@ StageProgress = Callable[[str, float], None]
 PRESETS = ("article",)
 _FIX_MARK = "-fix"
 """Tells the receipts and work folders of ``fix`` from those of the queue."""
+_ROUNDED_FPS = Fraction(1, 200)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def fix(
         preset=preset,
         strength=settings.repair.strength if strength is None else strength,
         factor=factor,
-        fps=None if fps is None else Fraction(fps).limit_denominator(1001),
+        fps=None if fps is None else frame_rate(fps),
         slow_motion=slow_motion,
         preview=preview,
         comparison=comparison,
@@ -167,6 +168,13 @@ def check_options(
     for is_wrong, message in wrongs:
         if is_wrong:
             raise WrongUsage(message)
+
+
+def frame_rate(fps: Fraction | float) -> Fraction:
+    """The frame rate that is meant: 23.976 (or 23.98), 29.97 and 59.94 are short for 24000/1001, 30000/1001 and 60000/1001."""
+    said = Fraction(fps).limit_denominator(1001)
+    broadcast = Fraction(round(said * 1001 / 1000) * 1000, 1001)
+    return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
 
 
 def _existing(path: str | PathLike[str]) -> Path:

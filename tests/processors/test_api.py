@@ -116,3 +116,18 @@ def test_options_that_do_not_go_together(clip: Path, options: dict[str, object])
     with pytest.raises(WrongUsage):
         api.fix(clip, settings=Settings(), **options)  # type: ignore[arg-type]
     assert os.listdir(clip.parent) == ["clip.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (23.976, Fraction(24000, 1001)),
+        (Fraction("23.98"), Fraction(24000, 1001)),
+        (Fraction("59.94"), Fraction(60000, 1001)),
+        (Fraction(30000, 1001), Fraction(30000, 1001)),
+        (60, Fraction(60)),
+        (12.5, Fraction(25, 2)),
+    ],
+)
+def test_rounded_frame_rates_are_the_broadcast_ones(said: float, meant: Fraction) -> None:
+    assert api.frame_rate(said) == meant
