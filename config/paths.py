@@ -5,6 +5,8 @@ A folder is made when it is asked for. All that make one raise CannotWrite where
 
 from __future__ import annotations
 
+import errno
+import os
 import warnings
 from pathlib import Path
 
@@ -45,9 +47,11 @@ def default_hot_folder() -> Path:
 def _made(folder: Path, name: str, mode: int = 0o777) -> Path:
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise CannotWrite(
-            f"The {name} folder of deshimmer cannot be made ({error.strerror}). Give yourself the right to write there, "
+            f"The {name} folder of deshimmer cannot be written ({error.strerror}). Give yourself the right to write there, "
             f"or name another place (XDG_{'RUNTIME_DIR' if name == 'runtime' else 'STATE_HOME'}).",
             path=folder,
             title="A folder of deshimmer cannot be used",

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from ..config import paths
-from ..config.errors import DaemonError
+from ..config.errors import CannotWrite, DaemonError
 from .lock import is_state_held
 
 _TIMEOUT_S = 10.0
@@ -45,7 +45,7 @@ def find() -> Client | None:
     try:
         entry = json.loads((paths.state_dir() / "api.json").read_text())
         client = Client(entry["url"], entry["token"], entry["pid"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, CannotWrite):
         return None
     try:
         client.get("/api/status")

@@ -111,7 +111,7 @@ def _state(settings: Settings) -> Iterable[Check]:
         try:
             yield _folder(name, make(), "Give yourself the right to write there.")
         except CannotWrite as error:
-            yield Check(name, False, False, f"{error.path}: it cannot be made", error.message)
+            yield Check(name, False, False, f"{error.path}: it cannot be written", error.message)
     for hot_folder in settings.hot_folders:
         name = f"hot folder {hot_folder.path}"
         if not hot_folder.path.is_dir():

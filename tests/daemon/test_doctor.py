@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,12 @@ def test_hot_folders_are_looked_at(tmp_path: Path):
     assert not full.ok
     assert "GB free" in full.detail
     assert list(there.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="XDG folders are POSIX")
+def test_a_state_folder_that_cannot_be_made_is_a_check_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    check = checks(Settings())["state folder"]
+    assert (check.ok, check.optional) == (False, False)
+    assert "XDG_STATE_HOME" in (check.remedy or "")
