@@ -70,7 +70,7 @@ def show_job(session: Session, job: JobId) -> None:
     daemon = client.find()
     if daemon is None:
         from .history import read_receipt
-        from .table import read_job  # here: SQLAlchemy takes a while to import
+        from .reading import read_job  # here: SQLAlchemy takes a while to import
 
         _tell_down(session)
         found = read_job(session.settings, job).as_dict()
@@ -136,7 +136,7 @@ def seconds(duration: str) -> float:
 
 
 def _stored_jobs(session: Session, state: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-    from .table import read_jobs  # here: SQLAlchemy takes a while to import
+    from .reading import read_jobs  # here: SQLAlchemy takes a while to import
 
     _tell_down(session)
     return [job.as_dict() for job in read_jobs(session.settings, state, limit)]

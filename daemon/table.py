@@ -1,7 +1,7 @@
 """The queue's own tables: jobs (for lists, counts and identities), files that were taken, and a few notes.
 
 They lie beside DBOS's tables in one database, and hold no queue of their own: DBOS decides what runs, this says what there is.
-Reading them needs no daemon (``read_jobs``, ``read_job``). Nothing here is particular to SQLite but the journal mode.
+Reading them needs no daemon (``reading``). Nothing here is particular to SQLite but the journal mode.
 """
 
 from __future__ import annotations
@@ -9,21 +9,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..config.errors import DaemonError, SettingsError
-from ..config.settings import Settings
 from ..processors.records import Outcome, Request, from_json, to_json
-from .lock import is_state_held
-
-T = TypeVar("T")
 
 
 class State(StrEnum):
@@ -95,7 +91,7 @@ class _Json(sa.types.TypeDecorator[Any]):
 
 _METADATA = sa.MetaData()
 
-_JOBS = sa.Table(
+JOBS = sa.Table(
     "jobs",
     _METADATA,
     sa.Column("id", sa.String(64), primary_key=True),  # <digest>-<number>
@@ -172,7 +168,7 @@ class JobRow:
         return record
 
 
-_SHOWN = [column for column in _JOBS.columns if column.name not in ("digest", "number", "finish_number", "summary")]
+_SHOWN = [column for column in JOBS.columns if column.name not in ("digest", "number", "finish_number", "summary")]
 
 
 def _row(record: sa.RowMapping) -> JobRow:
@@ -184,7 +180,7 @@ def _row(record: sa.RowMapping) -> JobRow:
 
 def open_engine(url: str) -> sa.Engine:
     """An engine for the database of the settings; ``postgresql://`` means psycopg 3, as with DBOS. Raises SettingsError."""
-    parsed = _parsed(url)
+    parsed = parse_url(url)
     return sa.create_engine(parsed, connect_args={"timeout": 30} if parsed.drivername == "sqlite" else {})
 
 
@@ -199,7 +195,7 @@ def create_tables(engine: sa.Engine) -> None:
                 connection.execute(sa.text("PRAGMA journal_mode=WAL"))
         _METADATA.create_all(engine)
     except DBAPIError as error:
-        raise _unusable(engine, error) from error
+        raise unusable(engine, error) from error
 
 
 class Table:
@@ -211,10 +207,10 @@ class Table:
     def insert(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
         """A new queued job with the next free number of its digest."""
         with self._engine.begin() as connection:
-            last = connection.scalar(sa.select(sa.func.max(_JOBS.c.number)).where(_JOBS.c.digest == digest))
+            last = connection.scalar(sa.select(sa.func.max(JOBS.c.number)).where(JOBS.c.digest == digest))
             number = (last or 0) + 1
             connection.execute(
-                sa.insert(_JOBS).values(
+                sa.insert(JOBS).values(
                     id=f"{digest}-{number}",
                     digest=digest,
                     number=number,
@@ -234,10 +230,10 @@ class Table:
         """Enter a job known from its receipt only. False when it is there already."""
         digest, _, number = str(summary["id"]).rpartition("-")
         with self._engine.begin() as connection:
-            if connection.scalar(sa.select(_JOBS.c.id).where(_JOBS.c.id == summary["id"])):
+            if connection.scalar(sa.select(JOBS.c.id).where(JOBS.c.id == summary["id"])):
                 return False
             connection.execute(
-                sa.insert(_JOBS).values(
+                sa.insert(JOBS).values(
                     id=summary["id"],
                     digest=digest,
                     number=int(number),
@@ -263,12 +259,12 @@ class Table:
         return row
 
     def look_up(self, job_id: str) -> JobRow | None:
-        rows = self._select(_JOBS.c.id == job_id)
+        rows = self._select(JOBS.c.id == job_id)
         return rows[0] if rows else None
 
     def find(self, prefix: str) -> JobRow:
         """The one job whose id begins so; of several runs of one job, the last. Raises DaemonError for none or several."""
-        rows = self._select(_JOBS.c.id.startswith(prefix, autoescape=True), order=_JOBS.c.number.desc()) if prefix else []
+        rows = self._select(JOBS.c.id.startswith(prefix, autoescape=True), order=JOBS.c.number.desc()) if prefix else []
         if not rows:
             raise DaemonError(f"There is no job '{prefix}'. 'deshimmer jobs' lists them.", title="There is no such job")
         exact = [row for row in rows if row.id == prefix]
@@ -278,22 +274,22 @@ class Table:
         return (exact or rows)[0]
 
     def latest(self, digest: str) -> JobRow | None:
-        rows = self._select(_JOBS.c.digest == digest, order=_JOBS.c.number.desc(), limit=1)
+        rows = self._select(JOBS.c.digest == digest, order=JOBS.c.number.desc(), limit=1)
         return rows[0] if rows else None
 
     def list(self, states: Iterable[State] = (), limit: int | None = None) -> list[JobRow]:
         """Newest first; ``states`` empty means all."""
         wanted = list(states)
-        return self._select(_JOBS.c.state.in_(wanted) if wanted else sa.true(), order=_JOBS.c.created.desc(), limit=limit)
+        return self._select(JOBS.c.state.in_(wanted) if wanted else sa.true(), order=JOBS.c.created.desc(), limit=limit)
 
     def unfinished(self, path: str | None = None) -> list[JobRow]:
         """In the order in which they came."""
-        of_path = sa.true() if path is None else _JOBS.c.path == path
-        return self._select(sa.and_(_JOBS.c.state.in_(UNFINISHED), of_path), order=_JOBS.c.created.asc())
+        of_path = sa.true() if path is None else JOBS.c.path == path
+        return self._select(sa.and_(JOBS.c.state.in_(UNFINISHED), of_path), order=JOBS.c.created.asc())
 
     def counts(self) -> dict[str, int]:
         """Jobs by state; every state is there."""
-        query = sa.select(_JOBS.c.state, sa.func.count()).group_by(_JOBS.c.state)
+        query = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)
         with self._engine.connect() as connection:
             found = {state: number for state, number in connection.execute(query)}
         return {state.value: found.get(state.value, 0) for state in State}
@@ -301,7 +297,7 @@ class Table:
     def move(self, job_id: str, to: State, *, only_from: State | None = None, **values: Any) -> bool:
         """Change the state and ``values`` together; False, and no change, when the job's state does not lead there."""
         sources = [state for state, targets in MOVES.items() if to in targets and only_from in (None, state)]
-        change = sa.update(_JOBS).where(_JOBS.c.id == job_id, _JOBS.c.state.in_(sources)).values(state=to, **values)
+        change = sa.update(JOBS).where(JOBS.c.id == job_id, JOBS.c.state.in_(sources)).values(state=to, **values)
         with self._engine.begin() as connection:
             return connection.execute(change).rowcount == 1
 
@@ -310,8 +306,8 @@ class Table:
         ending = _ending(summary)
         with self._engine.begin() as connection:
             change = (
-                sa.update(_JOBS)
-                .where(_JOBS.c.id == job_id, _JOBS.c.state.in_(UNFINISHED))
+                sa.update(JOBS)
+                .where(JOBS.c.id == job_id, JOBS.c.state.in_(UNFINISHED))
                 .values(**ending, finished=time.time(), finish_number=self._next_finish_number(connection))
             )
             return connection.execute(change).rowcount == 1
@@ -319,26 +315,26 @@ class Table:
     def queue_again(self) -> None:
         """What runs no more, because the daemon was stopped, waits again."""
         with self._engine.begin() as connection:
-            connection.execute(sa.update(_JOBS).where(_JOBS.c.state == State.RUNNING).values(state=State.QUEUED, stage=None))
+            connection.execute(sa.update(JOBS).where(JOBS.c.state == State.RUNNING).values(state=State.QUEUED, stage=None))
 
     def output_dirs(self) -> set[Path]:
         """Every folder that a job of this table delivers to."""
         with self._engine.connect() as connection:
-            return {Path(folder) for folder in connection.scalars(sa.select(_JOBS.c.output_dir).distinct())}
+            return {Path(folder) for folder in connection.scalars(sa.select(JOBS.c.output_dir).distinct())}
 
     def note_stage(self, job_id: str, stage: str) -> None:
         with self._engine.begin() as connection:
-            connection.execute(sa.update(_JOBS).where(_JOBS.c.id == job_id).values(stage=stage))
+            connection.execute(sa.update(JOBS).where(JOBS.c.id == job_id).values(stage=stage))
 
     def count_crash(self, job_id: str) -> int:
         """One more worker died on this job; how many that makes."""
         with self._engine.begin() as connection:
-            connection.execute(sa.update(_JOBS).where(_JOBS.c.id == job_id).values(crashes=_JOBS.c.crashes + 1))
-            return connection.scalar(sa.select(_JOBS.c.crashes).where(_JOBS.c.id == job_id)) or 0
+            connection.execute(sa.update(JOBS).where(JOBS.c.id == job_id).values(crashes=JOBS.c.crashes + 1))
+            return connection.scalar(sa.select(JOBS.c.crashes).where(JOBS.c.id == job_id)) or 0
 
     def ended_since(self, number: int) -> tuple[int, list[dict[str, Any]]]:
         """Summaries of the jobs that ended after the given finish number, and the last finish number there is."""
-        query = sa.select(_JOBS.c.finish_number, _JOBS.c.summary).where(_JOBS.c.finish_number > number).order_by(_JOBS.c.finish_number)
+        query = sa.select(JOBS.c.finish_number, JOBS.c.summary).where(JOBS.c.finish_number > number).order_by(JOBS.c.finish_number)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         return (rows[-1][0] if rows else number), [summary for _, summary in rows]
@@ -349,12 +345,12 @@ class Table:
 
     def ended_ids(self) -> list[str]:
         with self._engine.connect() as connection:
-            return list(connection.scalars(sa.select(_JOBS.c.id).where(_JOBS.c.state.not_in(UNFINISHED))))
+            return list(connection.scalars(sa.select(JOBS.c.id).where(JOBS.c.state.not_in(UNFINISHED))))
 
     def delete(self, ids: Iterable[str]) -> None:
         with self._engine.begin() as connection:
             for job_id in ids:
-                connection.execute(sa.delete(_JOBS).where(_JOBS.c.id == job_id))
+                connection.execute(sa.delete(JOBS).where(JOBS.c.id == job_id))
 
     def note(self, key: str) -> Any:
         with self._engine.connect() as connection:
@@ -372,7 +368,7 @@ class Table:
 
     @staticmethod
     def _next_finish_number(connection: sa.Connection) -> int:
-        return (connection.scalar(sa.select(sa.func.max(_JOBS.c.finish_number))) or 0) + 1
+        return (connection.scalar(sa.select(sa.func.max(JOBS.c.finish_number))) or 0) + 1
 
 
 def _ending(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -429,40 +425,8 @@ def _replace(connection: sa.Connection, path: Path, size: int, mtime_ns: int, di
     connection.execute(sa.insert(_SEEN).values(path=str(path), size_bytes=size, mtime_ns=mtime_ns, digest=digest))
 
 
-def read_jobs(settings: Settings, state: str | None = None, limit: int | None = None) -> list[JobRow]:
-    """The jobs, newest first, without a daemon. Changes nothing; no database yet means no jobs."""
-    rows = _read(settings, lambda table: [_at_rest(row) for row in table.list()], [])
-    return [row for row in rows if state in (None, row.state)][:limit]
-
-
-def read_job(settings: Settings, prefix: str) -> JobRow:
-    """One job without a daemon. Raises DaemonError when the prefix fits none or several."""
-    row = _read(settings, lambda table: _at_rest(table.find(prefix)), None)
-    if row is None:
-        raise DaemonError(f"There is no job '{prefix}': nothing has been queued yet.", title="There is no such job")
-    return row
-
-
-def _at_rest(row: JobRow) -> JobRow:
-    """What ran when its daemon was killed waits for the next one."""
-    killed = row.state is State.RUNNING and not is_state_held()
-    return replace(row, state=State.QUEUED, stage=None) if killed else row
-
-
-def _read(settings: Settings, query: Callable[[Table], T], absent: T) -> T:
-    url = _parsed(settings.database_url)
-    if url.drivername == "sqlite" and not (url.database and Path(url.database).exists()):
-        return absent  # connecting would make the file
-    engine = open_engine(settings.database_url)
-    try:
-        return query(Table(engine)) if sa.inspect(engine).has_table(_JOBS.name) else absent
-    except DBAPIError as error:
-        raise _unusable(engine, error) from error
-    finally:
-        engine.dispose()
-
-
-def _parsed(url: str) -> sa.URL:
+def parse_url(url: str) -> sa.URL:
+    """Raises SettingsError for what is no database that the queue can use."""
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
@@ -476,7 +440,8 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(drivername=driver)
 
 
-def _unusable(engine: sa.Engine, error: DBAPIError) -> DaemonError:
+def unusable(engine: sa.Engine, error: DBAPIError) -> DaemonError:
+    """What to tell when the database refuses."""
     return DaemonError(
         f"The queue's database cannot be used ({error.orig}). Check 'queue.database' in the settings; a broken SQLite file can be moved "
         "away, 'deshimmer history rebuild' then reads the history from the receipts.",

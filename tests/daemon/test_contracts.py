@@ -119,7 +119,7 @@ def test_watch_and_errors(run: Run, clip: Path, tmp_path: Path) -> None:
     hot.mkdir()
     shutil.copyfile(clip, hot / "clip.mp4")
     (hot / "bad.mp4").write_text("not a video")
-    ended = run("watch", hot, "--once", "--json")
+    ended = run("watch", hot, "--once", "--json", "--set", "intake.quiet_s=0")
     assert ended.code == 1
     for record in ended.lines:
         if record["outcome"] == "failed":

@@ -17,7 +17,7 @@ def test_kills_lose_and_double_nothing(tmp_path: Path, faulty_road: str) -> None
     for number, fault in enumerate(("slow", "ok", "slow")):
         write(hot / f"{fault}-{number}.mp4", pan(3 + number, (64, 48)))
     with open_field(tmp_path / "home", hot, watch_command(hot, faulty_road)) as field:
-        tally = kill_while_it_works(field, 3, wait_s=(1.0, 2.0), seed=7, limit_s=60)
+        tally = kill_while_it_works(field, 3, wait_s=(0.6, 1.2), seed=7, limit_s=60)
     assert sum(tally.kills.values()) == 3
     assert (tally.clips, dict(tally.outcomes)) == (3, {"kept": 3})
     assert tally.is_clean(), tally

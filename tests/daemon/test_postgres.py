@@ -14,7 +14,7 @@ import pytest
 from queuedesk import Desk
 
 from deshimmer.config.settings import Settings
-from deshimmer.daemon.table import read_jobs
+from deshimmer.daemon.reading import read_jobs
 
 pwd = pytest.importorskip("pwd", reason="there are no users as on POSIX")
 _FOUND = [*sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")), *filter(None, [shutil.which("initdb")])]
