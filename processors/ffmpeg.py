@@ -6,6 +6,7 @@ ffmpeg-python compiles the arguments, ``config/spawn`` runs them. Every input ca
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -80,8 +81,26 @@ def _probe(binary: Path, changed_ns: int) -> FfmpegProbe:
     return FfmpegProbe("ffmpeg", version, not missing, detail, _REMEDY if missing else None, missing)
 
 
+_RAW_NAME = "file-bytes:"
+
+
 def url(path: Path) -> str:
-    return f"file:{path.absolute()}"
+    """A file as FFmpeg takes it. A name that is not UTF-8, which ffmpeg-python cannot hash, is spelled out until ``arguments``."""
+    name = f"file:{path.absolute()}"
+    return name if _is_utf8(name) else _RAW_NAME + os.fsencode(name).hex()
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _argument(part: object) -> str:
+    text = str(part)
+    return os.fsdecode(bytes.fromhex(text.removeprefix(_RAW_NAME))) if text.startswith(_RAW_NAME) else text
 
 
 def source(path: Path, **options: Any) -> Any:
@@ -92,7 +111,7 @@ def source(path: Path, **options: Any) -> Any:
 def arguments(binary: Path, output: Any) -> list[str]:
     """The whole command of an ffmpeg-python ``output``: overwrites, quiet but for errors, progress on standard output."""
     quiet = output.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
-    return [str(part) for part in quiet.overwrite_output().compile(cmd=str(binary))]
+    return [_argument(part) for part in quiet.overwrite_output().compile(cmd=str(binary))]
 
 
 class Run:

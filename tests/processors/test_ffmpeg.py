@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import psutil
 import pytest
 from clipmaker import pan, write
 
+from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, NotSetUp, ToolFailed
 from deshimmer.config.settings import Settings, Tools
 from deshimmer.processors import ffmpeg
@@ -86,3 +88,13 @@ def test_progress_may_stop_the_run(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         start()
     assert not psutil.pid_exists(pids[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
+def test_a_name_that_is_not_utf8_reaches_the_program_as_it_is(tmp_path: Path) -> None:
+    clip = write(tmp_path / "clip.mp4", pan(8, (64, 48)))
+    odd = clip.rename(tmp_path / os.fsdecode(b"clip-\xff.mp4"))
+    copied = tmp_path / os.fsdecode(b"copy-\xfe.mp4")
+    argv = ffmpeg.arguments(ffmpeg.tool(SETTINGS), ffmpeg.graph.output(ffmpeg.source(odd), ffmpeg.url(copied), vcodec="copy"))
+    spawn.run(argv, timeout_s=60)
+    assert copied.stat().st_size > 0
