@@ -1,8 +1,9 @@
 """The detail band: fine texture that is drawn anew for each frame, averaged along motion wherever it is noise.
 
 Carried onto a frame, its neighbours differ from it by flicker or by motion that was not found. What the frame alone shows stands
-out from the frames before and from those after alike, so the product of both differences is the energy of its flicker. A neighbour
-counts where it differs by no more than that; nothing is averaged where nothing flickers.
+out from the frames before and from those after alike, so the product of both differences is the energy of its flicker. Edges that
+motion misses look like that too, but stand alone, so no place may flicker much more than its surroundings do. A neighbour counts
+where it differs by no more than the flicker; nothing is averaged where nothing flickers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .levels import Plane
 _ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
 _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
 _SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
+_PLAIN = 30.0  # squared Laplacian of a surface without texture
 _MOST_SHARPENING = 0.5
 _ROWS_SAMPLED = 24  # of every 96: enough to know how much a frame flickers
 _USUAL_PERCENT, _MOST_OF_USUAL = 80, 3.0
@@ -33,6 +35,7 @@ class Neighbour(NamedTuple):
     distance: int  # frames, negative before
     planes: Plane  # (h, w) luma or (h, w, 2) chroma
     way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
+    trust: Plane  # 0-1, how sure the way is; at any size
 
 
 class _Strip(NamedTuple):
@@ -46,8 +49,13 @@ def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, 
     without its flicker.
     """
     height = own.shape[0]
+    neighbours = sorted(neighbours, key=lambda neighbour: neighbour.distance)
     most = _MOST_OF_USUAL * _usual_energy(own, neighbours)
-    strips = list(workers.map(lambda top: _strip(own, neighbours, top, min(top + _ROWS, height), tolerance, most), range(0, height, _ROWS)))
+
+    def strip(top: int) -> _Strip:
+        return _strip(own, neighbours, top, min(top + _ROWS, height), tolerance, most)
+
+    strips = list(workers.map(strip, range(0, height, _ROWS)))
     mean: Plane = np.concatenate([strip.mean for strip in strips])
     noise = sum(strip.noise for strip in strips) / sum(strip.pixels for strip in strips)
     return _sharpened(mean, float(np.square(_laplacian(own)).mean()) - noise)
@@ -62,8 +70,18 @@ def flicker_energy(own: Plane, before: Sequence[Plane], after: Sequence[Plane], 
         total = sum(side[1:], side[0])
         product = (total * total - sum(d * d for d in side)) / np.float32(max(1, len(side) * (len(side) - 1)))
     count = np.float32(len(before) + len(after))
-    texture = _laplacian(own + (sum(before) + sum(after)) / count)
-    return np.maximum(cv2.blur(product - np.float32(_SOFTENING) * texture * texture, (box_px, box_px)), 0)
+    texture = np.square(_laplacian(own + (sum(before) + sum(after)) / count))
+    energy = np.maximum(cv2.blur(product - np.float32(_SOFTENING) * texture, (box_px, box_px)), 0)
+    ground = cv2.blur(texture, (box_px, box_px)) + np.float32(_PLAIN)
+    return np.minimum(_capped(energy), _capped(_f32(energy / ground)) * ground)
+
+
+def _capped(energy: Plane) -> Plane:
+    """Energy of at most twice what is usual around, by the geometric mean, which single edges hardly raise."""
+    height, width = energy.shape[:2]
+    small = _f32(cv2.resize(energy, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA))
+    usual = np.exp(cv2.GaussianBlur(np.log(small + np.float32(1e-4)), (0, 0), 5, borderType=cv2.BORDER_REPLICATE))
+    return np.minimum(energy, 2 * _f32(cv2.resize(usual, (width, height), interpolation=cv2.INTER_LINEAR)))
 
 
 def _usual_energy(own: Plane, neighbours: Sequence[Neighbour]) -> float:
@@ -85,9 +103,8 @@ def _box_px(own: Plane) -> int:
 def _differences(own: Plane, neighbours: Sequence[Neighbour], first: int, last: int, box_px: int) -> tuple[list[Plane], list[Plane]]:
     """What rows of the neighbours before and after, carried onto ``own``, differ from it."""
     centre = own[first:last]
-    differences = {n.distance: _carried(n, own.shape, first, last) - centre for n in neighbours}
-    before = [differences[distance] for distance in sorted(differences) if distance < 0]
-    after = [differences[distance] for distance in sorted(differences) if distance > 0]
+    before = [_carried(n, own.shape, first, last) - centre for n in neighbours if n.distance < 0]
+    after = [_carried(n, own.shape, first, last) - centre for n in neighbours if n.distance > 0]
     if not (before and after):  # a fade would stand out from one side: only what is finer than the box counts there
         before, after = ([_f32(d - cv2.blur(d, (box_px, box_px))) for d in side] for side in (before, after))
     return before, after
@@ -101,9 +118,10 @@ def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, t
     before, after = _differences(own, neighbours, first, last, box_px)
     expected = 2 * np.minimum(flicker_energy(centre, before, after, box_px), np.float32(most_energy)) + np.float32(_FLOOR)
     sums, weights = np.zeros_like(centre), np.ones_like(centre)
-    for difference in (*before, *after):
+    for difference, neighbour in zip((*before, *after), neighbours, strict=True):
         excess = np.maximum(cv2.blur(difference * difference, (7, 7)) / expected - 1, 0) / np.float32(tolerance)
-        weight = np.exp(-excess * excess)
+        trust = _rows(neighbour.trust, own.shape, first, last)
+        weight = np.exp(-excess * excess) * (trust if own.ndim == 2 else trust[..., None])
         sums += weight * difference
         weights += weight
     inner = slice(top - first, bottom - first)
@@ -130,14 +148,18 @@ def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int
 
 
 def _way(flow: Flow, shape: tuple[int, ...], first: int, last: int) -> Flow:
-    """Rows of a flow that was measured at another size."""
-    if flow.shape[:2] == shape[:2]:
-        return flow[first:last]
-    scale_x, scale_y = flow.shape[1] / shape[1], flow.shape[0] / shape[0]
+    """Rows of a flow that was measured at another size, in pixels of this one."""
+    return _f32(_rows(flow, shape, first, last) * np.array([shape[1] / flow.shape[1], shape[0] / flow.shape[0]], np.float32))
+
+
+def _rows(field: Plane, shape: tuple[int, ...], first: int, last: int) -> Plane:
+    """Rows ``first`` to ``last`` of a field, of any size, that covers a plane of ``shape``."""
+    if field.shape[:2] == shape[:2]:
+        return field[first:last]
+    scale_x, scale_y = field.shape[1] / shape[1], field.shape[0] / shape[0]
     onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (first + 0.5) * scale_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    rows = cv2.warpAffine(flow, onto, (shape[1], last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return _f32(rows / np.array([scale_x, scale_y], np.float32))
+    return _f32(cv2.warpAffine(field, onto, (shape[1], last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _sharpened(mean: Plane, target: float) -> Plane:

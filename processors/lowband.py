@@ -120,20 +120,26 @@ def _reliability(here: View, neighbour: Neighbour) -> Plane:
     other, there, back = neighbour.view, neighbour.there, neighbour.back
     lines = here.structure.shape[0]
     miss = np.square(there + warp(back, there)).sum(2)
-    slack = (lines / 38) ** 2 + 0.2 * np.square(there).sum(2)
+    slack = (lines / 60) ** 2 + 0.02 * np.square(there).sum(2)
     change = cv2.blur(np.abs(warp(other.structure, there) - here.structure), (5, 5))
     contrast = cv2.blur(np.abs(here.structure), (9, 9))
     return np.exp(-miss / slack - np.square(change / (contrast + _LUMA_NOISE)))
 
 
 def _flicker(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Variance, levels squared, of what changes from frame to frame and back: second differences do not see slow change."""
+    """Variance, levels squared, of what changes from frame to frame and back: second differences do not see slow change.
+
+    It is never more than is usual around (geometric mean): what moves too fast to be found, a galloping leg, looks like flicker, but
+    is small.
+    """
     if len(differences) < 3:
         return np.mean(np.square(differences), 0) / 2
     bends = differences[1:-1] * 2 - differences[:-2] - differences[2:]
     weights = np.minimum(np.minimum(reliable[:-2], reliable[2:]), reliable[1:-1])[..., None] + 1e-3
-    variance = (np.square(bends) * weights).sum(0) / weights.sum(0) / 6
-    return _blurred(variance, differences.shape[1] / 12)
+    variance = _f32((np.square(bends) * weights).sum(0) / weights.sum(0) / 6)
+    lines = differences.shape[1]
+    usual = np.exp(_blurred(np.log(_blurred(variance, lines / 64) + np.float32(0.01)), lines / 8))
+    return np.minimum(_blurred(variance, lines / 12), usual)
 
 
 def _without_trend(
@@ -206,13 +212,21 @@ def _part_as_gain(luma: Plane, wanted: Plane, local: Plane, base: Plane, trust: 
 
 
 def _spread(values: Plane, trust: Plane) -> Plane:
-    """Values smoothed with their trust; where there is none they come from farther away."""
+    """Values smoothed with their trust, those far from what is around them left out; where there is none they come from farther away."""
+    lines = values.shape[0]
+    smooth = _mean_nearby(values, trust)
+    miss = np.abs(values - smooth)
+    usual = _blurred(miss * trust, lines / 12) / (_blurred(trust, lines / 12) + np.float32(1e-3))
+    return _mean_nearby(values, _f32(trust / (1 + np.square(miss / (1.5 * usual + 0.5)))))
+
+
+def _mean_nearby(values: Plane, trust: Plane) -> Plane:
     lines = values.shape[0]
     numerator, denominator = np.zeros_like(values), np.full_like(values, 1e-4)
     for sigma, share in ((lines / 60, 1.0), (lines / 15, 0.05), (lines / 4, 0.002)):
-        numerator += share * _blurred(values * trust, sigma)
+        numerator += share * _blurred(_f32(values * trust), sigma)
         denominator += share * _blurred(trust, sigma)
-    return numerator / denominator
+    return _f32(numerator / denominator)
 
 
 def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
 from .windows import windows
 
-RADIUS = 6  # moments on either side
+RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
 
@@ -94,16 +94,17 @@ def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Nei
 def _detail_smoothed(moments: Iterable[_Corrected], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[_Corrected]:
     keeps_luma = not {Band.GLOBAL_LUMA, Band.LOW_LUMA} & set(treatment.bands)
     keeps_chroma = Band.LOW_CHROMA not in treatment.bands
-    for window, centre in windows(moments, RADIUS):
+    for window, centre in windows(moments, _DETAIL_RADIUS):
         here = window[centre]
         others = [other for other in window if other is not here]
         if not others:
             yield here
             continue
         ways = [trails.flow(here.place, other.place) for other in others]
+        trusts = [trails.trust(here.place, other.place) for other in others]
         distances = [other.place - here.place for other in others]
-        luma = list(map(detailband.Neighbour, distances, [other.luma for other in others], ways))
-        chroma = list(map(detailband.Neighbour, distances, [other.chroma for other in others], ways))
+        luma = list(map(detailband.Neighbour, distances, [other.luma for other in others], ways, trusts))
+        chroma = list(map(detailband.Neighbour, distances, [other.chroma for other in others], ways, trusts))
         yield replace(
             here,
             luma=_detail_of(here.luma, luma, treatment.strength, workers, keeps_low=keeps_luma),

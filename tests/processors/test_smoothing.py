@@ -197,3 +197,19 @@ def test_real_flicker_is_calmed(shared_clips: Path, name: str):
 
     path = shared_clips / name
     assert steps(smooth(path, (Band.GLOBAL_LUMA, Band.LOW_LUMA))) < 0.35 * steps(source(path))
+
+
+def test_a_thin_thing_too_fast_to_follow_does_not_fade(tmp_path: Path) -> None:
+    """A galloping leg is in no neighbour where it is now, just as flicker is not."""
+    shots = [shot.copy() for shot in detail_flicker(pan(20, (240, 160)), 6)]
+    places = [(20 + 61 * index % 190) for index in range(len(shots))]
+    for shot, left in zip(shots, places, strict=True):
+        shot[40:150, left : left + 8] = 10
+    clip = write(tmp_path / "leg.mp4", shots, options=LOSSLESS)
+    kept: list[float] = []
+    for before, after, left in zip(pictures(source(clip)), pictures(smooth(clip)), places, strict=True):
+        leg, beside = np.s_[60:140, left + 2 : left + 6], np.s_[60:140, left + 12 : left + 18]
+        contrast = [float(picture[beside].mean() - picture[leg].mean()) for picture in (before, after)]
+        kept.append(contrast[1] / contrast[0])
+    assert np.mean(kept) > 0.9
+    assert min(kept) > 0.75
