@@ -85,7 +85,7 @@ class Daemon:
         """Take what lies in the hot folders and wait until all of it has ended. False when it was stopped before."""
         self._watcher.scan_once(self.stopping)
         while not self.stopping.is_set():
-            if not any(self._is_ours(row.path) for row in self.jobs.unfinished()):
+            if not any(self._is_ours(row.path) for row in self.jobs.unfinished()) and not self.jobs.is_telling():
                 return True
             self._tell_running()
             self.stopping.wait(_LOOK_EVERY_S)

@@ -179,6 +179,10 @@ class Jobs:
     def unfinished(self) -> list[JobRow]:
         return [self._live(row) for row in self._table.unfinished()]
 
+    def is_telling(self) -> bool:
+        """True while ``on_finished`` is being told of a job that ``unfinished`` no longer lists. Ask after ``unfinished``."""
+        return self._steps.is_telling()
+
     def finished_since(self, number: int | None) -> tuple[int, list[dict[str, Any]]]:
         """A number to ask with the next time, and the ``fix --json`` objects of the jobs that ended since. None: only the number."""
         return (self._table.last_finish_number(), []) if number is None else self._table.ended_since(number)

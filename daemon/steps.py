@@ -37,6 +37,7 @@ class Steps:
         self._on_finished = on_finished
         self._live_lock = threading.Lock()
         self._live: dict[str, tuple[str, float]] = {}
+        self._telling: set[str] = set()
 
     def begin(self, job_id: str) -> bool:
         """Enter that the job runs. False when it was cancelled while it waited."""
@@ -77,8 +78,16 @@ class Steps:
             receipt, summary = _conclude(walked, self._settings, answer)
         with self._live_lock:
             self._live.pop(walked.job_id, None)
-        if self._table.end(walked.job_id, summary):
-            self._announce(receipt)
+        self._telling.add(walked.job_id)
+        try:
+            if self._table.end(walked.job_id, summary):
+                self._announce(receipt)
+        finally:
+            self._telling.discard(walked.job_id)
+
+    def is_telling(self) -> bool:
+        """True while a job has ended, or is about to, of which ``on_finished`` has not been told whole."""
+        return bool(self._telling)
 
     def progress_of(self, job_id: str) -> tuple[str, float] | None:
         """The stage that runs and its part done."""

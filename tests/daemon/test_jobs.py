@@ -117,7 +117,7 @@ def test_the_lower_priority_number_goes_first_and_a_pause_survives_a_restart(des
     time.sleep(1.0)
     assert desk.jobs.counts()["queued"] == 3
     desk.jobs.resume()
-    desk.wait(lambda: len(desk.ended) == len(rows))
+    desk.wait_for_end()
     assert [receipt.id for receipt in desk.ended] == [rows[1].id, rows[2].id, rows[0].id]
     desk.jobs.pause(0.5)
     assert desk.jobs.pause_state().paused

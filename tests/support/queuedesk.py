@@ -45,7 +45,7 @@ class Desk:
             time.sleep(0.02)
 
     def wait_for_end(self) -> None:
-        self.wait(lambda: not self.jobs.unfinished())
+        self.wait(lambda: not self.jobs.unfinished() and not self.jobs.is_telling())
 
     def outcome(self, row: JobRow) -> str | None:
         return self.jobs.get(row.id).outcome
