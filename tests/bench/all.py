@@ -10,11 +10,17 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+INTRODUCTION = """# Benchmarks
+
+Written by `python tests/bench/all.py`. Not measured on a GPU. The labelled clips (`../shared/clips`) are not in the repository.
+"""
 SECTIONS = {
     "outcomes": ("Every labelled clip through `watch --once`", ["outcomes.py"]),
     "diagnosis": ("Diagnosis: labels and speed", ["diagnosis.py"]),
@@ -25,26 +31,24 @@ SECTIONS = {
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or list(SECTIONS)
-    parts = BENCH / "results"
-    parts.mkdir(exist_ok=True)
-    for name in wanted:
-        _, (script, *options) = SECTIONS[name]
+    done = sections()
+    for name in sys.argv[1:] or SECTIONS:
+        title, (script, *options) = SECTIONS[name]
         print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, str(BENCH / script), *options, "--out", str(parts / f"{name}.md")], check=True)
-        stamp = f"Measured {datetime.date.today().isoformat()} on {machine()}.\n\n"
-        (parts / f"{name}.md").write_text(stamp + (parts / f"{name}.md").read_text())
-    text = [
-        "# Benchmarks",
-        "",
-        "Written by `python tests/bench/all.py`. Not measured on a GPU. The clips of `../shared/clips` are not in the repository.",
-        "",
-    ]
-    for name, (title, (script, *options)) in SECTIONS.items():
-        part = parts / f"{name}.md"
-        if part.exists():
-            text += [f"## {title}", "", f"`python tests/bench/{' '.join([script, *options])}`. {part.read_text()}"]
-    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(text).rstrip() + "\n")
+        with tempfile.TemporaryDirectory() as temporary:
+            output = Path(temporary) / "section.md"
+            subprocess.run([sys.executable, str(BENCH / script), *options, "--out", str(output)], check=True)
+            command = f"`python tests/bench/{' '.join([script, *options])}`"
+            done[title] = f"{command}, {datetime.date.today().isoformat()}, {machine()}.\n\n{output.read_text().strip()}\n"
+        ordered = [f"## {title}\n\n{done[title]}" for title, _ in SECTIONS.values() if title in done]
+        PAGE.write_text("\n".join([INTRODUCTION, *ordered]))
+
+
+def sections() -> dict[str, str]:
+    """What the page holds by now, by title."""
+    text = PAGE.read_text() if PAGE.exists() else ""
+    parts = [part.split("\n\n", 1) for part in text.split("\n## ")[1:]]
+    return {title: body.rstrip() + "\n" for title, body in parts}
 
 
 def machine() -> str:
