@@ -20,6 +20,7 @@ from .records import Band
 LINES = 96
 _FLOOR = 0.35  # levels: flicker below this is left alone
 _DARK = 8.0  # levels added before a division by luma
+_FORGIVEN = 50.0  # levels squared of flicker that halve any doubt about motion
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 
 
@@ -96,12 +97,13 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     lines, columns = here.structure.shape
     distances = np.array([neighbour.distance for neighbour in neighbours] + [0])
     differences = np.zeros((len(distances), lines, columns, 3), np.float32)
-    reliable = np.ones((len(distances), lines, columns), np.float32)
+    doubts = np.zeros((len(distances), lines, columns), np.float32)
     for place, neighbour in enumerate(neighbours):
         differences[place] = warp(neighbour.view.picture, neighbour.there) - here.picture
-        reliable[place] = _reliability(here, neighbour)
+        doubts[place] = _doubt(here, neighbour)
     order = np.argsort(distances)
-    distances, differences, reliable = distances[order], differences[order], reliable[order]
+    distances, differences = distances[order], differences[order]
+    reliable = np.exp(-doubts[order] / (1 + _least_flicker(differences) / _FORGIVEN))
     flicker = _flicker(differences, reliable)
     differences = _without_trend(distances, differences, reliable, flicker)
     weights = reliable[..., None] * _agreement(differences, flicker)
@@ -115,15 +117,23 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     return Correction(gain, offset, local, _part_as_gain(luma, wanted[..., 0], local[..., 0], base, trust[..., 0]), base)
 
 
-def _reliability(here: View, neighbour: Neighbour) -> Plane:
-    """0-1: motion that leads back to where it began, to a place of the same structure."""
+def _doubt(here: View, neighbour: Neighbour) -> Plane:
+    """0 where motion leads back to where it began, to a place of the same structure; above 1 where it does not."""
     other, there, back = neighbour.view, neighbour.there, neighbour.back
     lines = here.structure.shape[0]
     miss = np.square(there + warp(back, there)).sum(2)
     slack = (lines / 60) ** 2 + 0.02 * np.square(there).sum(2)
     change = cv2.blur(np.abs(warp(other.structure, there) - here.structure), (5, 5))
     contrast = cv2.blur(np.abs(here.structure), (9, 9))
-    return np.exp(-miss / slack - np.square(change / (contrast + _LUMA_NOISE)))
+    return _f32(miss / slack + np.square(change / (contrast + _LUMA_NOISE)))
+
+
+def _least_flicker(differences: NDArray[np.float32]) -> float:
+    """The variance of luma's flicker, levels squared, that three quarters of the frame exceed: under it a missed edge matters less."""
+    luma = differences[..., 0]
+    if len(luma) < 3:
+        return float(np.percentile(np.square(luma), 25)) / 2
+    return float(np.percentile(np.square(luma[1:-1] * 2 - luma[:-2] - luma[2:]).mean(0), 25)) / 6
 
 
 def _flicker(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
