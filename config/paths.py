@@ -39,9 +39,13 @@ def log_dir() -> Path:
 
 
 def default_hot_folder() -> Path:
-    """A folder ``deshimmer`` in the user's Videos, or in the home directory where there is no Videos folder."""
+    """A folder ``deshimmer`` in the user's Videos, or in the home directory where there is no Videos folder.
+
+    Where that very folder is a checkout of this project, as after ``git clone`` in the home directory: ``deshimmer-clips``.
+    """
     videos = _DIRS.user_videos_path
-    return (videos if videos.is_dir() else Path.home()) / "deshimmer"
+    folder = (videos if videos.is_dir() else Path.home()) / "deshimmer"
+    return folder.with_name("deshimmer-clips") if (folder / "dev.py").exists() else folder
 
 
 def _made(folder: Path, name: str, mode: int = 0o777) -> Path:
