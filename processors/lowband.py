@@ -19,6 +19,7 @@ from .records import Band
 
 LINES = 96
 _FLOOR = 0.35  # levels: flicker below this is left alone
+_MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
 _DARK = 8.0  # levels added before a division by luma
 _FORGIVEN = 50.0  # levels squared of flicker that halve any doubt about motion
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
@@ -67,7 +68,7 @@ class Correction:
         if Band.GLOBAL_LUMA not in bands:
             change -= change.mean()
         if Band.LOW_LUMA in bands:
-            scaled = _f32(self.as_gain * self.local[..., 0] / self.base)
+            scaled = _f32(np.clip(self.as_gain * self.local[..., 0] / self.base, -_MOST_GAIN, _MOST_GAIN))
             change += _enlarged(scaled, luma) * luma + _enlarged(_f32(self.local[..., 0] - scaled * self.base), luma)
         return _f32(change)
 
@@ -204,6 +205,7 @@ def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
         apart = target - mean_x
         variance = float((weights * apart * apart).sum()) / total
         slope = -float((weights * apart * (wanted + mean_y)).sum()) / total / (variance + 30)
+        slope = min(_MOST_GAIN, max(-_MOST_GAIN / 2, slope))
         offset = mean_y - slope * mean_x
         miss = wanted + slope * target + offset
         weights = trust / (1 + np.square(miss / (2 * float(np.median(np.abs(miss))) + 0.5))) + 1e-3
