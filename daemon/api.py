@@ -34,7 +34,8 @@ from ..config.errors import DaemonError, DeshimmerError, NotSetUp
 from ..config.settings import HotFolder
 from . import history
 from .jobs import Jobs, Pause
-from .table import JobRow, State
+from .states import State
+from .table import JobRow
 
 _START_TIMEOUT_S = 10.0
 

@@ -16,8 +16,9 @@ from ..processors.records import Receipt, Request, Route
 from . import signals, workers
 from .api import Api
 from .jobs import Jobs
+from .states import State
 from .steps import OnFinished
-from .table import JobRow, State
+from .table import JobRow
 from .watcher import Watcher
 
 log = logging.getLogger(__name__)

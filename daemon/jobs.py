@@ -26,9 +26,12 @@ from ..processors import media, work_folders
 from ..processors.identity import job_digest
 from ..processors.records import Passage, Request, Route, to_json
 from . import history, workers
+from .database import create_tables, open_engine
 from .lock import hold_state
+from .seen import Seen
+from .states import State
 from .steps import OnFinished, Steps
-from .table import DEFAULT_PRIORITY, JobRow, Seen, State, Table, create_tables, open_engine
+from .table import DEFAULT_PRIORITY, JobRow, Table
 
 log = logging.getLogger(__name__)
 

@@ -143,7 +143,7 @@ def _stored_jobs(session: Session, state: str | None = None, limit: int | None =
 
 
 def _stored_counts(session: Session) -> dict[str, int]:
-    from .table import State  # here: SQLAlchemy takes a while to import
+    from .states import State
 
     return dict.fromkeys(map(str, State), 0) | Counter(str(job["state"]) for job in _stored_jobs(session))
 
@@ -155,7 +155,7 @@ def _tell_down(session: Session) -> None:
 def _require_state(state: str | None) -> None:
     if state is None:
         return
-    from .table import State  # here: SQLAlchemy takes a while to import
+    from .states import State
 
     if state not in list(State):
         raise WrongUsage(f"There is no state '{state}'. The states are: {', '.join(State)}.")

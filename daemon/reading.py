@@ -12,8 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from ..config.errors import DaemonError
 from ..config.settings import Settings
+from .database import JOBS, open_engine, parse_url, unusable
 from .lock import is_state_held
-from .table import JOBS, JobRow, State, Table, open_engine, parse_url, unusable
+from .states import State
+from .table import JobRow, Table
 
 T = TypeVar("T")
 

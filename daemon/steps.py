@@ -16,7 +16,8 @@ from ..config import spawn
 from ..config.errors import DeshimmerError, WorkerCrashed
 from ..config.settings import Settings
 from ..processors.records import Passage, Receipt, from_json
-from .table import State, Table
+from .states import State
+from .table import Table
 from .workers import Pool, WorkerDied
 
 log = logging.getLogger(__name__)

@@ -1,135 +1,25 @@
-"""The queue's own tables: jobs (for lists, counts and identities), files that were taken, and a few notes.
+"""The jobs, for lists, counts and identities, and a few notes. DBOS decides what runs; this says what there is.
 
-They lie beside DBOS's tables in one database, and hold no queue of their own: DBOS decides what runs, this says what there is.
-Reading them needs no daemon (``reading``). Nothing here is particular to SQLite but the journal mode.
+Reading needs no daemon (``reading``).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ..config.errors import DaemonError, SettingsError
+from ..config.errors import DaemonError
 from ..processors.records import Outcome, Request, from_json, to_json
-
-
-class State(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        return not MOVES[self]
-
-
-MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLING, State.FAILED}),
-    State.RUNNING: frozenset({State.QUEUED, State.CANCELLING, State.DONE, State.FAILED}),  # queued again: the daemon was stopped
-    State.CANCELLING: frozenset({State.CANCELLED, State.DONE, State.FAILED}),  # done: it was delivered before the cancel took hold
-    State.DONE: frozenset(),
-    State.FAILED: frozenset(),
-    State.CANCELLED: frozenset(),
-}
-"""The transition table; ``Table.move`` makes no other move."""
+from .database import JOBS, NOTES
+from .states import END_STATE, MOVES, UNFINISHED, State
 
 DEFAULT_PRIORITY = 10
-
-_DRIVERS = {
-    "sqlite": "sqlite",
-    **dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg"),
-}
-
-UNFINISHED = tuple(state for state in State if not state.is_final)
-
-END_STATE: dict[Outcome, State] = {
-    Outcome.REPAIRED: State.DONE,
-    Outcome.KEPT: State.DONE,
-    Outcome.FLAGGED: State.DONE,
-    Outcome.CANCELLED: State.CANCELLED,
-    Outcome.FAILED: State.FAILED,
-}
-
-
-class _Path(sa.types.TypeDecorator[str]):
-    """A path as its bytes, so that names which are no UTF-8 come back as they were."""
-
-    impl = sa.LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:
-        return None if value is None else os.fsencode(value)
-
-    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else os.fsdecode(value)
-
-
-class _Json(sa.types.TypeDecorator[Any]):
-    """ASCII JSON: takes what a path may hold, on every database."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
-        return None if value is None else json.dumps(value)
-
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        return None if value is None else json.loads(value)
-
-
-_METADATA = sa.MetaData()
-
-JOBS = sa.Table(
-    "jobs",
-    _METADATA,
-    sa.Column("id", sa.String(64), primary_key=True),  # <digest>-<number>
-    sa.Column("digest", sa.String(32), nullable=False, index=True),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("path", _Path, nullable=False, index=True),
-    sa.Column("output_dir", _Path, nullable=False),
-    sa.Column("content_digest", sa.String(128), nullable=False),
-    sa.Column("request_text", sa.Text, nullable=False),
-    sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),
-    sa.Column("stage", sa.String(64)),
-    sa.Column("crashes", sa.Integer, nullable=False),
-    sa.Column("outcome", sa.String(16)),
-    sa.Column("reason", sa.Text),
-    sa.Column("verdict", sa.String(16)),
-    sa.Column("route", sa.String(32)),
-    sa.Column("output", _Path),
-    sa.Column("receipt", _Path),
-    sa.Column("summary", _Json),
-    sa.Column("created", sa.Float(53), nullable=False),
-    sa.Column("started", sa.Float(53)),
-    sa.Column("finished", sa.Float(53)),
-    sa.Column("finish_number", sa.Integer, index=True),  # in order of ending, from 1
-)
-
-_SEEN = sa.Table(
-    "seen",
-    _METADATA,
-    sa.Column("path", _Path, primary_key=True),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.String(128)),  # of the content; NULL: it lay there before the first start and is left alone
-)
-
-_FOLDERS = sa.Table("folders", _METADATA, sa.Column("path", _Path, primary_key=True), sa.Column("started", sa.Float(53), nullable=False))
-
-_NOTES = sa.Table("notes", _METADATA, sa.Column("key", sa.String(64), primary_key=True), sa.Column("value", _Json))
 
 
 @dataclass(frozen=True)
@@ -176,26 +66,6 @@ def _row(record: sa.RowMapping) -> JobRow:
     values["state"] = State(values["state"])
     values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None
     return JobRow(progress=None, **values)
-
-
-def open_engine(url: str) -> sa.Engine:
-    """An engine for the database of the settings; ``postgresql://`` means psycopg 3, as with DBOS. Raises SettingsError."""
-    parsed = parse_url(url)
-    return sa.create_engine(parsed, connect_args={"timeout": 30} if parsed.drivername == "sqlite" else {})
-
-
-def create_tables(engine: sa.Engine) -> None:
-    """Make the tables that are absent. A SQLite file gets its write-ahead journal here, before anybody else opens it.
-
-    Raises DaemonError when the database cannot be used.
-    """
-    try:
-        if engine.dialect.name == "sqlite":
-            with engine.connect() as connection:
-                connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-        _METADATA.create_all(engine)
-    except DBAPIError as error:
-        raise unusable(engine, error) from error
 
 
 class Table:
@@ -354,12 +224,12 @@ class Table:
 
     def note(self, key: str) -> Any:
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(_NOTES.c.value).where(_NOTES.c.key == key))
+            return connection.scalar(sa.select(NOTES.c.value).where(NOTES.c.key == key))
 
     def set_note(self, key: str, value: Any) -> None:
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(_NOTES).where(_NOTES.c.key == key))
-            connection.execute(sa.insert(_NOTES).values(key=key, value=value))
+            connection.execute(sa.delete(NOTES).where(NOTES.c.key == key))
+            connection.execute(sa.insert(NOTES).values(key=key, value=value))
 
     def _select(self, where: sa.ColumnElement[bool], order: Any = None, limit: int | None = None) -> list[JobRow]:
         query = sa.select(*_SHOWN).where(where).order_by(order).limit(limit)
@@ -382,68 +252,3 @@ def _ending(summary: Mapping[str, Any]) -> dict[str, Any]:
         "summary": dict(summary),
         "stage": None,
     }
-
-
-class Seen:
-    """What is known of the files in the hot folders: those that lay there before the first start, and the digests of those taken."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-
-    def first_start(self, hot_folder: Path) -> bool:
-        """True until ``mark_existing`` was called for this hot folder, in this or an earlier run."""
-        with self._engine.connect() as connection:
-            return connection.scalar(sa.select(_FOLDERS.c.path).where(_FOLDERS.c.path == str(hot_folder))) is None
-
-    def mark_existing(self, hot_folder: Path, files: Mapping[Path, tuple[int, int]]) -> None:
-        """Remember that these files, with their (size in bytes, modification time in ns), are not to be taken."""
-        with self._engine.begin() as connection:
-            for path, (size, mtime_ns) in files.items():
-                _replace(connection, path, size, mtime_ns, None)
-            connection.execute(sa.insert(_FOLDERS).values(path=str(hot_folder), started=time.time()))
-
-    def is_seen(self, path: Path, size: int, mtime_ns: int) -> bool:
-        """True while a file marked by ``mark_existing`` is as it was."""
-        return self._find(path, size, mtime_ns, sa.literal(1), _SEEN.c.digest.is_(None)) is not None
-
-    def digest(self, path: Path, size: int, mtime_ns: int) -> str | None:
-        """The content's digest as ``remember`` was told for this very size and time."""
-        return self._find(path, size, mtime_ns, _SEEN.c.digest, _SEEN.c.digest.is_not(None))
-
-    def remember(self, path: Path, size: int, mtime_ns: int, digest: str) -> None:
-        with self._engine.begin() as connection:
-            _replace(connection, path, size, mtime_ns, digest)
-
-    def _find(self, path: Path, size: int, mtime_ns: int, what: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Any:
-        query = sa.select(what).where(_SEEN.c.path == str(path), _SEEN.c.size_bytes == size, _SEEN.c.mtime_ns == mtime_ns, where)
-        with self._engine.connect() as connection:
-            return connection.scalar(query)
-
-
-def _replace(connection: sa.Connection, path: Path, size: int, mtime_ns: int, digest: str | None) -> None:
-    connection.execute(sa.delete(_SEEN).where(_SEEN.c.path == str(path)))
-    connection.execute(sa.insert(_SEEN).values(path=str(path), size_bytes=size, mtime_ns=mtime_ns, digest=digest))
-
-
-def parse_url(url: str) -> sa.URL:
-    """Raises SettingsError for what is no database that the queue can use."""
-    try:
-        parsed = sa.make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = sa.URL.create("unknown")
-    driver = _DRIVERS.get(parsed.drivername)
-    if driver is None:
-        raise SettingsError(
-            "'queue.database' is no database that the queue can use. Write sqlite:////folder/file.sqlite or postgresql://user@host/name, "
-            "or leave it out."
-        )
-    return parsed.set(drivername=driver)
-
-
-def unusable(engine: sa.Engine, error: DBAPIError) -> DaemonError:
-    """What to tell when the database refuses."""
-    return DaemonError(
-        f"The queue's database cannot be used ({error.orig}). Check 'queue.database' in the settings; a broken SQLite file can be moved "
-        "away, 'deshimmer history rebuild' then reads the history from the receipts.",
-        path=engine.url.database if engine.dialect.name == "sqlite" else None,
-    )

@@ -12,10 +12,12 @@ from queuedesk import Desk
 
 from deshimmer.config.errors import DaemonError
 from deshimmer.config.settings import Repair, Settings
+from deshimmer.daemon.database import open_engine
 from deshimmer.daemon.jobs import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED, Jobs
 from deshimmer.daemon.lock import is_state_held
 from deshimmer.daemon.reading import read_job, read_jobs
-from deshimmer.daemon.table import State, Table, open_engine
+from deshimmer.daemon.states import State
+from deshimmer.daemon.table import Table
 from deshimmer.processors import api, delivery, media
 from deshimmer.processors.records import Request
 

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from deshimmer.config.errors import DaemonError, SettingsError
 from deshimmer.config.settings import Settings
+from deshimmer.daemon.database import create_tables, open_engine
 from deshimmer.daemon.lock import hold_state
 from deshimmer.daemon.reading import read_job, read_jobs
-from deshimmer.daemon.table import MOVES, Seen, State, Table, create_tables, open_engine
+from deshimmer.daemon.seen import Seen
+from deshimmer.daemon.states import MOVES, State
+from deshimmer.daemon.table import Table
 from deshimmer.processors.records import Request
 
 NO_TEXT = Path(os.fsdecode(b"/renders/caf\xe9 -\n.mp4"))

@@ -19,7 +19,9 @@ from pathlib import Path
 import av
 import psutil
 
-from deshimmer.daemon.table import JobRow, State, Table, open_engine
+from deshimmer.daemon.database import open_engine
+from deshimmer.daemon.states import State
+from deshimmer.daemon.table import JobRow, Table
 
 DAEMON, WORKER, BOTH = "daemon", "worker", "both"
 MARK = "KILLING_FIELD"
