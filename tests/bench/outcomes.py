@@ -26,10 +26,12 @@ def watch_once(folder: Path, state: Path, out: Path) -> list[dict[str, object]]:
     """One line of ``--json`` for each render. Standard error goes through, for progress."""
     environment = {**os.environ, **{f"XDG_{name}_HOME": str(state / name.lower()) for name in ("CONFIG", "STATE", "DATA", "CACHE")}}
     environment["XDG_RUNTIME_DIR"] = str(state)
-    command = [sys.executable, "-m", "deshimmer.daemon.cli", "watch", str(folder), "--output", str(out), "--once", "--json"]
+    command = [sys.executable, "-m", "deshimmer.daemon", "watch", str(folder), "--output", str(out), "--once", "--json"]
     result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert result.returncode in (0, 1), result.returncode
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lines, "no render ended"
+    return lines
 
 
 def main() -> None:

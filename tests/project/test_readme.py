@@ -33,7 +33,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def deshimmer(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "deshimmer.daemon.cli", *arguments]
+    return [sys.executable, "-m", "deshimmer.daemon", *arguments]
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def test_commands_that_stand_alone(command: list[str], desk: Path) -> None:
     result = run(command, desk)
     assert result.returncode == 0, result.stderr
+    assert result.stdout + result.stderr
 
 
 def test_commands_for_a_running_daemon(daemon: None, desk: Path) -> None:
@@ -67,6 +68,7 @@ def test_commands_for_a_running_daemon(daemon: None, desk: Path) -> None:
     for command in commands:
         result = run(command, desk)
         assert result.returncode == 0, (command, result.stderr)
+        assert result.stdout + result.stderr, command
 
 
 @pytest.mark.skipif(not Path(sys.prefix, "deshimmer-setup.json").exists(), reason="not run through 'python3 dev.py test'")
