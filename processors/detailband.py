@@ -24,11 +24,7 @@ _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
 _SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
 _PLAIN = 30.0  # squared Laplacian of a surface without texture
 _MOST_SHARPENING = 0.5
-_ROWS_SAMPLED = 24  # of every 96: enough to know how much a frame flickers
-_USUAL_PERCENT, _MOST_OF_USUAL = 80, 3.0
-"""What moves too fast to be found, a galloping leg, stands out from both sides as flicker does, and more than it; but it is small.
-Nowhere is more taken for flicker than three times what four fifths of the frame stay below.
-"""
+_FINE_LINES = 600  # taller luma is carried by cubic, not by Lanczos, at a third of the time
 
 
 class Neighbour(NamedTuple):
@@ -50,10 +46,9 @@ def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, 
     """
     height = own.shape[0]
     neighbours = sorted(neighbours, key=lambda neighbour: neighbour.distance)
-    most = _MOST_OF_USUAL * _usual_energy(own, neighbours)
 
     def strip(top: int) -> _Strip:
-        return _strip(own, neighbours, top, min(top + _ROWS, height), tolerance, most)
+        return _strip(own, neighbours, top, min(top + _ROWS, height), tolerance)
 
     strips = list(workers.map(strip, range(0, height, _ROWS)))
     mean: Plane = np.concatenate([strip.mean for strip in strips])
@@ -84,18 +79,6 @@ def _capped(energy: Plane) -> Plane:
     return np.minimum(energy, 2 * _f32(cv2.resize(usual, (width, height), interpolation=cv2.INTER_LINEAR)))
 
 
-def _usual_energy(own: Plane, neighbours: Sequence[Neighbour]) -> float:
-    """The flicker's variance, levels squared, that ``_USUAL_PERCENT`` of the frame stay below, by its nearest neighbours."""
-    nearest = sorted(neighbours, key=lambda neighbour: abs(neighbour.distance))[:2]
-    box_px = _box_px(own)
-    energies: list[Plane] = []
-    for top in range(0, own.shape[0], 4 * _ROWS_SAMPLED):
-        bottom = min(top + _ROWS_SAMPLED, own.shape[0])
-        before, after = _differences(own, nearest, top, bottom, box_px)
-        energies.append(flicker_energy(own[top:bottom], before, after, box_px)[::4, ::4].reshape(-1))
-    return float(np.percentile(np.concatenate(energies), _USUAL_PERCENT))
-
-
 def _box_px(own: Plane) -> int:
     return max(9, own.shape[0] // 10) | 1
 
@@ -110,13 +93,13 @@ def _differences(own: Plane, neighbours: Sequence[Neighbour], first: int, last: 
     return before, after
 
 
-def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, tolerance: float, most_energy: float) -> _Strip:
+def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, tolerance: float) -> _Strip:
     box_px = _box_px(own)
     margin = box_px // 2 + 4
     first, last = max(0, top - margin), min(own.shape[0], bottom + margin)
     centre = own[first:last]
     before, after = _differences(own, neighbours, first, last, box_px)
-    expected = 2 * np.minimum(flicker_energy(centre, before, after, box_px), np.float32(most_energy)) + np.float32(_FLOOR)
+    expected = 2 * flicker_energy(centre, before, after, box_px) + np.float32(_FLOOR)
     sums, weights = np.zeros_like(centre), np.ones_like(centre)
     for difference, neighbour in zip((*before, *after), neighbours, strict=True):
         excess = np.maximum(cv2.blur(difference * difference, (7, 7)) / expected - 1, 0) / np.float32(tolerance)
@@ -143,7 +126,7 @@ def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int
     way = _way(neighbour.way, shape, first, last)
     x = way[..., 0] + np.arange(width, dtype=np.float32)
     y = way[..., 1] + np.arange(first, last, dtype=np.float32)[:, None]
-    kernel = cv2.INTER_LANCZOS4 if len(shape) == 2 else cv2.INTER_CUBIC
+    kernel = cv2.INTER_LANCZOS4 if len(shape) == 2 and shape[0] <= _FINE_LINES else cv2.INTER_CUBIC
     return _f32(cv2.remap(neighbour.planes, x, y, kernel, borderMode=cv2.BORDER_REPLICATE))
 
 
