@@ -67,14 +67,14 @@ def fix(
     session: Session,
     clips: Clips,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; default: deshimmered/ beside the clip.")] = None,
-    route: Annotated[str | None, typer.Option(metavar="R", help="keep, smooth, deband, deband+smooth, interpolate or regenerate.")] = None,
+    route: Annotated[str | None, typer.Option(metavar="R", help="keep, smooth, deband, deband+smooth or interpolate.")] = None,
     profile: Annotated[str | None, typer.Option(metavar="P", help="Delivery profile (not in this version).")] = None,
     preset: Annotated[str | None, typer.Option(metavar="article", help="The article's recipe as written.")] = None,
     strength: Annotated[float | None, typer.Option(help="Of smoothing, 0 to 2; 1 removes what was measured.")] = None,
     factor: Annotated[int | None, typer.Option(metavar="N", help="Interpolate to N times the frame rate.")] = None,
     fps: Annotated[str | None, typer.Option(metavar="F", help="Interpolate to this frame rate: 60, 59.94 or 60000/1001.")] = None,
     slow_motion: Annotated[bool, typer.Option("--slow-motion", help="Keep the frame rate and stretch the time.")] = False,
-    preview: Annotated[bool, typer.Option("--preview", help="Make the comparison only.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Make the comparison and the report only.")] = False,
     candidates: Annotated[int | None, typer.Option(metavar="N", help="Make N candidates (not in this version).")] = None,
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
