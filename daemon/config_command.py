@@ -55,8 +55,10 @@ def _init(session: Session) -> int:
     file = session.config or paths.settings_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        hot_folder = paths.default_hot_folder()
         with file.open("x", encoding="utf-8") as handle:
-            handle.write(document.template(str(paths.default_hot_folder())))
+            handle.write(document.template(str(hot_folder)))
+        hot_folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise SettingsError(
             "There is a settings file already, and it is left as it is. Edit it, or name another with --config.", path=file

@@ -19,7 +19,7 @@ from ..config.settings import Settings
 from . import client, show
 from .session import FAILED, OK, Session
 
-_AI = "pip install 'deshimmer[ai]'"
+_AI = "pip install 'deshimmer[ai]'; from a checkout: python3 dev.py run --ai"
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 _ENOUGH_WATCHES = 65536
 

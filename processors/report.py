@@ -171,7 +171,7 @@ def _strongest_fall(passage: Passage) -> tuple[str, str, str] | None:
         return None
     band = max(both, key=lambda each: found.reading.bands[each].amplitude)
     old, new = found.reading.bands[band].amplitude, judged.reading.bands[band].amplitude
-    return charts.title(band), _change(old, new), f"{old:.2f} \u2192 {new:.2f} levels"
+    return f"{charts.title(band)}: flicker", _change(old, new), f"{old:.2f} \u2192 {new:.2f} levels"
 
 
 def _excerpt(passage: Passage) -> str | None:

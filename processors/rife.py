@@ -30,7 +30,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "rife_4.25.safetensors"
 
 REMEDY = (
     "Interpolation with RIFE needs PyTorch and safetensors. Install them with: pipx install --force 'deshimmer[ai]' "
-    "(in a virtual environment: pip install 'deshimmer[ai]'), then try again."
+    "(in a virtual environment: pip install 'deshimmer[ai]'; from a checkout: python3 dev.py run --ai), then try again."
 )
 
 
