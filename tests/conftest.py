@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,3 +47,14 @@ def no_logged_errors(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRe
         return
     errors = [record.getMessage() for phase in ("setup", "call") for record in caplog.get_records(phase) if record.levelno >= 40]
     assert not errors, errors
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """torch on one thread: quicker for small pictures, and on a busy machine by far."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -17,17 +17,10 @@ from deshimmer.processors import interpolation, media
 from deshimmer.processors.records import Clip, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 LOSSLESS = {"crf": "0", "preset": "veryfast"}
 SIZE = (128, 96)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def diagnosis(*starts: int, frames: int) -> Diagnosis:

@@ -16,14 +16,7 @@ from deshimmer.config.errors import ToolFailed
 from deshimmer.processors import media, rife
 
 torch = pytest.importorskip("torch")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def psnr(found: NDArray[np.generic], truth: NDArray[np.generic], peak: float = 255) -> float:
