@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.settings import Settings, load_settings
-from . import identity, media, road, work_folders
-from .records import Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
+from . import evidence, identity, media, road, work_folders
+from .records import Band, Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage's name and its part done, 0 to 1."""
@@ -43,12 +43,17 @@ _ROUNDED_FPS = Fraction(1, 200)
 
 @dataclass(frozen=True)
 class Finding:
-    """What ``diagnose`` found. ``curves`` holds one float32 value a frame for each measure, and ``time_s``."""
+    """What ``diagnose`` found.
+
+    ``curves``: one float32 value a frame for each measure, and ``time_s``; bands in 8-bit levels against the frame before. ``maps``: where
+    in the frame, float32 levels (rows, columns) for each band that was measured.
+    """
 
     path: str
     clip: Clip
     diagnosis: Diagnosis
     curves: Mapping[str, NDArray[np.float32]]
+    maps: Mapping[Band, NDArray[np.float32]]
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``deshimmer diagnose --json`` prints."""
@@ -60,7 +65,9 @@ class Finding:
             "flicker_score": reading["flicker_score"],
             **{key: diagnosis[key] for key in ("route", "summary", "amounts", "causes")},
             **{key: reading[key] for key in ("bands", "codec")},
-            "shots": [{key: shot[key] for key in ("start", "end", "verdict")} for shot in diagnosis["shots"]],
+            "shots": diagnosis["shots"],
+            "worst": self._worst(),
+            "map": {band: self._map(band) for band in (Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL)},
             "article_mean_diff": reading["article_mean_diff"],
             "article_verdict": diagnosis["article_verdict"],
             "frames": clip.frames,
@@ -70,6 +77,13 @@ class Finding:
             "height": clip.height,
             "seconds": float(clip.duration),
         }
+
+    def _map(self, band: Band) -> list[list[float]] | None:
+        return np.round(self.maps[band].astype(float), 2).tolist() if band in self.maps else None
+
+    def _worst(self) -> dict[str, int] | None:
+        stretch = evidence.worst_stretch(self.curves, float(self.clip.frame_rate))
+        return None if stretch is None else {"start_frame": stretch.start, "end_frame": stretch.end - 1}
 
 
 def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, progress: StageProgress | None = None) -> Finding:
@@ -86,7 +100,8 @@ def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, pro
             passage = road.run_stage(stage, passage, settings, _part_of(progress, stage.name))
         assert passage.clip is not None
         assert passage.diagnosis is not None
-        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), _read_curves(passage.diagnosis.curves))
+        curves, maps = _read_curves(passage.diagnosis.curves)
+        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), curves, maps)
 
 
 def fix(
@@ -210,11 +225,14 @@ def _ignore(stage: str, part: float) -> None:
     pass
 
 
-def _read_curves(file: Path | None) -> dict[str, NDArray[np.float32]]:
+def _read_curves(file: Path | None) -> tuple[dict[str, NDArray[np.float32]], dict[Band, NDArray[np.float32]]]:
+    """Curves, and maps."""
     if file is None:
-        return {}
+        return {}, {}
     with np.load(file) as stored:
-        return {key: stored[key] for key in stored.files}
+        curves = {key: stored[key] for key in stored.files if not key.startswith(evidence.MAP_PREFIX)}
+        maps = {band: stored[key] for band in Band if (key := f"{evidence.MAP_PREFIX}{band}") in stored.files}
+    return curves, maps
 
 
 def _sweep(output_dir: Path) -> None:

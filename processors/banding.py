@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from ..config import spawn
-from ..config.settings import Settings
-from . import ffmpeg, webp
-from .records import Clip
 
 LEAST_STAIRS = 0.02
 """Share of stairs under which CAMBI is not asked."""
@@ -28,9 +20,15 @@ black is no block.
 _SPAN_PX = 32
 _GRID_PX = 8
 _HIGHEST_STEP = 16  # levels
+_REACH_PX = 6  # half of what a step is measured over
+_STEP = (3, 14)  # levels
+_SHARP = 0.75  # of a step happens within five pixels
+_TREAD_PX = (8, 120)
+_EVERY_ROW = 2
+_NEAR = 6  # frames
+_UNEVEN = 2.2  # of the median absolute deviation: one and a half standard deviations; twice that where only two key frames tell
+_MOTION_HIDES = 0.12  # of the change that motion leaves anyway
 _SMOOTH = 2.0  # levels a pixel: texture hides the grid
-_CAMBI_FRAMES = 12
-_CAMBI_TIMEOUT_S = 600.0
 
 
 def stairs(luma: NDArray[np.uint8]) -> float:
@@ -63,47 +61,66 @@ def grid_gradients(luma: NDArray[np.uint8]) -> tuple[float, float]:
     return means[0], means[1]
 
 
+def blockiness(looks: Sequence[tuple[float, float]]) -> float | None:
+    """Steps at the grid over those beside it, less 1, from what ``grid_gradients`` gave; None where nothing was looked at."""
+    if not looks:
+        return None
+    on, beside = np.mean(looks, axis=0)
+    return max(0.0, float(on - beside) / (float(beside) + SOFTENING))
+
+
+def staircases(luma: NDArray[np.uint8]) -> float:
+    """Share of the picture, along its rows, between two sharp steps of 3-14 levels up, or down, with a flat tread between them: a ramp
+    posterised so coarsely that CAMBI is blind to it. Soft ramps have no treads, edges of things no second step like the first.
+    """
+    height, width = luma.shape
+    if width < 4 * _REACH_PX:
+        return 0.0
+    levels = luma.astype(np.int16)
+    tread = np.ones((1, 5), np.uint8)
+    is_flat = cv2.dilate(luma, tread) - cv2.erode(luma, tread) <= 1
+    rise, near = np.zeros_like(levels), np.zeros_like(levels)
+    rise[:, _REACH_PX:-_REACH_PX] = levels[:, 2 * _REACH_PX :] - levels[:, : -2 * _REACH_PX]
+    near[:, 2:-2] = levels[:, 4:] - levels[:, :-4]
+    is_step = (np.abs(rise) >= _STEP[0]) & (np.abs(rise) <= _STEP[1]) & (np.abs(near) >= _SHARP * np.abs(rise))
+    is_step[:, _REACH_PX:-_REACH_PX] &= is_flat[:, : -2 * _REACH_PX] & is_flat[:, 2 * _REACH_PX :]
+    covered = sum(_treads(levels[row], rise[row], is_step[row]) for row in range(0, height, _EVERY_ROW))
+    return covered / (width * len(range(0, height, _EVERY_ROW)))
+
+
+def _treads(levels: NDArray[np.int16], rise: NDArray[np.int16], is_step: NDArray[np.bool_]) -> int:
+    """Pixels of one row that lie on treads."""
+    places = np.flatnonzero(is_step)
+    if len(places) < 2:
+        return 0
+    groups = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    steps = [(int(group.mean()), float(np.median(rise[group]))) for group in groups]
+    covered = 0
+    for (start, first), (end, second) in pairwise(steps):
+        is_alike = first * second > 0 and 0.5 <= first / second <= 2
+        if is_alike and _TREAD_PX[0] <= end - start <= _TREAD_PX[1] and np.ptp(levels[start + 4 : end - 3]) <= 1:
+            covered += end - start
+    return covered
+
+
 def keyframe_pulse(change: Sequence[float], is_key: Sequence[bool]) -> float | None:
-    """How much more the picture jumps at key frames than at the frames near them, in 8-bit levels; 0 when it does not.
+    """How much more the picture jumps at key frames than at the frames near them, in 8-bit levels, less what uneven change and motion
+    hide of it; 0 when it does not.
 
     ``change``: mean absolute residual along motion of each frame, NaN where there is none. None with fewer than two key frames
     after the first, or when most frames are key frames.
     """
     values, keys = np.asarray(change, np.float64), np.asarray(is_key, bool)
-    known = np.isfinite(values)
-    at = np.flatnonzero(keys & known)
+    at = np.flatnonzero(keys & np.isfinite(values))
     if len(at) < 2 or keys.sum() * 3 > len(keys):
         return None
-    near = [np.nanmedian(np.where(keys, np.nan, values)[max(0, i - 6) : i + 7]) for i in at if (known & ~keys)[max(0, i - 6) : i + 7].any()]
-    return max(0.0, float(np.median(values[at]) - np.median(near))) if near else None
-
-
-def cambi(clip: Clip, settings: Settings, *, folder: Path | None = None, right_half: bool = False) -> float | None:
-    """CAMBI of about a dozen frames spread over the clip: 0 no bands, 5 visible, 24 severe. None where FFmpeg cannot decode it.
-    ``folder`` takes its temporary files (the system's where it is None). ``right_half``: of that half of the picture alone, where a
-    comparison shows the result.
-
-    Raises ToolFailed or NotSetUp.
-    """
-    if clip.container == webp.CONTAINER or min(clip.width, clip.height) < 64:
+    others = np.where(keys, np.nan, values)
+    around = [others[max(0, i - _NEAR) : i + _NEAR + 1] for i in at]
+    near = [(i, each[np.isfinite(each)]) for i, each in zip(at, around, strict=True) if np.isfinite(each).any()]
+    if not near:
         return None
-    every = max(1, math.ceil(clip.frames / _CAMBI_FRAMES))
-    pixel_format = "yuv420p10le" if clip.bit_depth > 8 else "yuv420p"
-    with TemporaryDirectory(prefix="deshimmer-cambi-", dir=folder) as temporary:
-        log = Path(temporary) / "cambi.json"
-        video = ffmpeg.source(clip.path).video.filter("format", pixel_format)
-        halves = (video.filter("crop", "iw/2", "ih", "iw/2", 0) if right_half else video).filter_multi_output("split")
-        measured = ffmpeg.graph.filter(
-            [halves[0], halves[1]],
-            "libvmaf",
-            model="",
-            feature="name=cambi",
-            n_threads=2,
-            n_subsample=every,
-            log_fmt="json",
-            log_path=str(log),
-        )
-        spawn.run(ffmpeg.arguments(ffmpeg.tool(settings), ffmpeg.graph.output(measured, "-", format="null")), timeout_s=_CAMBI_TIMEOUT_S)
-        frames = json.loads(log.read_text())["frames"]
-    values = [frame["metrics"]["cambi"] for frame in frames if "cambi" in frame["metrics"]]
-    return float(np.mean(values)) if values else None
+    usual = [float(np.median(each)) for _, each in near]
+    uneven = float(np.median([np.median(np.abs(each - middle)) for (_, each), middle in zip(near, usual, strict=True)]))
+    jump = float(np.median([values[i] - middle for (i, _), middle in zip(near, usual, strict=True)]))
+    hidden = _UNEVEN * uneven * (1 if len(near) > 2 else 2) + _MOTION_HIDES * float(np.median(usual))
+    return max(0.0, jump - hidden)

@@ -26,8 +26,8 @@ CAMBI_RISE, CAMBI_UNSEEN = 1.0, 3.0
 """CAMBI: 5 is visible. Flicker hides banding as dither does, so a rise that stays under 3 is the picture's own."""
 BLOCKINESS_RISE, BLOCKINESS_UNSEEN = 0.08, 0.35
 """Two encodes of one clip differ by 0.07; 0.5 begins to show, and flicker hides what was there."""
-PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS = 0.5, 0.8
-"""1.6 levels begin to show."""
+PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS = 0.3, 0.3
+"""Beyond what hides it 0.4 levels begin to show."""
 DETAIL_KEPT = (0.80, 1.30)
 """Gain of the detail that persists from frame to frame. Encoding at crf 16 keeps 0.94-0.98 of it, beneath strong detail flicker 0.83; a
 blur of one pixel leaves 0.35, an unsharp mask makes 1.47. Where little persists, a mean over frames reads up to 1.16.

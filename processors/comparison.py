@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from . import banding, ffmpeg, frame_pipe, media, pictures
+from . import cambi, ffmpeg, frame_pipe, media, pictures
 from .checks import CAMBI_RISE, CAMBI_UNSEEN
 from .records import Clip, Progress
 
@@ -62,8 +62,8 @@ def make(source: Clip, candidate: Path, output: Path, settings: Settings, progre
 
 
 def _bands_again(result: Clip, made: Path, settings: Settings) -> bool:
-    shown = banding.cambi(media.probe(made), settings, folder=made.parent, right_half=True) or 0.0
-    return shown > CAMBI_UNSEEN and shown > (banding.cambi(result, settings, folder=made.parent) or 0.0) + CAMBI_RISE
+    shown = cambi.of(media.probe(made), settings, folder=made.parent, right_half=True) or 0.0
+    return shown > CAMBI_UNSEEN and shown > (cambi.of(result, settings, folder=made.parent) or 0.0) + CAMBI_RISE
 
 
 def _write(source: Clip, result: Clip, part: _Part, bits: int, output: Path, settings: Settings, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config.settings import Settings
-from . import banding, causes, verdicts
+from . import causes, evidence, verdicts
 from .flicker import Flicker
 from .measuring import Measurement, ShotMeasure, measure
 from .records import (
@@ -29,8 +29,6 @@ from .records import (
 
 ARTICLE_MEAN_DIFF = 12.0
 CURVES_FILE = "before.npz"
-
-_FLOW_SHARE = 0.95  # of the stage's progress; the rest is CAMBI's
 
 
 def diagnose_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
@@ -57,29 +55,29 @@ def read(
     """Measure a clip without judging it. ``guide`` has the same frames: flow, cuts and repeated frames come from it, which is how a
     candidate is compared with its source. ``shots``: take these instead of looking for cuts.
     """
-    found = measure(clip, lambda part: progress(_FLOW_SHARE * part), guide=guide, known=shots)
-    return _read(clip, found, curves, settings or Settings())
+    folder = curves.parent if curves else None
+    return _read(clip, measure(clip, progress, guide=guide, known=shots, settings=settings, folder=folder), curves)
 
 
 def _diagnose(clip: Clip, curves: Path | None, progress: Progress, settings: Settings) -> tuple[Diagnosis, int]:
-    found = measure(clip, lambda part: progress(_FLOW_SHARE * part))
-    reading = _read(clip, found, curves, settings)
+    found = measure(clip, progress, settings=settings, folder=curves.parent if curves else None)
+    reading = _read(clip, found, curves)
     progress(1.0)
-    worst = verdicts.faults(verdicts.worst(found.shots))
-    amounts = verdicts.amounts(worst, reading.codec)
-    verdict = verdicts.verdict(amounts)
+    decisive = verdicts.worst(found.shots)
+    judged = _judged(decisive, reading.codec)
+    faults = verdicts.faults(decisive)
     diagnosis = Diagnosis(
-        verdict=verdict,
-        confidence=round(verdicts.confidence(worst, reading.codec), 3),
-        route=first_route(verdict, reading.codec, worst),
-        summary=_summary(verdict, reading, worst),
-        amounts={kind: round(value, 4) for kind, value in amounts.items()},
-        causes=causes.find(clip, found),
+        verdict=judged.verdict,
+        confidence=judged.confidence,
+        route=judged.route,
+        summary=evidence.summary(judged.verdict, reading.codec, decisive),
+        amounts={kind: round(value, 4) for kind, value in verdicts.amounts(faults, reading.codec).items()},
+        causes=causes.find(clip, found, reading.codec),
         reading=reading,
-        shots=tuple(_shot(shot) for shot in found.shots),
+        shots=tuple(_judged(shot, _NO_CODEC) for shot in found.shots),
         article_verdict=_article_verdict(reading),
         curves=curves,
-        flickering=verdicts.flickering_bands(worst),
+        flickering=verdicts.flickering_bands(faults),
     )
     return diagnosis, found.frames
 
@@ -93,15 +91,32 @@ def first_route(verdict: Verdict, codec: CodecReading, found: verdicts.Faults) -
     return Route.KEEP
 
 
-def _read(clip: Clip, found: Measurement, curves: Path | None, settings: Settings) -> Reading:
+_NO_CODEC = CodecReading(None, None, None)
+"""Codec damage is read over the whole clip, not shot by shot."""
+
+
+def _judged(shot: ShotMeasure, codec: CodecReading) -> Shot:
+    faults = verdicts.faults(shot)
+    verdict = verdicts.verdict(verdicts.amounts(faults, codec))
+    return Shot(
+        shot.start,
+        shot.end,
+        verdict,
+        _readings(shot.flicker),
+        confidence=round(verdicts.confidence(faults, codec, shot.counted), 3),
+        flicker_score=round(verdicts.amount(faults.temporal), 4),
+        route=first_route(verdict, codec, faults),
+    )
+
+
+def _read(clip: Clip, found: Measurement, curves: Path | None) -> Reading:
     if curves is not None:
-        seconds = np.arange(found.frames, dtype=np.float32) / float(clip.frame_rate)
-        np.savez(curves, time_s=seconds, **found.curves)  # pyright: ignore[reportArgumentType]  # the stub takes every key for allow_pickle
-    worth_asking = found.stairs > banding.LEAST_STAIRS
+        _write_curves(clip, found, curves)
     codec = CodecReading(
-        cambi=_rounded(banding.cambi(clip, settings, folder=curves.parent if curves else None)) if worth_asking else 0.0,
+        cambi=_rounded(found.cambi),
         blockiness=_rounded(found.blockiness),
         keyframe_pulse=_rounded(found.keyframe_pulse),
+        posterisation=_rounded(found.posterisation),
     )
     return Reading(
         bands=_bands(found.shots),
@@ -111,6 +126,12 @@ def _read(clip: Clip, found: Measurement, curves: Path | None, settings: Setting
         sharpness=round(found.sharpness, 3),
         motion=round(found.motion, 3),
     )
+
+
+def _write_curves(clip: Clip, found: Measurement, file: Path) -> None:
+    seconds = np.arange(found.frames, dtype=np.float32) / float(clip.frame_rate)
+    maps = {f"{evidence.MAP_PREFIX}{band}": plane for band, plane in evidence.maps(found.shots).items()}
+    np.savez(file, time_s=seconds, **found.curves, **maps)  # pyright: ignore[reportArgumentType]  # the stub takes every key for allow_pickle
 
 
 def _bands(shots: Sequence[ShotMeasure]) -> dict[Band, BandReading]:
@@ -128,13 +149,11 @@ def _averaged(readings: Sequence[BandReading], weights: Sequence[int]) -> BandRe
 
 
 def _readings(found: Flicker) -> dict[Band, BandReading]:
-    parts = {Band.GLOBAL_LUMA: found.exposure, Band.LOW_LUMA: found.low, Band.LOW_CHROMA: found.chroma, Band.DETAIL: found.fine}
-    return {band: BandReading(round(part.amplitude, 3), _rounded(part.correlation)) for band, part in parts.items()}
-
-
-def _shot(shot: ShotMeasure) -> Shot:
-    nothing = CodecReading(None, None, None)  # codec damage is read over the whole clip
-    return Shot(shot.start, shot.end, verdicts.verdict(verdicts.amounts(verdicts.faults(shot), nothing)), _readings(shot.flicker))
+    whole = BandReading(round(max(found.exposure.amplitude, found.exposure.pulse), 3), _rounded(found.exposure.correlation))
+    parts = {Band.LOW_LUMA: found.low, Band.LOW_CHROMA: found.chroma, Band.DETAIL: found.fine}
+    return {Band.GLOBAL_LUMA: whole} | {
+        band: BandReading(round(part.amplitude, 3), _rounded(part.correlation)) for band, part in parts.items()
+    }
 
 
 def _article_verdict(reading: Reading) -> str | None:
@@ -144,36 +163,6 @@ def _article_verdict(reading: Reading) -> str | None:
     if reading.article_mean_diff > ARTICLE_MEAN_DIFF:
         return "generative"
     return "codec" if verdicts.banding_fault(reading.codec) > 1 else "clean"
-
-
-def _summary(verdict: Verdict, reading: Reading, found: verdicts.Faults) -> str:
-    levels = {band: max(1, round(part.amplitude)) for band, part in reading.bands.items()}
-    if verdict is Verdict.CLEAN:
-        return "Nothing flickers enough to see."
-    if verdict is Verdict.LUMINANCE:
-        return f"The brightness of the whole picture changes from frame to frame, {_about(levels[Band.GLOBAL_LUMA])}."
-    if verdict is Verdict.INCOHERENT:
-        return "Things change their shape from frame to frame: no filter mends that, another prompt or a shorter sequence may."
-    if verdict is Verdict.CODEC:
-        kinds = (
-            (verdicts.banding_fault(reading.codec), "Smooth ramps show bands, as compression to 8 bits makes them."),
-            (verdicts.blocking_fault(reading.codec), "The picture breaks into blocks, as strong compression makes them."),
-            (verdicts.pulse_fault(reading.codec), "The picture pulses at every key frame, as the encoder starts anew."),
-        )
-        return max(kinds)[1]
-    if found.steps >= max(found.low_luma, found.low_chroma, found.detail):
-        return "The scene changes its look abruptly and goes on, as at the border between two batches of frames."
-    kind = max((Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), key=found.band)
-    what = {
-        Band.LOW_LUMA: "The brightness of patches changes from frame to frame",
-        Band.LOW_CHROMA: "The hue of patches changes from frame to frame",
-        Band.DETAIL: "Fine texture is drawn anew in each frame",
-    }[kind]
-    return f"{what}, {_about(levels[kind])}."
-
-
-def _about(levels: int) -> str:
-    return f"about {levels} level{'' if levels == 1 else 's'} of 255"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -9,106 +9,144 @@ The products are summed over time in tiles of the picture, so that a clip-long m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from . import exposure
 from . import flow as fl
-from .samples import Sample
+from .samples import Layout, Sample, area, scaled
 
 Plane = NDArray[np.float32]
 
-TILE_PX = 15
-_MID_PX = 3  # the middle band: structures of some pixels, which encoders keep and eyes see best
-_CELL_BLUR = 1.1  # cells; with cells of a 27th of the height this is sigma = height / 24
-_CHROMA_BLUR = 1.1
+_TILES = 18  # along the shorter side
+_CELL_BLUR = 1.25  # cells; with 30 of them this is sigma = height / 24
 _DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a fortieth of the height, so that patches do not leak into it
-_SURE = 0.12  # correlation of a tile below minus this counts as flicker; it counts fully at twice that
+_SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this counts as flicker; below the second it counts fully
+_SURE_DETAIL = (0.05, 0.2)  # of detail, much of whose residual is motion missed by parts of a pixel
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
 _LEAST_PRODUCTS = 3  # two in a row may be chance
 _TEXTURE_EVERY = 4  # frames
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
-_TRACKED_PX = 10.0  # motion per frame (at 270 lines) that halves the sight of fine flicker
+_TRACKED = 0.011  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
+
+
+class Motion(NamedTuple):
+    """One flow, from the current frame back to the previous one, at the sizes that the bands want."""
+
+    picture: fl.Flow
+    mid: fl.Flow
+    cells: fl.Flow
+
+    @classmethod
+    def of(cls, flow: fl.Flow, layout: Layout) -> Motion:
+        picture = fl.resized(flow, *layout.picture)
+        mid = fl.resized(picture, *layout.mid)
+        return cls(picture, mid, fl.resized(mid, *layout.cells))
 
 
 class Residual(NamedTuple):
     """One frame less the one before, carried along motion. Planes in luma levels."""
 
     exposure: float  # shift of the whole frame at its mean level
+    tint: tuple[float, float]  # median shift of U and V
     low: Plane  # (rows, columns) of cells: what is left of the low band once exposure is taken out
     chroma: Plane  # (rows, columns, 2), less what a change of gain does to chroma
-    mid: Plane  # detail at a third of the analysis size
-    fine: Plane  # detail at analysis size
-    jump: float  # median absolute change of the cells, exposure included
+    mid: Plane  # detail at half the picture's size
+    fine: Plane  # detail at the picture's size
+    cells: Plane  # change of luma in each cell, exposure included
+    flat: Plane  # the same without: ``low`` before it is smoothed, with the edges of tiles in it
+
+    @property
+    def jump(self) -> float:
+        """Median absolute change of the cells."""
+        return float(np.median(np.abs(self.cells)))
 
 
-def residual(carried: Plane, previous: Sample, current: Sample, flow: fl.Flow) -> Residual:
+def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) -> Residual:
     """``carried``: the previous luma along motion."""
-    luma = current.luma.astype(np.float32)
-    rest = luma - carried
-    height, width = luma.shape
-    rows, columns = current.chroma.shape[:2]
-    cells = _area(rest, columns, rows)
-    level = _area(luma, columns, rows)
-    level -= level.mean()
-    offset, gain = _exposure(cells, level)
-    low = _blur(cells - offset - gain * level, _CELL_BLUR)
-    medium = _area(rest, max(1, width // _MID_PX), max(1, height // _MID_PX))
+    rest = current.luma.astype(np.float32) - carried
+    height, width = rest.shape
+    medium = area(rest, *motion.mid.shape[1::-1])
+    cells = area(medium, *current.cells.shape[::-1])
+    level = current.cells - current.cells.mean()
+    offset, gain = exposure.shift(cells, level)
+    flat = cells - np.float32(offset) - np.float32(gain) * level
     coarse = _blur(medium, _DETAIL_BLUR)
     fine = rest - np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32).reshape(height, width)
-    cell_flow = fl.resized(flow, columns, rows)
-    chroma = _blur(current.chroma, _CHROMA_BLUR) - fl.warp(_blur(previous.chroma, _CHROMA_BLUR), cell_flow)
-    chroma -= _exposure(chroma, current.chroma, has_offset=False)[1] * current.chroma
-    return Residual(offset, low, chroma, medium - coarse, fine, float(np.median(np.abs(cells))))
+    chroma = _blur(current.chroma, _CELL_BLUR) - fl.warp(_blur(previous.chroma, _CELL_BLUR), motion.cells)
+    tint = float(np.median(chroma[..., 0])), float(np.median(chroma[..., 1]))
+    chroma -= np.float32(exposure.gain(chroma, current.chroma)) * current.chroma
+    return Residual(offset, tint, _blur(flat, _CELL_BLUR), chroma, medium - coarse, fine, cells, flat)
 
 
 class Products(NamedTuple):
-    """Per tile: the product of successive residuals and their mean energy."""
+    """Per place: the product of successive residuals and their mean energy."""
 
     product: Plane
     energy: Plane
 
 
-def products(previous: Residual, current: Residual, flow: fl.Flow) -> dict[str, Products]:
-    """Means of ``d_t * warp(d_t-1)``: in tiles for detail, in cells for the low bands."""
-    height, width = current.fine.shape
-    tiles = (max(1, width // TILE_PX), max(1, height // TILE_PX))
+def products(previous: Residual, current: Residual, motion: Motion) -> dict[str, Products]:
+    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``mid`` and ``fine``."""
     found: dict[str, Products] = {}
-    for name, size in (("low", None), ("chroma", None), ("mid", tiles), ("fine", tiles)):
+    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("mid", motion.mid), ("fine", motion.picture)):
         now: Plane = getattr(current, name)
-        product = now * fl.warp(getattr(previous, name), fl.resized(flow, now.shape[1], now.shape[0]))
+        product = now * fl.warp(getattr(previous, name), flow)
         energy = now * now
         if now.ndim == 3:
             product, energy = product[..., 0] + product[..., 1], energy[..., 0] + energy[..., 1]
-        found[name] = Products(_area(product, *size), _area(energy, *size)) if size else Products(product, energy)
+        size = None if name in ("low", "chroma") else _tiles(now)
+        found[name] = Products(area(product, *size), area(energy, *size)) if size else Products(product, energy)
     return found
+
+
+class Band(NamedTuple):
+    """What one shot shows in one band."""
+
+    amplitude: float  # root mean square over the frame, display levels
+    visible: float  # what is seen of it: mean over the places that surely flicker; detail: after masking by texture and motion
+    correlation: float | None
+    map: Plane  # amplitude in display levels, place by place
+
+
+class Flicker(NamedTuple):
+    exposure: exposure.Exposure
+    low: Band
+    chroma: Band
+    mid: Band
+    fine: Band
+    exposure_doubt: float  # levels: how far missed motion alone can move the exposure
+
+
+NOWHERE = Band(0.0, 0.0, None, np.zeros((1, 1), np.float32))
 
 
 @dataclass
 class Meter:
-    """Sums of one shot. ``add`` in order; read with ``bands``."""
+    """Sums of one shot. Add in order; read with ``flicker``."""
 
     sums: dict[str, Products] = field(default_factory=lambda: {})
     texture: Plane | None = None
-    exposures: list[float] = field(default_factory=lambda: [])
+    moved: Plane | None = None  # length of motion, shares of the shorter side, one value a cell
     low_rms: list[float] = field(default_factory=lambda: [])
     motion: list[float] = field(default_factory=lambda: [])
     textures: int = 0
     counted: int = 0  # products
     levels: float = 1.0
 
-    def add_pair(self, now: Residual, current: Sample, flow: fl.Flow) -> None:
+    def add_pair(self, now: Residual, current: Sample, motion: Motion) -> None:
         self.levels = current.levels
-        self.exposures.append(now.exposure)
         self.low_rms.append(float(np.sqrt(np.mean(now.low**2))))
-        coarse = fl.resized(flow, now.low.shape[1], now.low.shape[0])
-        self.motion.append(float(np.hypot(coarse[..., 0], coarse[..., 1]).mean()) * flow.shape[0] / coarse.shape[0])
+        lengths = np.hypot(motion.cells[..., 0], motion.cells[..., 1]) / np.float32(min(now.low.shape))
+        self.moved = lengths if self.moved is None else self.moved + lengths
+        self.motion.append(float(lengths.mean()) * min(current.luma.shape))
         if len(self.motion) % _TEXTURE_EVERY == 1:
-            texture = _texture(current.luma)
+            texture = _texture(current.luma, _tiles(now.mid))
             self.texture = texture if self.texture is None else self.texture + texture
             self.textures += 1
 
@@ -121,107 +159,55 @@ class Meter:
             else:
                 self.sums[name] = Products(product.copy(), energy.copy())
 
-    def bands(self) -> Flicker:
-        return _read(self)
+    def flicker(self, exposures: Sequence[Sequence[float]], frame_rate: float) -> Flicker:
+        """``exposures``: shifts of the whole frame, display levels, a list for each stretch without a gap; ``frame_rate`` a second."""
+        doubt = float(np.mean(self.low_rms)) * self.levels if self.low_rms else 0.0
+        whole = exposure.read(exposures, frame_rate)
+        if self.counted < _LEAST_PRODUCTS or self.texture is None or self.moved is None:
+            return Flicker(whole, NOWHERE, NOWHERE, NOWHERE, NOWHERE, doubt)
+        return Flicker(whole, self._patches("low"), self._patches("chroma"), self._detail("mid"), self._detail("fine"), doubt)
 
-
-class BandFlicker(NamedTuple):
-    amplitude: float  # root mean square over the frame, display levels
-    visible: float  # mean over the frame's places; detail: after masking by texture and motion
-    correlation: float | None
-
-
-class Flicker(NamedTuple):
-    exposure: BandFlicker
-    low: BandFlicker
-    chroma: BandFlicker
-    mid: BandFlicker
-    fine: BandFlicker
-    exposure_doubt: float  # levels: how far missed motion alone can move the exposure
-
-
-_NONE = BandFlicker(0.0, 0.0, None)
-
-
-def _read(meter: Meter) -> Flicker:
-    doubt = 0.05 * float(np.mean(meter.low_rms)) * meter.levels if meter.low_rms else 0.0
-    exposure = _exposure_flicker(np.array(meter.exposures) * meter.levels)
-    if meter.counted < _LEAST_PRODUCTS or meter.texture is None:
-        return Flicker(_NONE, _NONE, _NONE, _NONE, _NONE, doubt)
-    texture = meter.texture / np.float32(meter.textures)
-    sight = 1 / (1 + float(np.mean(meter.motion)) / _TRACKED_PX)
-    low, chroma = (_band(meter, name, None, 1.0) for name in ("low", "chroma"))
-    mid, fine = (_band(meter, name, texture, sight) for name in ("mid", "fine"))
-    return Flicker(exposure, low, chroma, mid, fine, doubt)
-
-
-def _band(meter: Meter, name: str, texture: Plane | None, sight: float) -> BandFlicker:
-    product, energy = (plane / np.float32(meter.counted) for plane in meter.sums[name])
-    total = float(energy.sum())
-    correlation = float(np.clip(product.sum() / total, -1, 1)) if total > 1e-3 * energy.size else None
-    if texture is None:
-        side = _PLACE_CELLS if meter.counted >= 12 else _PLACE_CELLS + 2  # few frames: larger places, or chance decides
+    def _patches(self, name: str) -> Band:
+        product, energy, correlation = self._means(name)
+        side = _PLACE_CELLS if self.counted >= 12 else _PLACE_CELLS + 2  # few frames: larger places, or chance decides
         product, energy = (np.asarray(cv2.blur(plane, (side, side)), np.float32).reshape(plane.shape) for plane in (product, energy))
-    sure = np.clip((-product / (energy + 0.02) - _SURE) / _SURE, 0, 1)
-    variance = np.maximum(0, -product)
-    visible = np.sqrt(variance) * sure
-    if texture is not None:
-        visible = visible * sight / (1 + _MASKING * np.sqrt(texture))
-    return BandFlicker(float(np.sqrt(variance.mean())) * meter.levels, float(visible.mean()) * meter.levels, correlation)
+        amplitude, sure = _surely(product, energy, _SURE)
+        return self._band(amplitude, float((amplitude * sure).mean()), correlation)
+
+    def _detail(self, name: str) -> Band:
+        product, energy, correlation = self._means(name)
+        amplitude, sure = _surely(product, energy, _SURE_DETAIL)
+        assert self.texture is not None
+        assert self.moved is not None
+        texture, moved = self.texture / np.float32(self.textures), area(self.moved / np.float32(len(self.motion)), *product.shape[::-1])
+        seen = amplitude * sure / (1 + _MASKING * np.sqrt(texture)) / np.square(1 + moved / _TRACKED)
+        return self._band(amplitude, float(seen.mean()), correlation)
+
+    def _means(self, name: str) -> tuple[Plane, Plane, float | None]:
+        product, energy = (plane / np.float32(self.counted) for plane in self.sums[name])
+        total = float(energy.sum())
+        correlation = float(np.clip(product.sum() / total, -1, 1)) if total > 1e-3 * energy.size else None
+        return product, energy, correlation
+
+    def _band(self, amplitude: Plane, visible: float, correlation: float | None) -> Band:
+        map_ = amplitude * np.float32(self.levels)
+        return Band(float(np.sqrt(np.square(map_).mean())), visible * self.levels, correlation, map_)
 
 
-def _exposure_flicker(shifts: NDArray[np.float64]) -> BandFlicker:
-    """The second difference of brightness over time: 0 for fades, 6 times the variance for brightness drawn anew each frame.
-
-    The largest twentieth is left out, so that a light that is switched on once is no flicker; the rest is scaled to what all of them
-    would be, were they normally distributed.
-    """
-    if len(shifts) < 2:
-        return _NONE
-    bends = np.sort(np.diff(shifts) ** 2)
-    kept = bends[: len(bends) - (len(bends) // 20 + 1 if len(bends) >= 10 else 0)]
-    amplitude = float(np.sqrt(kept.mean() / _share_of_variance(len(kept) / len(bends)) / 6))
-    energy = float((shifts**2).sum())
-    correlation = float(np.clip((shifts[1:] * shifts[:-1]).sum() / energy, -1, 1)) if energy > 0.01 * len(shifts) else None
-    return BandFlicker(amplitude, amplitude, correlation)
+def _surely(product: Plane, energy: Plane, border: tuple[float, float]) -> tuple[Plane, Plane]:
+    """(amplitude in luma levels, how sure it is that it is flicker: 0-1) of each place."""
+    sure = np.clip((-product / (energy + np.float32(0.02)) - border[0]) / (border[1] - border[0]), 0, 1)
+    return np.sqrt(np.maximum(np.float32(0), -product)), np.asarray(sure, np.float32)
 
 
-def _share_of_variance(kept: float) -> float:
-    """Mean square of a normal variable's smallest share ``kept``, over that of the whole."""
-    if kept >= 1:
-        return 1.0
-    normal = NormalDist()
-    border = normal.inv_cdf((1 + kept) / 2)
-    return 1 - 2 * border * normal.pdf(border) / kept
+def _tiles(plane: Plane) -> tuple[int, int]:
+    return scaled((plane.shape[1], plane.shape[0]), _TILES)
 
 
-def _exposure(change: Plane, level: Plane, *, has_offset: bool = True) -> tuple[float, float]:
-    """(offset, gain) of ``change = offset + gain * level`` by reweighted least squares: moving things do not pull at it."""
-    x, y = level.ravel().astype(np.float64), change.ravel().astype(np.float64)
-    offset, gain = float(np.median(y)) if has_offset else 0.0, 0.0
-    spread = 1.48 * float(np.median(np.abs(y - offset))) + 0.3
-    for _ in range(4):
-        weight = 1 / (1 + ((y - offset - gain * x) / (2 * spread)) ** 2)
-        weighted = weight * x
-        s, sx, sxx = float(weight.sum()), float(weighted.sum()), float(weighted @ x) + 1e-3 * len(x)
-        sy, sxy = float(weight @ y), float(weighted @ y)
-        if has_offset:
-            determinant = s * sxx - sx * sx
-            offset, gain = (sy * sxx - sx * sxy) / determinant, (s * sxy - sx * sy) / determinant
-        else:
-            gain = sxy / sxx
-    return offset, gain
-
-
-def _texture(luma: NDArray[np.uint8]) -> Plane:
+def _texture(luma: NDArray[np.uint8], tiles: tuple[int, int]) -> Plane:
     """Variance of detail, one value a tile."""
-    detail = np.asarray(luma.astype(np.float32) - np.asarray(cv2.blur(luma, (13, 13)), np.float32).reshape(luma.shape), np.float32)
-    height, width = luma.shape
-    return _area(detail * detail, max(1, width // TILE_PX), max(1, height // TILE_PX))
-
-
-def _area(plane: Plane, width: int, height: int) -> Plane:
-    return np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(height, width, *plane.shape[2:])
+    detail = luma.astype(np.float32) - np.asarray(cv2.blur(luma, (9, 9)), np.float32).reshape(luma.shape)
+    return area(np.square(detail), *tiles)
 
 
 def _blur(plane: Plane, sigma: float) -> Plane:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import cast
 
 import cv2
@@ -15,6 +17,17 @@ Flow = NDArray[np.float32]
 _SMALLEST_PX = 32  # DIS refuses pictures without room for its patches
 _NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _local = threading.local()
+
+
+@contextmanager
+def one_thread() -> Generator[None, None, None]:
+    """OpenCV on one thread: pictures as small as ours gain nothing from more, and pay for them with half as much processor time again."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int = cv2.DISOPTICAL_FLOW_PRESET_FAST) -> Flow:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -16,15 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import UnreadableClip
-from . import banding, flicker, media, shots
+from ..config.settings import Settings
+from . import banding, flicker, media, samples, shots
 from . import flow as fl
+from .cambi import CambiMeter
 from .records import Clip, Progress, Shot
-from .samples import Layout, Sample, sample
+from .samples import Glance, Layout, Sample
+from .sampling import Sampling
+from .tiling import Line, TileMeter
 
-CURVES = ("global_luma", "low_luma", "low_chroma", "detail", "mean_diff", "sharpness")
+BAND_CURVES = ("global_luma", "low_luma", "low_chroma", "detail")
+CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
 _CODEC_EVERY = 12  # frames between looks at grid and ramps
-_PROGRESS_EVERY = 8
+_CAMBI_FRAMES = 6
+_PALETTES = ("gif",)
+_PICTURE_EVERY = 4  # pairs between looks for seams
+_PROGRESS_EVERY = 4
 _LEAST_JUMP = 4.0  # levels
 _JUMP_RATIO = 5.0  # over the jumps near it
 _STRUCTURE_LOST = 0.1  # of the guides' correlation, at a step
@@ -37,6 +46,17 @@ class Step(NamedTuple):
     jump: float  # levels
 
 
+class Pair(NamedTuple):
+    """What happened from one frame that was looked at closely to the next. Display levels."""
+
+    frame: int  # the later one
+    exposure: float
+    tint: tuple[float, float]  # U, V
+    jump: float  # median absolute change
+    likeness: float  # of structure, along motion
+    begins: bool  # nothing was measured just before it
+
+
 @dataclass(frozen=True)
 class ShotMeasure:
     start: int
@@ -46,6 +66,10 @@ class ShotMeasure:
     coherence: float  # median correlation of a guide with the one before, along motion
     motion: float  # pixels a frame
     counted: int  # products behind the flicker
+    is_dithered: bool = False  # drawn with a palette, whose dither changes from frame to frame
+    pairs: tuple[Pair, ...] = ()
+    blink: Line | None = None
+    seam: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +81,8 @@ class Measurement:
     sharpness: float
     blockiness: float | None
     keyframe_pulse: float | None
-    stairs: float
+    cambi: float | None
+    posterisation: float | None
     repeats: NDArray[np.bool_]
     bad_frames: tuple[int, ...]
 
@@ -66,143 +91,215 @@ class Measurement:
         return float(np.average([shot.motion for shot in self.shots], weights=[shot.end - shot.start for shot in self.shots]))
 
 
-def measure(clip: Clip, progress: Progress, *, guide: Clip | None = None, known: tuple[Shot, ...] | None = None) -> Measurement:
-    """``guide`` has the same frames: flow, cuts and repeats come from it. ``known`` shots are taken as they are. Raises UnreadableClip."""
-    walk = _Walk(None if known is None else frozenset(shot.start for shot in known[1:]))
-    layout = Layout.of(guide or clip)
-    with closing(media.frames(clip)) as own, closing(media.frames(guide or clip)) as guides:
+def measure(
+    clip: Clip,
+    progress: Progress,
+    *,
+    guide: Clip | None = None,
+    known: tuple[Shot, ...] | None = None,
+    settings: Settings | None = None,
+    folder: Path | None = None,
+) -> Measurement:
+    """``guide`` has the same frames: flow, cuts, repeats and the choice of frames come from it. ``known`` shots are taken as they are.
+    ``folder`` takes temporary files. Raises UnreadableClip, ToolFailed, NotSetUp.
+    """
+    with (
+        fl.one_thread(),
+        CambiMeter(settings or Settings(), folder) as cambi,
+        closing(media.frames(clip)) as own,
+        closing(media.frames(guide or clip)) as guides,
+    ):
+        walk = _Walk(clip, guide or clip, None if known is None else frozenset(shot.start for shot in known[1:]), cambi)
         pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]] = (
             zip(own, guides, strict=False) if guide else ((frame, frame) for frame in own)
         )
         for index, (frame, guiding) in enumerate(pairs):
-            now = sample(frame, layout)
-            walk.add(now, now if guide is None else sample(guiding, layout))
+            walk.add(frame, guiding)
             if index % _PROGRESS_EVERY == 0:
                 progress(min(1.0, index / clip.frames))
-    if not walk.frames:
-        raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
-    return walk.result()
+        if not walk.frames:
+            raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
+        return walk.result()
+
+
+class _Frame(NamedTuple):
+    """A frame in planar formats, as it came and as its guide; one and the same where a clip guides itself."""
+
+    own: av.VideoFrame
+    guide: av.VideoFrame
 
 
 @dataclass
 class _OpenShot:
     start: int
     meter: flicker.Meter = field(default_factory=flicker.Meter)
-    pairs: list[tuple[int, float, float]] = field(default_factory=lambda: [])  # frame, jump in levels, correlation of guides
+    tiles: TileMeter = field(default_factory=TileMeter)
+    pairs: list[Pair] = field(default_factory=lambda: [])
     residual: flicker.Residual | None = None
 
-    def closed(self, end: int) -> ShotMeasure:
+    def closed(self, end: int, frame_rate: float, *, is_dithered: bool) -> ShotMeasure:
+        motion = float(np.mean(self.meter.motion)) if self.meter.motion else 0.0
         return ShotMeasure(
             self.start,
             end,
-            self.meter.bands(),
+            self.meter.flicker(_exposure_runs(self.pairs), frame_rate),
             _steps(self.pairs),
-            float(np.median([pair[2] for pair in self.pairs])) if self.pairs else 1.0,
-            float(np.mean(self.meter.motion)) if self.meter.motion else 0.0,
+            float(np.median([pair.likeness for pair in self.pairs])) if self.pairs else 1.0,
+            motion,
             self.meter.counted,
+            is_dithered,
+            tuple(self.pairs),
+            self.tiles.blink(self.meter.levels),
+            self.tiles.seam(self.meter.levels, float(self.meter.moved.mean()) if self.meter.moved is not None else 0.0),
         )
 
 
 class _Walk:
-    def __init__(self, cuts: frozenset[int] | None) -> None:
+    def __init__(self, clip: Clip, guide: Clip, cuts: frozenset[int] | None, cambi: CambiMeter) -> None:
         self.frames = 0
+        self._layout = Layout.of(guide)
+        self._frame_rate = float(clip.frame_rate)
+        self._is_dithered = guide.codec in _PALETTES
         self._cuts = cuts
+        self._cambi = cambi
+        self._cambi_every = max(_CODEC_EVERY, math.ceil(clip.frames / _CAMBI_FRAMES / _CODEC_EVERY) * _CODEC_EVERY)
+        self._sampling = Sampling(guide)
         self._shot = _OpenShot(0)
         self._closed: list[ShotMeasure] = []
         self._repeats = shots.RepeatFinder()
         self._repeated: list[bool] = []
         self._bad: list[int] = []
-        self._last: tuple[Sample, Sample] | None = None  # of the last frame that is no repeat: own, guide
-        self._previous: Sample | None = None
+        self._held: _Frame | None = None  # the last frame that is no repeat
+        self._held_glance: Glance | None = None
+        self._last: tuple[Sample, Sample] | None = None  # its samples, where it was looked at closely: own, guide
+        self._previous: Glance | None = None
         self._suspect: tuple[int, Sample] | None = None  # a frame that may begin a shot, and the guide before it
         self._curves: dict[str, list[float]] = {name: [] for name in CURVES}
         self._change: list[float] = []
         self._keys: tuple[list[bool], list[bool]] = ([], [])  # own, guide: a result pulses where its source had its key frames
         self._grid: list[tuple[float, float]] = []
         self._stairs: list[float] = []
+        self._staircases: list[float] = []
 
-    def add(self, now: Sample, guide: Sample) -> None:
+    def add(self, own: av.VideoFrame, guiding: av.VideoFrame) -> None:
         index = self.frames
         self.frames += 1
-        self._note(now, index)
-        self._keys[1].append(guide.is_key)
-        if self._last is None:
-            self._last = now, guide
-        elif self._repeats.is_repeat(self._last[1], guide) and (self._cuts is None or index not in self._cuts):
+        self._keys[0].append(bool(own.key_frame))
+        self._keys[1].append(bool(guiding.key_frame))
+        mine = samples.planar(own)
+        frame = _Frame(mine, mine if guiding is own else samples.planar(guiding))
+        seen = samples.glance(frame.own, self._layout)
+        self._note(frame.own, seen, index)
+        glance = seen if frame.guide is frame.own else samples.glance(frame.guide, self._layout)
+        change = glance.change(self._held_glance) if self._held_glance is not None else math.inf
+        if self._repeats.is_repeat(change) and not self._is_known_cut(index):
             self._repeated[-1] = True
-        else:
-            self._follow(now, guide, index)
-            self._last = now, guide
+            for name in BAND_CURVES:
+                self._curves[name][-1] = 0.0
+            return
+        is_close = self._sampling.is_close(index, change) or self._suspect is not None or self._is_known_cut(index)
+        self._look(frame, index) if is_close else self._pass_over()
+        self._held, self._held_glance = frame, glance
 
     def result(self) -> Measurement:
         if self._suspect:
             self._cut(self._suspect[0])
-        self._closed.append(self._shot.closed(self.frames))
-        on, beside = np.mean(self._grid, axis=0) if self._grid else (0.0, 0.0)
-        curves = {name: np.asarray(values, np.float32) for name, values in self._curves.items()}
+        self._close(self.frames)
+        curves = {name: _filled(values) for name, values in self._curves.items()}
         return Measurement(
             frames=self.frames,
             shots=tuple(self._closed),
             curves=curves,
             mean_diff=float(curves["mean_diff"][1:].mean()) if self.frames > 1 else None,
             sharpness=float(curves["sharpness"].mean()),
-            blockiness=max(0.0, float(on - beside) / (float(beside) + banding.SOFTENING)) if self._grid else None,
+            blockiness=banding.blockiness(self._grid),
             keyframe_pulse=self._keyframe_pulse(),
-            stairs=float(np.mean(self._stairs)) if self._stairs else 0.0,
+            cambi=self._cambi.value() if float(np.mean(self._stairs)) > banding.LEAST_STAIRS else 0.0,
+            posterisation=None if self._is_dithered else float(np.mean(self._staircases)),  # a palette is coarse by design
             repeats=np.array(self._repeated),
             bad_frames=tuple(self._bad),
         )
+
+    def _is_known_cut(self, index: int) -> bool:
+        return self._cuts is not None and index in self._cuts
 
     def _keyframe_pulse(self) -> float | None:
         pulses = [pulse for keys in self._keys if (pulse := banding.keyframe_pulse(self._change, keys)) is not None]
         return max(pulses, default=None)
 
-    def _note(self, now: Sample, index: int) -> None:
-        """What needs no motion."""
+    def _note(self, own: av.VideoFrame, glance: Glance, index: int) -> None:
+        """What needs no motion, of every frame."""
         for values in self._curves.values():
-            values.append(0.0)
-        if self._previous is not None and self._previous.rows.shape == now.rows.shape:
-            self._curves["mean_diff"][-1] = cv2.norm(self._previous.rows, now.rows, cv2.NORM_L1) / now.rows.size
-        edges = cv2.Laplacian(now.strips, cv2.CV_16S)
-        self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now.levels**2
-        self._previous = now
+            values.append(math.nan)
+        self._curves["mean_diff"][-1] = 0.0 if self._previous is None else min(255.0, glance.change(self._previous))
+        self._previous = glance
         self._change.append(math.nan)
-        self._keys[0].append(now.is_key)
         self._repeated.append(False)
         if index % _CODEC_EVERY == 0:
-            self._grid.append(banding.grid_gradients(now.strips))
-            self._stairs.append(banding.stairs(now.strips))
+            ways = samples.strips(own), samples.strips(own, upright=True)
+            self._grid.append(banding.grid_gradients(ways[0]))
+            self._stairs.append(max(map(banding.stairs, ways)))
+            self._staircases.append(max(map(banding.staircases, ways)))
+            if index % self._cambi_every == 0 and (self._cambi.is_running or self._stairs[-1] > banding.LEAST_STAIRS):
+                self._cambi.add(media.planes(own).y, own.format.components[0].bits)
 
-    def _follow(self, now: Sample, guide: Sample, index: int) -> None:
-        assert self._last is not None
-        own_last, guide_last = self._last
-        flow = fl.resized(fl.flow(guide_last.guide, guide.guide), guide.luma.shape[1], guide.luma.shape[0])
-        carried = fl.warp(guide_last.luma.astype(np.float32), flow)
-        like = shots.likeness(np.asarray(cv2.convertScaleAbs(carried), np.uint8).reshape(carried.shape), guide_last, guide)
+    def _pass_over(self) -> None:
+        self._last = self._shot.residual = None
+
+    def _look(self, frame: _Frame, index: int) -> None:
+        if self._last is None and self._held is not None:
+            self._last = self._sampled(self._held)
+        now = self._sampled(frame)
+        edges = cv2.Laplacian(samples.strips(frame.own), cv2.CV_16S)
+        self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now[0].levels ** 2
+        if self._last is None:
+            for name in BAND_CURVES:
+                self._curves[name][-1] = 0.0
+        else:
+            self._follow(self._last, now, index)
+        self._last = now
+
+    def _sampled(self, frame: _Frame) -> tuple[Sample, Sample]:
+        own = samples.sample(frame.own, self._layout)
+        return own, own if frame.guide is frame.own else samples.sample(frame.guide, self._layout)
+
+    def _follow(self, last: tuple[Sample, Sample], now: tuple[Sample, Sample], index: int) -> None:
+        before, guide = last[1], now[1]
+        flow = fl.flow(before.guide, guide.guide)
+        motion = flicker.Motion.of(flow, self._layout)
+        change = flicker.residual(fl.warp(before.luma.astype(np.float32), motion.picture), before, guide, motion)
+        like = shots.likeness(flow, guide.cells - change.cells, before, guide)
         is_suspect = like.is_another_scene if self._cuts is None else index in self._cuts
         if self._suspect:
-            (suspect, before), self._suspect = self._suspect, None
-            if is_suspect and self._cuts is None and shots.is_same_scene(before, guide):
+            (suspect, earlier), self._suspect = self._suspect, None
+            if is_suspect and self._cuts is None and shots.is_same_scene(earlier, guide):
                 self._bad.append(suspect)
                 self._shot.residual = None
                 return
             self._cut(suspect)
         if is_suspect:
-            self._suspect = index, guide_last
-        else:
-            own_carried = carried if own_last is guide_last else fl.warp(own_last.luma.astype(np.float32), flow)
-            self._pair(own_carried, own_last, now, flow, like, index)
+            self._suspect = index, before
+            return
+        if last[0] is not before:
+            change = flicker.residual(fl.warp(last[0].luma.astype(np.float32), motion.picture), last[0], now[0], motion)
+        self._pair(change, now[0], motion, like.guide, index)
 
-    def _pair(self, carried: NDArray[np.float32], last: Sample, now: Sample, flow: fl.Flow, like: shots.Likeness, index: int) -> None:
+    def _pair(self, change: flicker.Residual, now: Sample, motion: flicker.Motion, likeness: float, index: int) -> None:
         shot = self._shot
-        change = flicker.residual(carried, last, now, flow)
-        shot.meter.add_pair(change, now, flow)
-        shot.pairs.append((index, change.jump * now.levels, like.guide))
-        self._change[-1] = cv2.norm(change.fine, cv2.NORM_L1) / change.fine.size * now.levels
-        if shot.residual is not None:
-            found = flicker.products(shot.residual, change, flow)
+        shot.meter.add_pair(change, now, motion)
+        shot.tiles.add_residual(change.flat)
+        if len(shot.pairs) % _PICTURE_EVERY == 0:
+            shot.tiles.add_picture(now.luma)
+        before, levels = shot.residual, now.levels
+        tint = change.tint[0] * levels, change.tint[1] * levels
+        shot.pairs.append(Pair(index, change.exposure * levels, tint, change.jump * levels, likeness, before is None))
+        self._change[-1] = cv2.norm(change.fine, cv2.NORM_L1) / change.fine.size * levels
+        for name in BAND_CURVES:
+            self._curves[name][-1] = 0.0
+        if before is not None:
+            found = flicker.products(before, change, motion)
             shot.meter.add_products(found)
-            self._draw(found, abs(change.exposure - shot.residual.exposure) / math.sqrt(6), now.levels)
+            self._draw(found, abs(change.exposure - before.exposure) / math.sqrt(6), levels)
         shot.residual = change
 
     def _draw(self, found: dict[str, flicker.Products], exposure: float, levels: float) -> None:
@@ -211,19 +308,38 @@ class _Walk:
             self._curves[curve][-1] = math.sqrt(max(0.0, -float(found[name].product.mean()))) * levels
 
     def _cut(self, start: int) -> None:
-        self._closed.append(self._shot.closed(start))
+        self._close(start)
         self._shot = _OpenShot(start)
 
+    def _close(self, end: int) -> None:
+        self._closed.append(self._shot.closed(end, self._frame_rate, is_dithered=self._is_dithered))
 
-def _steps(pairs: list[tuple[int, float, float]]) -> tuple[Step, ...]:
+
+def _filled(values: list[float]) -> NDArray[np.float32]:
+    """A curve with what was not looked at drawn straight from one measured frame to the next."""
+    curve = np.asarray(values, np.float32)
+    known = np.flatnonzero(np.isfinite(curve))
+    return np.interp(np.arange(len(curve)), known, curve[known]).astype(np.float32) if len(known) else np.zeros_like(curve)
+
+
+def _exposure_runs(pairs: list[Pair]) -> list[list[float]]:
+    runs: list[list[float]] = []
+    for pair in pairs:
+        if pair.begins or not runs:
+            runs.append([])
+        runs[-1].append(pair.exposure)
+    return runs
+
+
+def _steps(pairs: list[Pair]) -> tuple[Step, ...]:
     """Frames that jump far more than those near them, over most of the picture, and lose structure in it."""
     if len(pairs) < 5:
         return ()
-    jumps, likes = (np.array([pair[column] for pair in pairs]) for column in (1, 2))
+    jumps, likes = np.array([pair.jump for pair in pairs]), np.array([pair.likeness for pair in pairs])
     found: list[Step] = []
-    for i, (frame, jump, like) in enumerate(pairs):
+    for i, pair in enumerate(pairs):
         near = np.r_[max(0, i - 6) : i, i + 1 : min(len(pairs), i + 7)]
-        is_jump = jump > max(_LEAST_JUMP, _JUMP_RATIO * float(np.median(jumps[near])))
-        if is_jump and float(np.median(likes[near])) - like > _STRUCTURE_LOST:
-            found.append(Step(frame, jump))
+        is_jump = pair.jump > max(_LEAST_JUMP, _JUMP_RATIO * float(np.median(jumps[near])))
+        if is_jump and float(np.median(likes[near])) - pair.likeness > _STRUCTURE_LOST:
+            found.append(Step(pair.frame, pair.jump))
     return tuple(found)

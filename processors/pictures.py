@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import media
+from .evidence import MAP_PREFIX
 from .records import Band, Clip
 
 Rgb = NDArray[np.uint8]  # (height, width, 3)
@@ -28,11 +29,11 @@ _SLIT_WIDTH_PX = 640
 
 
 def read_curves(path: Path | None) -> Curves:
-    """The curves of a diagnosis; empty where there are none. One value a frame for each key."""
+    """The curves of a diagnosis, without its maps; empty where there are none. One value a frame for each key."""
     if path is None or not path.is_file():
         return {}
     with np.load(path, allow_pickle=False) as stored:
-        return {key: np.nan_to_num(np.asarray(stored[key], np.float64)) for key in stored.files}
+        return {key: np.nan_to_num(np.asarray(stored[key], np.float64)) for key in stored.files if not key.startswith(MAP_PREFIX)}
 
 
 def flicker(curves: Curves) -> NDArray[np.float64]:

@@ -140,7 +140,8 @@ class BandReading:
 class CodecReading:
     cambi: float | None  # banding, 0 none, 5 visible, 24 severe
     blockiness: float | None  # gradient at the 8-pixel grid over the gradient beside it, less 1
-    keyframe_pulse: float | None  # jump at key frames over the jump elsewhere, in 8-bit levels
+    keyframe_pulse: float | None  # jump at key frames over what is usual near them and hides it, in 8-bit levels
+    posterisation: float | None = None  # share of the picture on flat treads between steps of 3 levels and more
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,9 @@ class Shot:
     end: int  # one past the last frame
     verdict: Verdict
     bands: dict[Band, BandReading]
+    confidence: float = 0.0  # 0 to 1
+    flicker_score: float = 0.0
+    route: Route = Route.KEEP
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ class Reading:
 @dataclass(frozen=True)
 class Diagnosis:
     verdict: Verdict
-    confidence: float  # 0 to 1
+    confidence: float  # 0 to 1: how likely the verdict is right
     route: Route
     summary: str
     amounts: dict[Verdict, float]  # each 0 to 1
@@ -183,7 +187,7 @@ class Diagnosis:
     reading: Reading
     shots: tuple[Shot, ...]
     article_verdict: str | None  # "generative", "codec" or "clean" by the article's rule; never acted on
-    curves: Path | None  # .npz in the work folder: one value a frame for each key
+    curves: Path | None  # .npz in the work folder: one value a frame for each key, and a map for each band
     flickering: tuple[Band, ...] = ()  # bands worth treating, the worst first
 
 

@@ -40,33 +40,26 @@ class Likeness(NamedTuple):
         return self.guide < GUIDE_CORRELATION and self.coarse < COARSE_CORRELATION and self.contrast > _LEAST_CONTRAST
 
 
-def likeness(carried: NDArray[np.uint8], previous: Sample, current: Sample) -> Likeness:
-    """``carried``: the previous luma along motion."""
-    height, width = current.chroma.shape[:2]
-    coarse = [_resized(picture, width, height) for picture in (carried, current.luma)]
+def likeness(flow: fl.Flow, carried_cells: NDArray[np.float32], previous: Sample, current: Sample) -> Likeness:
+    """``flow`` of the guides; ``carried_cells``: luma of the previous frame along motion, one value a cell."""
+    carried = fl.warp(previous.guide.astype(np.float32), flow)
     return Likeness(
-        guide=correlation(fl.normalised(_resized(carried, current.guide.shape[1], current.guide.shape[0])), current.guide),
-        coarse=correlation(*coarse),
+        guide=correlation(carried, current.guide.astype(np.float32)),
+        coarse=correlation(carried_cells, current.cells),
         contrast=min(_deviation(previous.guide), _deviation(current.guide)),
     )
 
 
 def is_same_scene(one: Sample, other: Sample) -> bool:
     """True for two frames that show nearly the same picture, whatever their brightness. No motion is undone."""
-    return correlation(one.guide, other.guide) > _SAME_SCENE
+    return correlation(one.guide.astype(np.float32), other.guide.astype(np.float32)) > _SAME_SCENE
 
 
-def correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Pearson's, over all pixels; 1 where both are flat."""
-    a, b = (picture.ravel().astype(np.float32) for picture in (one, other))
-    a -= cv2.mean(one)[0]
-    b -= cv2.mean(other)[0]
+    a, b = one.ravel() - one.mean(), other.ravel() - other.mean()
     energy = float(a @ a) * float(b @ b)
     return float(a @ b) / energy**0.5 if energy > 1e-6 * a.size**2 else 1.0
-
-
-def _resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8).reshape(height, width)
 
 
 def _deviation(picture: NDArray[np.uint8]) -> float:
@@ -79,8 +72,8 @@ class RepeatFinder:
     def __init__(self) -> None:
         self._changes: deque[float] = deque(maxlen=15)
 
-    def is_repeat(self, last: Sample, current: Sample) -> bool:
-        change = cv2.norm(last.luma, current.luma, cv2.NORM_L1) / current.luma.size
+    def is_repeat(self, change: float) -> bool:
+        """``change``: mean absolute difference from the last frame that did not repeat, in display levels."""
         usual = float(np.median(self._changes)) if len(self._changes) >= 3 else 0.0
         if change < min(_LARGEST_REPEAT, max(_LEAST_CHANGE, _REPEAT_SHARE * usual)):
             return True

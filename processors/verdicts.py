@@ -14,22 +14,28 @@ from .flicker import Flicker
 from .measuring import ShotMeasure
 from .records import Band, CodecReading, Verdict
 
-EXPOSURE_LEVELS = 0.55
+EXPOSURE_LEVELS, EXPOSURE_DOUBT = 0.55, 0.05
+PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
+"""The doubt is the share of missed motion (root mean square of the low band's residual) that may pass for a change of exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-MID_LEVELS = 0.285
-FINE_LEVELS = 0.55
+DETAIL_LEVELS = 0.08
+DITHERED = 2.0
+"""Palettes draw noise of their own: so much more detail flicker counts as theirs."""
 STEP_LEVELS = 4.0
 LEAST_STEPS = 2
 """One step alone may be a wanted change."""
 CAMBI = 8.0
-BLOCKINESS = 0.5
-PULSE_LEVELS = 1.6
+BLOCKINESS = 0.42
+PULSE_LEVELS = 0.4
+POSTERISED = 0.02
 COHERENT, INCOHERENT = 0.55, 0.4
 """Correlation of a frame's structure with the one before, along motion: above the first things keep their shape, below the second
 nothing does.
 """
 
+_BORDER_SPREAD, _RIVAL_SPREAD = 0.5, 0.25  # of the faults' logarithms; docs/benchmarks.md has the reliability that they give
+_HALF_SURE_PRODUCTS = 4
 _SUBSTANTIAL_FRAMES = 24
 _SUBSTANTIAL_SHARE = 0.15
 _BAND_FRACTION = 0.5  # of the border: bands that flicker this much beside a worse one are treated with it
@@ -79,13 +85,20 @@ def faults(shot: ShotMeasure) -> Faults:
     found: Flicker = shot.flicker
     share = min(1.0, max(0.0, (COHERENT - shot.coherence) / (COHERENT - INCOHERENT)))
     return Faults(
-        global_luma=found.exposure.amplitude / (EXPOSURE_LEVELS + found.exposure_doubt),
+        global_luma=max(
+            found.exposure.amplitude / (EXPOSURE_LEVELS + EXPOSURE_DOUBT * found.exposure_doubt),
+            pulse_of_exposure(found),
+        ),
         low_luma=found.low.visible / LOW_LEVELS,
         low_chroma=found.chroma.visible / CHROMA_LEVELS,
-        detail=(found.mid.visible / MID_LEVELS + found.fine.visible / FINE_LEVELS) / 2,
+        detail=found.mid.visible / (DETAIL_LEVELS * (DITHERED if shot.is_dithered else 1)),
         steps=max(step.jump for step in shot.steps) / STEP_LEVELS if len(shot.steps) >= LEAST_STEPS else 0.0,
         incoherent_share=share,
     )
+
+
+def pulse_of_exposure(found: Flicker) -> float:
+    return found.exposure.pulse / (PULSE_SWING_LEVELS + PULSE_DOUBT * found.exposure_doubt)
 
 
 def worst(shots: Sequence[ShotMeasure]) -> ShotMeasure:
@@ -96,11 +109,21 @@ def worst(shots: Sequence[ShotMeasure]) -> ShotMeasure:
 
 
 def codec_fault(codec: CodecReading) -> float:
-    return max(banding_fault(codec), blocking_fault(codec), pulse_fault(codec))
+    """The worst of them. Over its border it counts by its root: damage that stands still must be much worse to be seen as much as flicker."""
+    worst_damage = max(banding_fault(codec), blocking_fault(codec), pulse_fault(codec))
+    return worst_damage if worst_damage <= 1 else math.sqrt(worst_damage)
 
 
 def banding_fault(codec: CodecReading) -> float:
+    return max(cambi_fault(codec), posterised_fault(codec))
+
+
+def cambi_fault(codec: CodecReading) -> float:
     return (codec.cambi or 0.0) / CAMBI
+
+
+def posterised_fault(codec: CodecReading) -> float:
+    return (codec.posterisation or 0.0) / POSTERISED
 
 
 def blocking_fault(codec: CodecReading) -> float:
@@ -132,10 +155,16 @@ def verdict(given: dict[Verdict, float]) -> Verdict:
     return worst_kind if given[worst_kind] > 0.5 else Verdict.CLEAN
 
 
-def confidence(found: Faults, codec: CodecReading) -> float:
-    """0 at the border, 0.5 at one and a half times or two thirds of it, towards 1 beyond."""
-    distance = abs(math.log(max(found.temporal, codec_fault(codec), 1e-3)))
-    return 1 - 0.5 ** (distance / math.log(1.5))
+def confidence(found: Faults, codec: CodecReading, products: int) -> float:
+    """How likely it is that the verdict is right: 0.5 at a border, towards 1 beyond, as the logarithms of the faults tell.
+
+    ``products``: how many pairs of residuals stand behind the faults; few of them say little.
+    """
+    kinds = sorted((found.luminance, found.generative, found.incoherent, codec_fault(codec)), reverse=True)
+    border = abs(math.log(max(kinds[0], 1e-3)))
+    rival = math.log(kinds[0] / max(kinds[1], 1.0)) if kinds[0] > 1 else math.inf
+    evidence = products / (products + _HALF_SURE_PRODUCTS)
+    return 1 - 0.5 * math.exp(-evidence * border / _BORDER_SPREAD) - (0.5 * math.exp(-rival / _RIVAL_SPREAD) if kinds[1] > 1 else 0.0)
 
 
 def flickering_bands(found: Faults) -> tuple[Band, ...]:

@@ -17,7 +17,7 @@ MAYBE_TEXT = (str, NoneType)
 MAYBE_BOOL = (bool, NoneType)
 
 BANDS = {band: {"amplitude": MAYBE_NUMBER, "correlation": MAYBE_NUMBER} for band in ("global_luma", "low_luma", "low_chroma", "detail")}
-CODEC = {"cambi": MAYBE_NUMBER, "blockiness": MAYBE_NUMBER, "keyframe_pulse": MAYBE_NUMBER}
+CODEC = dict.fromkeys(("cambi", "blockiness", "keyframe_pulse", "posterisation"), MAYBE_NUMBER)
 DIAGNOSIS = {
     "path": str,
     "verdict": str,
@@ -29,7 +29,11 @@ DIAGNOSIS = {
     "causes": [{"kind": str, "start_frame": int, "end_frame": int, "amount": NUMBER, "advice": str}],
     "bands": BANDS,
     "codec": CODEC,
-    "shots": [{"start": int, "end": int, "verdict": str}],
+    "shots": [
+        {"start": int, "end": int, "verdict": str, "bands": BANDS, "confidence": NUMBER, "flicker_score": NUMBER, "route": str},
+    ],
+    "worst": ({"start_frame": int, "end_frame": int}, None),
+    "map": {band: ([[NUMBER]], None) for band in ("low_luma", "low_chroma", "detail")},
     "article_mean_diff": MAYBE_NUMBER,
     "article_verdict": MAYBE_TEXT,
     "frames": int,

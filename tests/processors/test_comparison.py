@@ -12,7 +12,7 @@ from clipmaker import Picture, pan, ramp, turn, write
 from PIL import Image
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import banding, comparison, debanding, encoding, frame_pipe, media
+from deshimmer.processors import cambi, comparison, debanding, encoding, frame_pipe, media
 from deshimmer.processors.records import Clip, Route, Treatment
 
 
@@ -140,7 +140,7 @@ def test_ten_bits_stay_ten_bits_where_eight_would_band(tmp_path: Path) -> None:
     assert (clip.codec, clip.bit_depth) == ("hevc", 10)
     with media.open_container(clip.path) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
-    shown = banding.cambi(clip, Settings(), right_half=True)
+    shown = cambi.of(clip, Settings(), right_half=True)
     assert shown is not None
     assert shown < 7
 

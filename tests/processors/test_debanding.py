@@ -10,7 +10,7 @@ from clipmaker import pan, ramp, turn, write
 
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import banding, debanding, encoding, ffmpeg, frame_pipe, media
+from deshimmer.processors import cambi, debanding, encoding, ffmpeg, frame_pipe, media
 from deshimmer.processors.records import AudioTrack, Clip, ColorTags, Route, Treatment
 
 SETTINGS = Settings()
@@ -31,7 +31,7 @@ def test_delivered_ten_bit_gradient_has_less_than_half_the_banding(tmp_path: Pat
     source = write(tmp_path / "ramp.mp4", ramp(8, (640, 360), low, high))
     result = _debanded(source)
     assert (result.codec, result.pixel_format, result.frames) == ("hevc", "yuv420p10le", 8)
-    before, after = banding.cambi(media.probe(source), SETTINGS), banding.cambi(result, SETTINGS)
+    before, after = cambi.of(media.probe(source), SETTINGS), cambi.of(result, SETTINGS)
     assert before is not None
     assert after is not None
     assert before > 10

@@ -10,32 +10,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deshimmer.processors import flicker
+from deshimmer.processors import flicker, samples
 from deshimmer.processors import flow as fl
-from deshimmer.processors.samples import Sample
+from deshimmer.processors.samples import Layout, Sample
 
-STILL = np.zeros((270, 480, 2), np.float32)
+HEIGHT, WIDTH = 180, 320
+LAYOUT = Layout((WIDTH, HEIGHT), (240, 135), (160, 90), (53, 30))
+STILL = flicker.Motion.of(np.zeros((135, 240, 2), np.float32), LAYOUT)
 
 
 def _sample(luma: np.ndarray, chroma: np.ndarray | None = None) -> Sample:
     levels = np.clip(luma, 0, 255).round().astype(np.uint8)
-    cells = np.zeros((27, 48, 2), np.float32) if chroma is None else chroma
-    return Sample(levels, fl.normalised(levels), cells, levels, levels, 1.0, False)
+    cells = samples.area(samples.area(levels.astype(np.float32), *LAYOUT.mid), *LAYOUT.cells)
+    return Sample(levels, fl.normalised(levels), cells, np.zeros((30, 53, 2), np.float32) if chroma is None else chroma, 1.0)
 
 
 def _scene() -> np.ndarray:
-    return np.tile(np.linspace(60, 180, 480), (270, 1)) + 10 * np.sin(np.arange(270) / 9)[:, None]
+    return np.tile(np.linspace(60, 180, WIDTH), (HEIGHT, 1)) + 10 * np.sin(np.arange(HEIGHT) / 6)[:, None]
 
 
 def _meter(frames: list[Sample]) -> flicker.Flicker:
     meter, last = flicker.Meter(), None
+    exposures: list[float] = []
     for previous, current in pairwise(frames):
         now = flicker.residual(previous.luma.astype(np.float32), previous, current, STILL)
         meter.add_pair(now, current, STILL)
+        exposures.append(now.exposure)
         if last is not None:
             meter.add_products(flicker.products(last, now, STILL))
         last = now
-    return meter.bands()
+    return meter.flicker([exposures], 24)
 
 
 @settings(max_examples=12, deadline=None)
@@ -51,13 +55,13 @@ def test_exposure_takes_offset_and_gain(offset: float, gain: float) -> None:
 def test_a_moving_thing_does_not_pull_at_exposure() -> None:
     scene = _scene()
     changed = scene.copy()
-    changed[40:120, 60:200] = 250
+    changed[30:80, 40:130] = 250
     found = flicker.residual(scene.round().astype(np.float32), _sample(scene), _sample(changed), STILL)
     assert abs(found.exposure) < 1
 
 
 def test_gain_alone_is_no_flicker_of_hue() -> None:
-    scene, hue = _scene(), np.dstack([np.tile(np.linspace(-30, 30, 48), (27, 1)), np.full((27, 48), 12.0)]).astype(np.float32)
+    scene, hue = _scene(), np.dstack([np.tile(np.linspace(-30, 30, 53), (30, 1)), np.full((30, 53), 12.0)]).astype(np.float32)
     found = flicker.residual(scene.round().astype(np.float32), _sample(scene, hue), _sample(scene, hue * np.float32(1.1)), STILL)
     assert np.abs(found.chroma).max() < 0.5
 
@@ -65,7 +69,7 @@ def test_gain_alone_is_no_flicker_of_hue() -> None:
 @pytest.mark.parametrize("sigma", [2.0, 6.0])
 def test_low_amplitude_is_that_of_the_patches(sigma: float) -> None:
     rng = np.random.default_rng(0)
-    fields = [cv2.resize(rng.normal(0, sigma, (6, 10)), (480, 270), interpolation=cv2.INTER_CUBIC) for _ in range(40)]
+    fields = [cv2.resize(rng.normal(0, sigma, (6, 10)), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for _ in range(40)]
     truth = float(np.mean([field.std() for field in fields]))
     found = _meter([_sample(_scene() + field) for field in fields])
     assert found.low.amplitude == pytest.approx(truth, rel=0.3)
@@ -75,7 +79,7 @@ def test_low_amplitude_is_that_of_the_patches(sigma: float) -> None:
 
 def test_detail_amplitude_is_that_of_the_noise() -> None:
     rng = np.random.default_rng(0)
-    found = _meter([_sample(_scene() + rng.normal(0, 4, (270, 480))) for _ in range(20)])
+    found = _meter([_sample(_scene() + rng.normal(0, 4, (HEIGHT, WIDTH))) for _ in range(20)])
     assert found.fine.amplitude == pytest.approx(4, rel=0.05)
     assert found.fine.correlation == pytest.approx(-0.5, abs=0.03)
     assert found.low.visible < 0.3
@@ -83,26 +87,8 @@ def test_detail_amplitude_is_that_of_the_noise() -> None:
 
 def test_texture_hides_detail_flicker() -> None:
     rng = np.random.default_rng(0)
-    texture = rng.normal(0, 30, (270, 480))
-    noise = [rng.normal(0, 4, (270, 480)) for _ in range(12)]
-    plain, hidden = (_meter([_sample(base + one) for one in noise]).fine for base in (_scene(), np.full((270, 480), 120) + texture))
+    texture = rng.normal(0, 30, (HEIGHT, WIDTH))
+    noise = [rng.normal(0, 4, (HEIGHT, WIDTH)) for _ in range(12)]
+    plain, hidden = (_meter([_sample(base + one) for one in noise]).fine for base in (_scene(), np.full((HEIGHT, WIDTH), 120) + texture))
     assert hidden.amplitude == pytest.approx(plain.amplitude, rel=0.1)
     assert hidden.visible < 0.3 * plain.visible
-
-
-@pytest.mark.parametrize(
-    ("levels", "limit"),
-    [(np.linspace(0, 60, 40), 0.1), (np.r_[np.zeros(20), np.full(20, 40.0)], 0.1), (10 * np.sin(np.arange(60) / 20), 0.1)],
-    ids=["fade", "light switched on", "slow swell"],
-)
-def test_wanted_changes_of_light_are_no_flicker(levels: np.ndarray, limit: float) -> None:
-    meter = flicker.Meter(exposures=list(np.diff(levels)), low_rms=[0.0])
-    found = flicker._exposure_flicker(np.array(meter.exposures))  # pyright: ignore[reportPrivateUsage]
-    assert found.amplitude < limit
-
-
-def test_exposure_amplitude_of_noise() -> None:
-    drawn = np.random.default_rng(0).normal(0, 5, 4000)
-    found = flicker._exposure_flicker(np.diff(drawn))  # pyright: ignore[reportPrivateUsage]
-    assert found.amplitude == pytest.approx(5, rel=0.05)
-    assert found.correlation == pytest.approx(-0.5, abs=0.05)

@@ -15,7 +15,7 @@ from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flic
 from deshimmer.config import spawn
 from deshimmer.config.errors import ToolFailed
 from deshimmer.config.settings import Settings
-from deshimmer.processors import diagnosis, ffmpeg, media, verification
+from deshimmer.processors import diagnosis, ffmpeg, media, verdicts, verification
 from deshimmer.processors.records import Band, Candidate, Clip, Diagnosis, Passage, Plan, Request, Route, Treatment, Verification
 
 FRAMES = 20
@@ -287,5 +287,5 @@ def test_a_pulse_stays_in_sight_when_the_result_has_other_key_frames(tmp_path: P
     found = diagnosis.diagnose(source, None, lambda _: None)
     seen = diagnosis.read(result, None, lambda _: None, guide=source, shots=found.shots)
     assert found.reading.codec.keyframe_pulse is not None
-    assert found.reading.codec.keyframe_pulse > 1
+    assert found.reading.codec.keyframe_pulse > verdicts.PULSE_LEVELS
     assert seen.codec.keyframe_pulse == pytest.approx(found.reading.codec.keyframe_pulse, rel=0.2)
