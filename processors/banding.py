@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,7 +23,7 @@ _REACH_PX = 6  # half of what a step is measured over
 _STEP = (3, 14)  # levels
 _SHARP = 0.75  # of a step happens within five pixels
 _TREAD_PX = (8, 120)
-_EVERY_ROW = 2
+_EVERY_ROW = 4
 _NEAR = 6  # frames
 _UNEVEN = 2.2  # of the median absolute deviation: one and a half standard deviations; twice that where only two key frames tell
 _MOTION_HIDES = 0.12  # of the change that motion leaves anyway
@@ -90,17 +89,13 @@ def staircases(luma: NDArray[np.uint8]) -> float:
 
 def _treads(levels: NDArray[np.int16], rise: NDArray[np.int16], is_step: NDArray[np.bool_]) -> int:
     """Pixels of one row that lie on treads."""
-    places = np.flatnonzero(is_step)
-    if len(places) < 2:
-        return 0
-    groups = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
-    steps = [(int(group.mean()), float(np.median(rise[group]))) for group in groups]
-    covered = 0
-    for (start, first), (end, second) in pairwise(steps):
-        is_alike = first * second > 0 and 0.5 <= first / second <= 2
-        if is_alike and _TREAD_PX[0] <= end - start <= _TREAD_PX[1] and np.ptp(levels[start + 4 : end - 3]) <= 1:
-            covered += end - start
-    return covered
+    borders = np.flatnonzero(np.diff(is_step.astype(np.int8), prepend=0, append=0))
+    places = (borders[::2] + borders[1::2] - 1) // 2  # the middle of each step
+    heights, gaps = rise[places], np.diff(places)
+    lower, higher = np.sort(np.abs(np.stack([heights[:-1], heights[1:]])), axis=0)
+    is_alike = (heights[:-1] * heights[1:] > 0) & (2 * lower >= higher) & (gaps >= _TREAD_PX[0]) & (gaps <= _TREAD_PX[1])
+    treads = [(int(places[index]), int(places[index + 1])) for index in np.flatnonzero(is_alike)]
+    return sum(end - start for start, end in treads if np.ptp(levels[start + 4 : end - 3]) <= 1)
 
 
 def keyframe_pulse(change: Sequence[float], is_key: Sequence[bool]) -> float | None:

@@ -13,8 +13,8 @@ Plane = NDArray[np.float32]
 
 _ROUNDS = 3
 _PULSE_S = 1.0  # what changes more slowly than over this time is a change of light, and is followed
-_LEAST_TURNS = 6  # three ups and downs; fewer may be light that changes and returns
-_UNEVEN = 0.5  # spread of the times between turns over their mean: light that is changed on purpose keeps no time
+_TURNS = (3, 6)  # fewer ups and downs may be light that changes and returns; three of each count in full
+_UNEVEN = (0.3, 0.55)  # spread of the times between turns over their mean: light that is changed on purpose keeps no time
 _TURN = 0.3  # of the standard deviation: smaller ups and downs are no turn
 _OUTLIERS = 20  # one value in so many is left out, so that a light switched on once is no flicker
 
@@ -28,8 +28,8 @@ class Exposure(NamedTuple):
 def shift(change: Plane, level: Plane) -> tuple[float, float]:
     """(offset, gain) of ``change = offset + gain * level`` by reweighted least squares (Cauchy weights): moving things do not pull at it."""
     x, y = level.ravel(), change.ravel()
-    offset, gain = float(np.median(y)), 0.0
-    spread = 2 * (1.48 * float(np.median(np.abs(y - np.float32(offset)))) + 0.3)
+    offset, gain = float(np.median(y[::2])), 0.0
+    spread = _spread(y - np.float32(offset))
     for _ in range(_ROUNDS):
         weight = _weights(y - np.float32(offset) - np.float32(gain) * x, spread)
         weighted = weight * x
@@ -44,7 +44,7 @@ def gain(change: Plane, level: Plane) -> float:
     """``gain`` of ``change = gain * level``, in the same way."""
     x, y = level.ravel(), change.ravel()
     found = 0.0
-    spread = 2 * (1.48 * float(np.median(np.abs(y))) + 0.3)
+    spread = _spread(y)
     for _ in range(_ROUNDS):
         weighted = _weights(y - np.float32(found) * x, spread) * x
         found = float(weighted @ y) / (float(weighted @ x) + 1e-3 * len(x))
@@ -58,6 +58,11 @@ def read(runs: Sequence[Sequence[float]], frame_rate: float) -> Exposure:
     """
     series = [np.asarray(run, np.float64) for run in runs]
     return Exposure(_amplitude(series), _pulse(series, frame_rate), _correlation(series))
+
+
+def _spread(miss: NDArray[np.floating]) -> float:
+    """Twice the standard deviation, outliers apart, and a little: every second cell tells it as well as all."""
+    return 2 * (1.48 * float(np.median(np.abs(miss[::2]))) + 0.3)
 
 
 def _weights(miss: NDArray[np.floating], spread: float) -> NDArray[np.float32]:
@@ -81,18 +86,20 @@ def _correlation(series: Sequence[NDArray[np.float64]]) -> float | None:
 
 
 def _pulse(series: Sequence[NDArray[np.float64]], frame_rate: float) -> float:
-    """Standard deviation of brightness about its moving mean, where it goes up and down at an even pace."""
+    """Standard deviation of brightness about its moving mean, as far as it goes up and down often and at an even pace."""
     width = max(5, round(_PULSE_S * frame_rate)) | 1
     swings = [_about_its_mean(run, min(width, len(run) | 1)) for run in series if len(run) >= 8]
     if not swings:
         return 0.0
     turns = [_turns(swing) for swing in swings]
     gaps = np.concatenate([np.diff(places) for places in turns])
-    if sum(map(len, turns)) < _LEAST_TURNS or not len(gaps) or gaps.std() > _UNEVEN * gaps.mean():
+    if not len(gaps):
         return 0.0
+    often = np.clip((sum(map(len, turns)) - _TURNS[0]) / (_TURNS[1] - _TURNS[0]), 0, 1)
+    evenly = np.clip((_UNEVEN[1] - gaps.std() / gaps.mean()) / (_UNEVEN[1] - _UNEVEN[0]), 0, 1)
     squares = np.sort(np.concatenate(swings) ** 2)
     kept = squares[: len(squares) - max(1, len(squares) // _OUTLIERS)]
-    return float(np.sqrt(kept.mean()))
+    return float(often * evenly * np.sqrt(kept.mean()))
 
 
 def _about_its_mean(shifts: NDArray[np.float64], width: int) -> NDArray[np.float64]:

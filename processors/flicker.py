@@ -23,9 +23,9 @@ from .samples import Layout, Sample, area, scaled
 
 Plane = NDArray[np.float32]
 
-_TILES = 18  # along the shorter side
+_TILES = 20  # along the shorter side
 _CELL_BLUR = 1.25  # cells; with 30 of them this is sigma = height / 24
-_DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a fortieth of the height, so that patches do not leak into it
+_DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a thirtieth of the height, so that patches do not leak into it
 _SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this counts as flicker; below the second it counts fully
 _SURE_DETAIL = (0.05, 0.2)  # of detail, much of whose residual is motion missed by parts of a pixel
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
@@ -142,7 +142,7 @@ class Meter:
     def add_pair(self, now: Residual, current: Sample, motion: Motion) -> None:
         self.levels = current.levels
         self.low_rms.append(float(np.sqrt(np.mean(now.low**2))))
-        lengths = np.hypot(motion.cells[..., 0], motion.cells[..., 1]) / np.float32(min(now.low.shape))
+        lengths = np.asarray(np.hypot(motion.cells[..., 0], motion.cells[..., 1]) / np.float32(min(now.low.shape)), np.float32)
         self.moved = lengths if self.moved is None else self.moved + lengths
         self.motion.append(float(lengths.mean()) * min(current.luma.shape))
         if len(self.motion) % _TEXTURE_EVERY == 1:

@@ -29,8 +29,8 @@ from .tiling import Line, TileMeter
 BAND_CURVES = ("global_luma", "low_luma", "low_chroma", "detail")
 CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
-_CODEC_EVERY = 12  # frames between looks at grid and ramps
-_CAMBI_FRAMES = 6
+_LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 48  # frames between looks at grid and ramps, and how many of them suffice
+_CAMBI_LOOKS = 6  # frames that are also looked at for bands and steps, which takes longer
 _PALETTES = ("gif",)
 _PICTURE_EVERY = 4  # pairs between looks for seams
 _PROGRESS_EVERY = 4
@@ -162,7 +162,8 @@ class _Walk:
         self._is_dithered = guide.codec in _PALETTES
         self._cuts = cuts
         self._cambi = cambi
-        self._cambi_every = max(_CODEC_EVERY, math.ceil(clip.frames / _CAMBI_FRAMES / _CODEC_EVERY) * _CODEC_EVERY)
+        self._codec_every = max(_LEAST_CODEC_EVERY, math.ceil(clip.frames / _CODEC_LOOKS))
+        self._cambi_every = self._codec_every * max(1, math.ceil(clip.frames / _CAMBI_LOOKS / self._codec_every))
         self._sampling = Sampling(guide)
         self._shot = _OpenShot(0)
         self._closed: list[ShotMeasure] = []
@@ -235,12 +236,16 @@ class _Walk:
         self._previous = glance
         self._change.append(math.nan)
         self._repeated.append(False)
-        if index % _CODEC_EVERY == 0:
-            ways = samples.strips(own), samples.strips(own, upright=True)
-            self._grid.append(banding.grid_gradients(ways[0]))
-            self._stairs.append(max(map(banding.stairs, ways)))
+        if index % self._codec_every == 0:
+            self._look_for_damage(own, thoroughly=index % self._cambi_every == 0)
+
+    def _look_for_damage(self, own: av.VideoFrame, *, thoroughly: bool) -> None:
+        ways = samples.strips(own), samples.strips(own, upright=True)
+        self._grid.append(banding.grid_gradients(ways[0]))
+        self._stairs.append(max(map(banding.stairs, ways)))
+        if thoroughly:
             self._staircases.append(max(map(banding.staircases, ways)))
-            if index % self._cambi_every == 0 and (self._cambi.is_running or self._stairs[-1] > banding.LEAST_STAIRS):
+            if self._cambi.is_running or self._stairs[-1] > banding.LEAST_STAIRS:
                 self._cambi.add(media.planes(own).y, own.format.components[0].bits)
 
     def _pass_over(self) -> None:

@@ -13,7 +13,7 @@ from .records import Clip
 LONG_S = 20.0
 """Clips up to this length are looked at whole."""
 
-_RUN_S, _PERIOD_S = 2.0, 5.0
+_RUN_S, _PERIOD_S = 2.0, 6.0
 _LEAST_RUN = 24  # frames
 _SUDDEN_LEVELS, _SUDDEN_RATIO = 5.0, 2.5
 _AFTERMATH = 8  # frames

@@ -19,7 +19,7 @@ PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
 """The doubt is the share of missed motion (root mean square of the low band's residual) that may pass for a change of exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-DETAIL_LEVELS = 0.08
+DETAIL_LEVELS = 0.057
 DITHERED = 2.0
 """Palettes draw noise of their own: so much more detail flicker counts as theirs."""
 STEP_LEVELS = 4.0
