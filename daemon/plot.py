@@ -1,109 +1,77 @@
-"""The curves of a diagnosis over time as a picture, for ``diagnose --plot``."""
+"""A diagnosis as one picture, for ``diagnose --plot``: the verdict, when it flickers, and where in the frame."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import CannotWrite
-from ..processors.charts import title
-from ..processors.records import Band
-from .show import VERDICT_WORDS, one_line
+from .diagnosis_words import VERDICT_WORDS, route_words, strength, sureness
+from .plot_maps import maps
+from .plot_marks import FAINT, GREY, INK, LARGE, PLAIN, SMALL, Area, Mark, Words, fitted, png, svg, wrapped
+from .plot_time import timeline
+from .show import one_line
 
 if TYPE_CHECKING:
     from ..processors.api import Finding
 
-_WIDTH, _HEIGHT = 1200, 560
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 30, 100, 60
-_INK, _FAINT, _PAPER = "#222222", "#cccccc", "#ffffff"
-_COLOURS = {Band.GLOBAL_LUMA: "#d95f02", Band.LOW_LUMA: "#1b9e77", Band.LOW_CHROMA: "#7570b3", Band.DETAIL: "#666666"}
-_SMALL, _LARGE = 15, 22
-_LEAST_SCALE = 4.0
-"""8-bit levels: a clip that hardly flickers shall not look as if it did."""
-
-
-@dataclass(frozen=True)
-class _Line:
-    points: tuple[tuple[float, float], ...]
-    colour: str
-    width: float = 1.5
-
-
-@dataclass(frozen=True)
-class _Text:
-    x: float
-    y: float  # of the middle
-    text: str
-    size: int = _SMALL
-    colour: str = _INK
+SIZE = _WIDTH, _HEIGHT = 1200, 900
+_MARGIN = 32
+_TOP = 160
+_MAPS = 330  # px wide
+_GAUGE = 240  # px wide
+_CAPTION = (
+    "Curves: size of the change against the frame before, along motion. Maps: flicker's amplitude. Both in 8-bit levels, of 255; "
+    "each has its own scale."
+)
 
 
 def draw(finding: Finding, output: Path) -> None:
-    """Write the curves of the four bands, in 8-bit levels over seconds, as PNG or SVG by the suffix. Raises CannotWrite."""
+    """Write the picture as PNG or SVG, by the suffix. Raises CannotWrite."""
     marks = list(_marks(finding))
     partial = output.with_name(f".{output.name}.part")
     try:
         if output.suffix.lower() == ".svg":
-            partial.write_text(_svg(marks), encoding="utf-8", errors="backslashreplace")
+            partial.write_text(svg(marks, SIZE), encoding="utf-8", errors="backslashreplace")
         else:
-            _png(marks, partial)
+            png(marks, SIZE, partial)
         os.replace(partial, output)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise CannotWrite(f"The plot cannot be written ({error.strerror}). Name another file.", path=output) from None
 
 
-def _marks(finding: Finding) -> Iterator[_Line | _Text]:
+def _marks(finding: Finding) -> Iterator[Mark]:
+    yield from _head(finding)
+    height = _HEIGHT - _TOP - 36
+    yield from timeline(finding, _MARGIN, _TOP, _WIDTH - 3 * _MARGIN - _MAPS - 8, height)
+    yield from maps(finding, _WIDTH - _MARGIN - _MAPS, _TOP, _MAPS, height)
+    yield Words(_MARGIN, _HEIGHT - 18, _CAPTION, SMALL, GREY)
+
+
+def _head(finding: Finding) -> Iterator[Mark]:
     record = finding.as_dict()
-    yield _Text(_LEFT, 30, one_line(Path(finding.path).name), _LARGE)
-    yield _Text(
-        _LEFT, 58, f"{record['verdict']} ({VERDICT_WORDS[record['verdict']]}), flicker {record['flicker_score']:.2f}. {record['summary']}"
-    )
-    times = finding.curves["time_s"]
-    bands = {band: abs(finding.curves[band]) for band in Band if band in finding.curves}
-    longest_s = max(float(times[-1]) if len(times) else 0.0, 1e-6)
-    highest = max([_LEAST_SCALE, *(float(curve.max()) for curve in bands.values() if len(curve))])
-    across = (_WIDTH - _LEFT - _RIGHT) / longest_s
-    up = (_HEIGHT - _TOP - _BOTTOM) / highest
-    floor = _HEIGHT - _BOTTOM
-    for step in range(5):
-        level, second = highest * step / 4, longest_s * step / 4
-        yield _Line(((_LEFT, floor - level * up), (_WIDTH - _RIGHT, floor - level * up)), _FAINT, 1)
-        yield _Text(20, floor - level * up, f"{level:.1f}")
-        yield _Text(_LEFT + second * across - 12, floor + 18, f"{second:.1f} s")
-    for index, (band, curve) in enumerate(bands.items()):
-        yield _Line(tuple((_LEFT + float(t) * across, floor - float(v) * up) for t, v in zip(times, curve, strict=True)), _COLOURS[band])
-        yield _Text(_LEFT + 20 + 200 * index, _HEIGHT - 18, title(band), colour=_COLOURS[band])
-    yield _Text(_LEFT + 20 + 200 * len(bands), _HEIGHT - 18, "change against the frame before, 8-bit levels")
+    room = _WIDTH - 3 * _MARGIN - _GAUGE
+    verdict, confidence = record["verdict"], record["confidence"]
+    yield Words(_MARGIN, 36, fitted(one_line(Path(finding.path).name), LARGE, room), LARGE)
+    about = f"{verdict}: {VERDICT_WORDS[verdict]}   ({confidence:.0%} sure, {sureness(confidence)})"
+    yield Words(_MARGIN, 70, about, PLAIN + 3)
+    lines = wrapped(record["summary"], PLAIN, room)
+    lines.append(f"Repair: {record['route']}, {route_words(verdict, record['route'])}.")
+    for index, line in enumerate(lines[:3]):
+        yield Words(_MARGIN, 98 + 22 * index, line, PLAIN, INK if index < len(lines) - 1 else GREY)
+    score, damage = record["flicker_score"], record["amounts"].get("codec", 0.0)
+    yield from _gauge(32, f"Flicker {score:.2f}, {strength(score)}", score, "0 still", "1 unwatchable")
+    if verdict == "codec":
+        yield from _gauge(100, f"Damage by compression {damage:.2f}", damage, "0 none", "1 most")
 
 
-def _svg(marks: list[_Line | _Text]) -> str:
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="{_PAPER}"/>',
-    ]
-    for mark in marks:
-        if isinstance(mark, _Line):
-            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
-            parts.append(f'<polyline points="{points}" fill="none" stroke="{mark.colour}" stroke-width="{mark.width}"/>')
-        else:
-            place = f'x="{mark.x:.1f}" y="{mark.y:.1f}" dominant-baseline="middle"'
-            parts.append(f'<text {place} font-size="{mark.size}" fill="{mark.colour}">{escape(mark.text)}</text>')
-    return "\n".join([*parts, "</svg>\n"])
-
-
-def _png(marks: list[_Line | _Text], output: Path) -> None:
-    from PIL import Image, ImageDraw, ImageFont
-
-    image = Image.new("RGB", (_WIDTH, _HEIGHT), _PAPER)
-    pen = ImageDraw.Draw(image)
-    for mark in marks:
-        if isinstance(mark, _Line):
-            pen.line(mark.points, fill=mark.colour, width=round(mark.width))
-        else:
-            pen.text((mark.x, mark.y), mark.text, fill=mark.colour, anchor="lm", font=ImageFont.load_default(mark.size))
-    image.save(output, format="PNG")
+def _gauge(y: float, heading: str, part: float, least: str, most: str) -> Iterator[Mark]:
+    left, top, right = _WIDTH - _MARGIN - _GAUGE, y + 14, _WIDTH - _MARGIN
+    yield Words(left, y, heading, PLAIN)
+    yield Area.box(left, top, right, top + 12, FAINT)
+    yield Area.box(left, top, left + part * _GAUGE, top + 12, INK)
+    yield Words(left, top + 22, least, SMALL, GREY)
+    yield Words(right, top + 22, most, SMALL, GREY, "end")

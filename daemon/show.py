@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from .diagnosis_words import grouped
+
 STAGE_WORDS = {
     "probe": "reading",
     "diagnose": "diagnosing",
@@ -22,13 +24,6 @@ STAGE_WORDS = {
     "process": "repairing",
     "verify": "verifying",
     "deliver": "delivering",
-}
-VERDICT_WORDS = {
-    "clean": "does not flicker",
-    "luminance": "brightness pulses",
-    "generative": "drawn anew each frame",
-    "codec": "codec damage",
-    "incoherent": "objects change",
 }
 _COLOURS = {
     "clean": "green",
@@ -108,7 +103,12 @@ def names(paths: Sequence[str]) -> list[str]:
 
 
 def print_findings(records: Sequence[Mapping[str, Any]]) -> None:
-    """What ``diagnose`` found, a line a clip; causes with advice below."""
+    """What ``diagnose`` found: one clip in full on a terminal; else a line a clip, causes with advice below."""
+    if len(records) == 1 and sys.stdout.isatty():
+        from .diagnosis_table import block  # here: it brings OpenCV
+
+        _console().print(block(records[0], one_line(os.path.basename(records[0]["path"]))))
+        return
     clips = names([record["path"] for record in records])
     rows = [
         (
@@ -121,11 +121,17 @@ def print_findings(records: Sequence[Mapping[str, Any]]) -> None:
         for clip, record in zip(clips, records, strict=True)
     ]
     print_table(("clip", "verdict", "flicker", "repair", "what it is"), rows, wraps="what it is")
-    console = _console()
     for clip, record in zip(clips, records, strict=True):
-        for cause in record["causes"]:
-            where = f"frames {cause['start_frame']}-{cause['end_frame']}"
-            console.print(f"  {clip}: {cause['kind'].replace('_', ' ')}, {where}. {escape(cause['advice'])}")
+        for group in grouped(record["causes"]):
+            _print_hanging(f"{clip}: {group.name}, {group.frames()}. {escape(group.advice)}")
+
+
+def _print_hanging(markup: str) -> None:
+    """A paragraph whose further lines are indented."""
+    console = _console()
+    lines = Text.from_markup(markup).wrap(console, max(20, console.width - 6))
+    for index, line in enumerate(lines):
+        console.print(Text("  " if index == 0 else "      ") + line, no_wrap=True, overflow="ignore", crop=False)
 
 
 def ending_line(summary: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
-from .records import Band, Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
+from .records import MAP_PREFIX, Band, Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage's name and its part done, 0 to 1."""
@@ -52,7 +52,7 @@ class Finding:
     path: str
     clip: Clip
     diagnosis: Diagnosis
-    curves: Mapping[str, NDArray[np.float32]]
+    curves: Mapping[str, NDArray[np.floating]]
     maps: Mapping[Band, NDArray[np.float32]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -230,8 +230,8 @@ def _read_curves(file: Path | None) -> tuple[dict[str, NDArray[np.float32]], dic
     if file is None:
         return {}, {}
     with np.load(file) as stored:
-        curves = {key: stored[key] for key in stored.files if not key.startswith(evidence.MAP_PREFIX)}
-        maps = {band: stored[key] for band in Band if (key := f"{evidence.MAP_PREFIX}{band}") in stored.files}
+        curves = {key: stored[key] for key in stored.files if not key.startswith(MAP_PREFIX)}
+        maps = {band: stored[key] for band in Band if (key := f"{MAP_PREFIX}{band}") in stored.files}
     return curves, maps
 
 

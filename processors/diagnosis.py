@@ -14,6 +14,7 @@ from . import causes, evidence, verdicts
 from .flicker import Flicker
 from .measuring import Measurement, ShotMeasure, measure
 from .records import (
+    MAP_PREFIX,
     Band,
     BandReading,
     Clip,
@@ -70,7 +71,7 @@ def _diagnose(clip: Clip, curves: Path | None, progress: Progress, settings: Set
         verdict=judged.verdict,
         confidence=judged.confidence,
         route=judged.route,
-        summary=evidence.summary(judged.verdict, reading.codec, decisive),
+        summary=evidence.summary(clip, judged.verdict, reading.codec, decisive),
         amounts={kind: round(value, 4) for kind, value in verdicts.amounts(faults, reading.codec).items()},
         causes=causes.find(clip, found, reading.codec),
         reading=reading,
@@ -130,7 +131,7 @@ def _read(clip: Clip, found: Measurement, curves: Path | None) -> Reading:
 
 def _write_curves(clip: Clip, found: Measurement, file: Path) -> None:
     seconds = np.arange(found.frames, dtype=np.float32) / float(clip.frame_rate)
-    maps = {f"{evidence.MAP_PREFIX}{band}": plane for band, plane in evidence.maps(found.shots).items()}
+    maps = {f"{MAP_PREFIX}{band}": plane for band, plane in evidence.maps(found.shots).items()}
     np.savez(file, time_s=seconds, **found.curves, **maps)  # pyright: ignore[reportArgumentType]  # the stub takes every key for allow_pickle
 
 

@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import verdicts
+from . import pictures, verdicts
 from .flicker import NOWHERE, Flicker
 from .measuring import ShotMeasure
-from .records import Band, CodecReading, Verdict
+from .records import Band, Clip, CodecReading, Verdict
 
 MAP_LINES = 18
 """Places along the shorter side of a map."""
-
-MAP_PREFIX = "map_"
 _WORST_S = 1.0
 _LOCAL_SHARE = 0.35  # of the picture that holds nine tenths of the flicker: under it one can say where
 _TENTHS = 0.9
@@ -42,18 +40,17 @@ def maps(shots: Sequence[ShotMeasure]) -> dict[Band, NDArray[np.float32]]:
     return found
 
 
-def worst_stretch(curves: Mapping[str, NDArray[np.float32]], frame_rate: float) -> Stretch | None:
+def worst_stretch(curves: Mapping[str, NDArray[np.floating]], frame_rate: float) -> Stretch | None:
     """The second in which the bands flicker most; None in a clip of one frame."""
-    bands = [curve / max(float(curve.max()), 1.0) for band, curve in curves.items() if band in list(Band)]
-    if not bands or len(bands[0]) < 2:
+    strength = pictures.flicker(curves)
+    if len(strength) < 2:
         return None
-    strength = np.sum(bands, axis=0)
     width = min(len(strength), max(2, round(_WORST_S * frame_rate)))
     start = int(np.argmax(np.convolve(strength, np.ones(width), "valid")))
     return Stretch(start, start + width)
 
 
-def summary(verdict: Verdict, codec: CodecReading, shot: ShotMeasure) -> str:
+def summary(clip: Clip, verdict: Verdict, codec: CodecReading, shot: ShotMeasure) -> str:
     """One sentence on what a person sees, for the shot that decides."""
     found = verdicts.faults(shot)
     if verdict is Verdict.CLEAN:
@@ -68,7 +65,7 @@ def summary(verdict: Verdict, codec: CodecReading, shot: ShotMeasure) -> str:
         return "The scene changes its look abruptly and goes on, as at the border between two batches of frames."
     band = max((Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), key=found.band)
     part = {Band.LOW_LUMA: shot.flicker.low, Band.LOW_CHROMA: shot.flicker.chroma, Band.DETAIL: shot.flicker.fine}[band]
-    return f"{_PATCHES[band]}{_place(part.map)}, {_about(part.amplitude)}."
+    return f"{_PATCHES[band]}{_place(pictures.upright(part.map, clip))}, {_about(part.amplitude)}."
 
 
 _CODEC = (

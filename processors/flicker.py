@@ -64,7 +64,7 @@ class Residual(NamedTuple):
     @property
     def jump(self) -> float:
         """Median absolute change of the cells."""
-        return float(np.median(np.abs(self.cells)))
+        return exposure.median(np.abs(self.cells))
 
 
 def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) -> Residual:
@@ -79,7 +79,7 @@ def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) 
     coarse = _blur(medium, _DETAIL_BLUR)
     fine = rest - np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32).reshape(height, width)
     chroma = _blur(current.chroma, _CELL_BLUR) - fl.warp(_blur(previous.chroma, _CELL_BLUR), motion.cells)
-    tint = float(np.median(chroma[..., 0])), float(np.median(chroma[..., 1]))
+    tint = exposure.median(chroma[..., 0]), exposure.median(chroma[..., 1])
     chroma -= np.float32(exposure.gain(chroma, current.chroma)) * current.chroma
     return Residual(offset, tint, _blur(flat, _CELL_BLUR), chroma, medium - coarse, fine, cells, flat)
 

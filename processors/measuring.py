@@ -31,8 +31,9 @@ CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
 _LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 48  # frames between looks at grid and ramps, and how many of them suffice
 _CAMBI_LOOKS = 6  # frames that are also looked at for bands and steps, which takes longer
+_TILES_EVERY = 2
 _PALETTES = ("gif",)
-_PICTURE_EVERY = 4  # pairs between looks for seams
+_PICTURE_EVERY = 4  # pairs between looks at sharpness and for seams
 _PROGRESS_EVERY = 4
 _LEAST_JUMP = 4.0  # levels
 _JUMP_RATIO = 5.0  # over the jumps near it
@@ -255,8 +256,9 @@ class _Walk:
         if self._last is None and self._held is not None:
             self._last = self._sampled(self._held)
         now = self._sampled(frame)
-        edges = cv2.Laplacian(samples.strips(frame.own), cv2.CV_16S)
-        self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now[0].levels ** 2
+        if len(self._shot.pairs) % _PICTURE_EVERY == 0:
+            edges = cv2.Laplacian(samples.strips(frame.own), cv2.CV_16S)
+            self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now[0].levels ** 2
         if self._last is None:
             for name in BAND_CURVES:
                 self._curves[name][-1] = 0.0
@@ -292,7 +294,8 @@ class _Walk:
     def _pair(self, change: flicker.Residual, now: Sample, motion: flicker.Motion, likeness: float, index: int) -> None:
         shot = self._shot
         shot.meter.add_pair(change, now, motion)
-        shot.tiles.add_residual(change.flat)
+        if len(shot.pairs) % _TILES_EVERY == 0:
+            shot.tiles.add_residual(change.flat)
         if len(shot.pairs) % _PICTURE_EVERY == 0:
             shot.tiles.add_picture(now.luma)
         before, levels = shot.residual, now.levels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import media
-from .evidence import MAP_PREFIX
-from .records import Band, Clip
+from .records import MAP_PREFIX, Band, Clip
 
 Rgb = NDArray[np.uint8]  # (height, width, 3)
 T = TypeVar("T", bound=np.generic)
 Curves = dict[str, NDArray[np.float64]]
+_SHOWS_LEVELS = {Band.GLOBAL_LUMA: 1.0, Band.LOW_LUMA: 1.0, Band.LOW_CHROMA: 1.0, Band.DETAIL: 4.0}
 _CHECKER_PX = 16
 _SLIT_PX = 320
 _SLIT_FRAMES = 160
@@ -36,12 +36,10 @@ def read_curves(path: Path | None) -> Curves:
         return {key: np.nan_to_num(np.asarray(stored[key], np.float64)) for key in stored.files if not key.startswith(MAP_PREFIX)}
 
 
-def flicker(curves: Curves) -> NDArray[np.float64]:
-    """One value a frame: the flicker of all bands together, each relative to its own largest value."""
-    bands = [np.abs(curves[band]) for band in Band if band in curves and curves[band].size]
-    if not bands:
-        return np.zeros(0)
-    return np.sum([band / max(float(band.max()), 1.0) for band in bands], axis=0)
+def flicker(curves: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float64]:
+    """One value a frame: the flicker of all bands together, each relative to what begins to show."""
+    bands = [np.abs(curves[band]) / levels for band, levels in _SHOWS_LEVELS.items() if band in curves and curves[band].size]
+    return np.sum(bands, axis=0) if bands else np.zeros(0)
 
 
 def telling_frames(curves: Curves, frames: int, count: int) -> tuple[int, ...]:

@@ -31,6 +31,10 @@ class Band(StrEnum):
     DETAIL = "detail"
 
 
+MAP_PREFIX = "map_"
+"""Of a band's name: under it a file of curves keeps where in the frame the band flickers."""
+
+
 class Verdict(StrEnum):
     CLEAN = "clean"
     LUMINANCE = "luminance"

@@ -57,6 +57,25 @@ def test_on_a_terminal_a_bar_is_shown_and_standard_output_stays_clean(clip: Path
     assert b"verdict" not in shown
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_on_a_terminal_one_clip_is_told_in_full(clip: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "deshimmer.daemon", "diagnose", str(clip)]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is gone with its program
+            while piece := os.read(ours, 4096):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert "brightness pulses" in (text := shown.decode())
+    assert "Whole-frame brightness" in text
+    assert "smooth" in text
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_diagnose_draws_its_curves(run: Run, clip: Path, suffix: str) -> None:
     plot = clip.parent / f"plot{suffix}"

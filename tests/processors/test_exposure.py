@@ -17,8 +17,9 @@ FPS = 24.0
         np.r_[np.zeros(30), np.full(30, 40.0)],
         10 * np.sin(np.arange(60) / 20),
         np.r_[np.zeros(20), 8 * np.sin(np.arange(12) / 12 * np.pi), np.zeros(28)],
+        np.r_[np.zeros(30), 40.0, np.zeros(29)],
     ],
-    ids=["fade", "light switched on", "slow swell", "a cloud"],
+    ids=["fade", "light switched on", "slow swell", "a cloud", "a flash"],
 )
 def test_wanted_changes_of_light_are_no_flicker(levels: np.ndarray) -> None:
     found = exposure.read([list(np.diff(levels))], FPS)
