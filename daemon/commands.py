@@ -36,7 +36,9 @@ _FOLLOW_EVERY_S = 0.5
 def diagnose(
     session: Session,
     clips: Clips,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curves over time into a .png or .svg (one clip).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw when and where it flickers, and why, as PNG or SVG by the suffix.")
+    ] = None,
 ) -> int:
     """Say what flickers in clips, and why. Writes nothing else."""
     from ..processors import api  # here: it brings PyAV and OpenCV, which other commands do without
