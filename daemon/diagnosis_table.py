@@ -22,12 +22,6 @@ _MOST_SHOTS = 12
 _INDENT = (0, 0, 0, 2)
 
 
-def bar(part: float, cells: int) -> str:
-    """``part`` 0 to 1 of so many cells."""
-    filled = min(cells, round(part * cells))
-    return "█" * filled + "░" * (cells - filled)
-
-
 def block(record: Mapping[str, Any], name: str) -> Group:
     """What ``diagnose`` found on one clip. ``name``: without control characters."""
     parts: Iterator[RenderableType] = chain(
@@ -66,7 +60,7 @@ def _facts(record: Mapping[str, Any]) -> Table:
 
 
 def _gauge(part: float, meaning: str) -> Text:
-    return Text(f"{bar(part, _SCORE_CELLS)} {part:.2f} of 1, {meaning}")
+    return Text(f"{words.bar(part, _SCORE_CELLS)} {part:.2f} of 1, {meaning}")
 
 
 def _where(place: words.Place, fps: float) -> str:
@@ -82,7 +76,7 @@ def _bands(record: Mapping[str, Any]) -> Table:
     for band, reading in bands:
         amplitude, correlation = reading["amplitude"], reading["correlation"]
         meaning = words.correlation_words(band, amplitude, correlation)
-        table.add_row(title(band), f"{amplitude:.1f}", bar(amplitude / full, _BAND_CELLS), meaning)
+        table.add_row(title(band), f"{amplitude:.1f}", words.bar(amplitude / full, _BAND_CELLS), meaning)
     return table
 
 
@@ -112,7 +106,7 @@ def _shots(record: Mapping[str, Any]) -> Iterator[RenderableType]:
             f"{shot['start'] / record['fps']:.1f}-{shot['end'] / record['fps']:.1f} s",
             f"frames {shot['start']}-{shot['end'] - 1}",
             shot["verdict"],
-            f"{bar(score, _SHOT_CELLS)} {score:.2f}",
+            f"{words.bar(score, _SHOT_CELLS)} {score:.2f}",
             shot["route"],
         )
     yield Padding(table, _INDENT)

@@ -95,6 +95,12 @@ class CauseGroup:
         return upto + _AMOUNT_WORDS.get(self.kind, "{:g}").format(self.amount)
 
 
+def bar(part: float, cells: int) -> str:
+    """``part`` 0 to 1 of so many cells."""
+    filled = min(cells, round(part * cells))
+    return "█" * filled + "░" * (cells - filled)
+
+
 def grouped(causes: Sequence[Mapping[str, Any]]) -> list[CauseGroup]:
     """Causes of the same kind and advice together, in the order of the first of each."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}

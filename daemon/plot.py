@@ -58,9 +58,9 @@ def _head(finding: Finding) -> Iterator[Mark]:
     yield Words(_MARGIN, 36, fitted(one_line(Path(finding.path).name), LARGE, room), LARGE)
     about = f"{verdict}: {VERDICT_WORDS[verdict]}   ({confidence:.0%} sure, {sureness(confidence)})"
     yield Words(_MARGIN, 70, about, PLAIN + 3)
-    lines = wrapped(record["summary"], PLAIN, room)
+    lines = wrapped(record["summary"], PLAIN, room)[:2]
     lines.append(f"Repair: {record['route']}, {route_words(verdict, record['route'])}.")
-    for index, line in enumerate(lines[:3]):
+    for index, line in enumerate(lines):
         yield Words(_MARGIN, 98 + 22 * index, line, PLAIN, INK if index < len(lines) - 1 else GREY)
     score, damage = record["flicker_score"], record["amounts"].get("codec", 0.0)
     yield from _gauge(32, f"Flicker {score:.2f}, {strength(score)}", score, "0 still", "1 unwatchable")

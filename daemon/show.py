@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from .diagnosis_words import grouped
+from .diagnosis_words import bar, grouped
 
 STAGE_WORDS = {
     "probe": "reading",
@@ -56,8 +56,8 @@ class ClipProgress:
     def update(self, path: str, stage: str, part: float) -> None:
         words = f"{one_line(os.path.basename(path))}: {STAGE_WORDS.get(stage, stage)}"
         if self._shows_bar:
-            bar = self._bar = self._bar or _new_bar()
-            bar.update(bar.task_ids[0], description=words, completed=part)
+            shown = self._bar = self._bar or _new_bar()
+            shown.update(shown.task_ids[0], description=words, completed=part)
         elif self._told != (path, stage):
             self._told = (path, stage)
             print(words, file=sys.stderr, flush=True)  # noqa: T201
@@ -114,7 +114,7 @@ def print_findings(records: Sequence[Mapping[str, Any]]) -> None:
         (
             clip,
             coloured(record["verdict"]),
-            f"{_bar(record['flicker_score'])} {record['flicker_score']:.2f}",
+            f"{bar(record['flicker_score'], 8)} {record['flicker_score']:.2f}",
             record["route"],
             escape(record["summary"]),
         )
@@ -198,11 +198,6 @@ def _ago(epoch_s: float) -> str:
         if seconds >= length_s:
             return f"{seconds / length_s:.0f} {unit} ago"
     return "just now"
-
-
-def _bar(score: float) -> str:
-    filled = round(score * 8)
-    return "█" * filled + "░" * (8 - filled)
 
 
 def _repair(summary: Mapping[str, Any]) -> str:

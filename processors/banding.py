@@ -49,6 +49,8 @@ def grid_gradients(luma: NDArray[np.uint8]) -> tuple[float, float]:
 
     Steps over ``_HIGHEST_STEP`` are edges of things, which drawn pictures like to set on a grid; they count as none.
     """
+    if luma.shape[1] < _GRID_PX:
+        return 0.0, 0.0
     steps = cv2.absdiff(luma[:, 1:], luma[:, :-1])
     around = 7 * cv2.blur(steps, (7, 1)).astype(np.float32) - steps  # six neighbours, three a side
     means: list[float] = []

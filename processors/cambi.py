@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config.errors import ToolFailed
 from . import ffmpeg, media, samples
 
 if TYPE_CHECKING:
@@ -60,20 +61,20 @@ class CambiMeter:
         assert self._run is not None
         codes = np.asarray(luma >> (depth - 10) if depth > 10 else luma << (10 - depth), "<u2") if deep else luma
         gray = np.full(2 * ((height + 1) // 2) * ((width + 1) // 2), 512 if deep else 128, codes.dtype)
-        try:
-            self._run.stdin.write(codes.tobytes() + gray.tobytes())
-        except (BrokenPipeError, ConnectionError) as error:
-            if not self._run.has_ended(within_s=5):
-                raise
-            raise ffmpeg.failure(self._run.process, self._log) from error
+        with ffmpeg.feeding(self._run, self._log) as pipe:
+            pipe.write(codes.tobytes() + gray.tobytes())
 
     def value(self) -> float | None:
         """Mean over the frames given; None when there was none. Raises ToolFailed."""
         if self._run is None:
             return None
-        self._run.stdin.close()
+        with ffmpeg.feeding(self._run, self._log) as pipe:
+            pipe.close()
         self._run.finish(self._log)
-        measured = [frame["metrics"].get("cambi") for frame in json.loads(self._log.read_text())["frames"]]
+        try:
+            measured = [frame["metrics"].get("cambi") for frame in json.loads(self._log.read_text())["frames"]]
+        except (OSError, ValueError) as error:
+            raise ToolFailed(f"FFmpeg measured no banding ({error}). Run 'deshimmer doctor', then retry.") from error
         values = [value for value in measured if value is not None and math.isfinite(value)]  # it has no answer for some small sizes
         return float(np.mean(values)) if values else None
 

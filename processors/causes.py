@@ -13,6 +13,7 @@ from . import verdicts
 from .lookshifts import Shifts
 from .measuring import Measurement, ShotMeasure
 from .records import Cause, Clip, CodecReading
+from .tiling import Line
 
 KINDS = (
     *("first_frames", "last_frames", "batch_step", "bad_frame", "tile_blink", "tile_seam"),
@@ -20,12 +21,13 @@ KINDS = (
     *("banding", "posterisation", "blocking", "keyframe_pulse", "palette_dither"),
 )
 
-_REPEATS_SHARE = (0.2, 0.8)
+_REPEATS_SHARE = 0.2
 _FROZEN_S = 0.25
 _FROZEN_FRAMES = 4
 _MOST = 12  # of one kind: a clip that steps at every other frame flickers
 _TORN_LEVELS, _TORN_RATIO, _TORN_MOST = 6.0, 8.0, 2
 _STRUCTURE_GONE = 0.25  # of the guides' correlation, over its usual fall
+_LEAST_PX = 64  # smaller pictures have too little structure to lose
 _DITHER_LEVELS = 0.8
 
 
@@ -61,7 +63,7 @@ def _repeats(clip: Clip, found: Measurement) -> Iterator[Cause]:
     start, end = (length if length >= _FROZEN_FRAMES else 0 for length in _frozen_lengths(found))
     moving = found.repeats[start : found.frames - end]
     share = float(moving[1:].mean()) if len(moving) > 1 else 0.0
-    if _REPEATS_SHARE[0] <= share <= _REPEATS_SHARE[1] and len(moving) >= 8:
+    if share >= _REPEATS_SHARE and len(moving) >= 8:
         advice = f"{share:.0%} of the frames repeat the one before: the frame rate is higher than that of the pictures."
         yield Cause("duplicates", start, found.frames - end - 1, round(share, 4), advice)
 
@@ -69,8 +71,9 @@ def _repeats(clip: Clip, found: Measurement) -> Iterator[Cause]:
 def _bad_frames(clip: Clip, found: Measurement) -> Iterator[Cause]:
     odd = set(found.bad_frames)
     for shot in found.shots:
-        odd |= set(Shifts.of(shot).odd_frames()) | set(_torn_frames(shot, found))
-    advice = "This frame is unlike those before and after it, which are alike: a flash, or a damaged frame. smooth rebuilds it from them."
+        odd |= {*shot.odd_frames, *Shifts.of(shot).odd_frames(), *_torn_frames(shot, found)}
+    odd |= {shot.start for shot in (found.shots[0], found.shots[-1]) if len(found.shots) > 1 and shot.end - shot.start == 1}
+    advice = "This frame is unlike those before and after it, which are alike: a flash, or a damaged frame. The route smooth evens it out."
     for frame in sorted(odd)[:_MOST]:
         yield Cause("bad_frame", frame, frame, round(1 / found.frames, 4), advice)
 
@@ -90,15 +93,18 @@ def _torn_frames(shot: ShotMeasure, found: Measurement) -> list[int]:
 
 
 def _ends(clip: Clip, found: Measurement) -> Iterator[Cause]:
-    head, tail = Shifts.of(found.shots[0]).head(), Shifts.of(found.shots[-1]).tail()
+    measured = [shot for shot in found.shots if shot.pairs]
+    if not measured:
+        return
+    head, tail = Shifts.of(measured[0]).head(), Shifts.of(measured[-1]).tail()
     if head is not None:
         advice = (
-            "The first frames have another look than those after them: render fewer frames, or cut them off. smooth brings them in line."
+            "The first frames have another look than those after them: render fewer frames, or cut them off. The route smooth softens it."
         )
-        yield Cause("first_frames", found.shots[0].start, head.frame - 1, round(head.levels, 2), advice)
+        yield Cause("first_frames", measured[0].start, head.frame - 1, round(head.levels, 2), advice)
     if tail is not None:
-        advice = "The last frames have another look than those before them, as a decoder's last tile has: cut them off. smooth brings them in line."
-        yield Cause("last_frames", tail.frame, found.frames - 1, round(tail.levels, 2), advice)
+        advice = "The last frames have another look than those before them, as a decoder's last tile has: cut them off. The route smooth softens it."
+        yield Cause("last_frames", tail.frame, measured[-1].end - 1, round(tail.levels, 2), advice)
 
 
 def _steps(clip: Clip, found: Measurement) -> Iterator[Cause]:
@@ -108,9 +114,7 @@ def _steps(clip: Clip, found: Measurement) -> Iterator[Cause]:
     frames = sorted(steps)[:_MOST]
     pace = _pace(frames)
     often = f", every {pace} frames" if pace else ""
-    advice = (
-        f"The look of the scene changes here at once and stays{often}: overlap the batches more, or render it as one. smooth softens it."
-    )
+    advice = f"The look changes here at once and stays{often}: overlap the batches more, or render it as one. The route smooth softens it a little."
     for frame in frames:
         yield Cause("batch_step", frame, frame, round(steps[frame], 2), advice)
 
@@ -123,16 +127,22 @@ def _pace(frames: list[int]) -> int | None:
 def _tiles(clip: Clip, found: Measurement) -> Iterator[Cause]:
     for shot in found.shots:
         if shot.blink is not None:
-            advice = f"Parts of the picture on both sides of {_where(shot.blink.axis, shot.blink.place)} blink apart: decode without tiles."
+            advice = f"Parts of the picture on both sides of {_where(shot.blink, clip)} blink apart: decode without tiles."
             yield Cause("tile_blink", shot.start, shot.end - 1, round(shot.blink.levels, 2), advice)
         if shot.seam is not None:
-            place = _where(shot.seam.axis, shot.seam.place)
+            place = _where(shot.seam, clip)
             advice = f"A straight edge stays at {place} while things move: decode without tiles, or overlap them more."
             yield Cause("tile_seam", shot.start, shot.end - 1, round(shot.seam.levels, 2), advice)
 
 
-def _where(axis: str, place: float) -> str:
-    return f"{place:.0%} of the {'width' if axis == 'x' else 'height'}"
+def _where(line: Line, clip: Clip) -> str:
+    """Its place in the picture as a player shows it."""
+    is_turned = clip.rotation in (90, 270)
+    is_upright = (line.axis == "x") != is_turned
+    is_reversed = clip.rotation == 180 or (clip.rotation == 90 and line.axis == "y") or (clip.rotation == 270 and line.axis == "x")
+    if is_upright and clip.mirrored:
+        is_reversed = not is_reversed
+    return f"{1 - line.place if is_reversed else line.place:.0%} of the {'width' if is_upright else 'height'}"
 
 
 def _pulses(clip: Clip, found: Measurement) -> Iterator[Cause]:
@@ -149,14 +159,15 @@ def _content(clip: Clip, found: Measurement) -> Iterator[Cause]:
     for shot in found.shots:
         likes = np.array([pair.likeness for pair in shot.pairs])
         steps = {step.frame for step in shot.steps}
-        if len(likes) < 8:
+        if len(likes) < 8 or min(clip.width, clip.height) < _LEAST_PX:
             continue
-        falls = dict(zip([pair.frame for pair in shot.pairs], float(np.median(likes)) - likes, strict=True))
-        gone = [frame for frame, fall in falls.items() if fall > _STRUCTURE_GONE and frame not in steps]
-        changed = [frame for frame in gone if frame - 1 not in gone and frame + 1 not in gone]  # a fade from black goes on
+        falls = float(np.median(likes)) - likes
+        gone = set(np.flatnonzero(falls > _STRUCTURE_GONE).tolist())
+        changed = [place for place in sorted(gone) if not {place - 1, place + 1} & gone]  # a fade from black goes on
         advice = "Content may change identity or vanish here: look. No filter mends it; another seed, prompt or shorter sequence may."
-        for frame in changed[:_MOST]:
-            yield Cause("content_change", frame, frame, round(float(falls[frame]), 2), advice)
+        for place in [place for place in changed if shot.pairs[place].frame not in steps][:_MOST]:
+            frame = shot.pairs[place].frame
+            yield Cause("content_change", frame, frame, round(float(falls[place]), 2), advice)
 
 
 _FINDERS: tuple[Callable[[Clip, Measurement], Iterator[Cause]], ...] = (

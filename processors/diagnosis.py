@@ -104,7 +104,7 @@ def _judged(shot: ShotMeasure, codec: CodecReading) -> Shot:
         shot.end,
         verdict,
         _readings(shot.flicker),
-        confidence=round(verdicts.confidence(faults, codec, shot.counted), 3),
+        confidence=round(verdicts.confidence(faults, codec, shot.counted if shot.pairs else shot.end - shot.start), 3),
         flicker_score=round(verdicts.amount(faults.temporal), 4),
         route=first_route(verdict, codec, faults),
     )
@@ -137,8 +137,9 @@ def _write_curves(clip: Clip, found: Measurement, file: Path) -> None:
 
 def _bands(shots: Sequence[ShotMeasure]) -> dict[Band, BandReading]:
     """Amplitudes as root mean square over the shots, correlations as their mean, both by frames."""
-    each = [_readings(shot.flicker) for shot in shots]
-    weights = [shot.end - shot.start for shot in shots]
+    measured = [shot for shot in shots if shot.pairs] or shots
+    each = [_readings(shot.flicker) for shot in measured]
+    weights = [shot.end - shot.start for shot in measured]
     return {band: _averaged([readings[band] for readings in each], weights) for band in Band}
 
 

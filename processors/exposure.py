@@ -87,7 +87,7 @@ def _amplitude(series: Sequence[NDArray[np.float64]]) -> float:
 
 
 def _correlation(series: Sequence[NDArray[np.float64]]) -> float | None:
-    energy = sum(float(run @ run) for run in series)
+    energy = sum(float(run @ run) for run in series if len(run) > 1)
     if energy <= 0.01 * sum(map(len, series)):
         return None
     return float(np.clip(sum(float(run[1:] @ run[:-1]) for run in series) / energy, -1, 1))

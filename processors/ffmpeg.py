@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import av.error
 import imageio_ffmpeg
 
 from ..config import spawn
@@ -165,6 +166,17 @@ def running(
     """Start FFmpeg. ``seconds`` is the output's length, for ``progress``, which is called while ``finish`` waits."""
     with spawn.spawn(argv, stdin=stdin, stdout=True) as process:
         yield Run(process, seconds, progress)
+
+
+@contextmanager
+def feeding(run: Run, output: Path) -> Generator[IO[bytes], None, None]:
+    """Its standard input. A pipe that breaks raises what FFmpeg says of it."""
+    try:
+        yield run.stdin
+    except (av.error.FFmpegError, BrokenPipeError, ConnectionError) as error:
+        if not run.has_ended(within_s=5):
+            raise
+        raise failure(run.process, output) from error
 
 
 def failure(process: spawn.Process, output: Path) -> DeshimmerError:

@@ -179,7 +179,9 @@ class Meter:
         amplitude, sure = _surely(product, energy, _SURE_DETAIL)
         assert self.texture is not None
         assert self.moved is not None
-        texture, moved = self.texture / np.float32(self.textures), area(self.moved / np.float32(len(self.motion)), *product.shape[::-1])
+        size = product.shape[::-1]  # tiles of two pictures of odd sizes may differ by one
+        texture = area(self.texture / np.float32(self.textures), *size)
+        moved = area(self.moved / np.float32(len(self.motion)), *size)
         seen = amplitude * sure / (1 + _MASKING * np.sqrt(texture)) / np.square(1 + moved / _TRACKED)
         return self._band(amplitude, float(seen.mean()), correlation)
 

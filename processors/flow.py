@@ -15,7 +15,6 @@ Flow = NDArray[np.float32]
 """``(height, width, 2)``: where each pixel of the current frame was in the previous one, as (dx, dy) in pixels."""
 
 _SMALLEST_PX = 32  # DIS refuses pictures without room for its patches
-_REFINEMENTS = 3  # of the five of the preset: a quarter less time, and flicker put into clips is found as often
 _NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _local = threading.local()
 
@@ -31,13 +30,22 @@ def one_thread() -> Generator[None, None, None]:
         cv2.setNumThreads(threads)
 
 
-def flow(previous: NDArray[np.uint8], current: NDArray[np.uint8], *, preset: int = cv2.DISOPTICAL_FLOW_PRESET_FAST) -> Flow:
-    """Backward flow between two guides ``(height, width)`` of the same size: ``current(x) ~ previous(x + flow(x))``."""
+def flow(
+    previous: NDArray[np.uint8],
+    current: NDArray[np.uint8],
+    *,
+    preset: int = cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    refinements: int | None = None,
+) -> Flow:
+    """Backward flow between two guides ``(height, width)`` of the same size: ``current(x) ~ previous(x + flow(x))``.
+
+    ``refinements``: iterations of variational refinement; the preset's where it is None.
+    """
     height, width = current.shape
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    return np.ascontiguousarray(_engine(preset, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32)
+    return np.ascontiguousarray(_engine(preset, refinements, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32)
 
 
 def warp(image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
@@ -90,13 +98,16 @@ def _padded(picture: NDArray[np.uint8], below: int, right: int) -> NDArray[np.ui
     return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _engine(preset: int, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
-    """One engine a thread and preset: it keeps its buffers between calls, and is not safe to share.
+def _engine(preset: int, refinements: int | None, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
+    """One engine a thread and kind: it keeps its buffers between calls, and is not safe to share.
 
     It is made anew for another size, because it also keeps the scales that it chose for the last one.
     """
-    engines: dict[int, tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault("engines", {})
-    if preset not in engines or engines[preset][0] != shape:
-        engines[preset] = shape, cv2.DISOpticalFlow.create(preset)
-        engines[preset][1].setVariationalRefinementIterations(_REFINEMENTS)
-    return engines[preset][1]
+    engines: dict[tuple[int, int | None], tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault("engines", {})
+    kind = preset, refinements
+    if kind not in engines or engines[kind][0] != shape:
+        engine = cv2.DISOpticalFlow.create(preset)
+        if refinements is not None:
+            engine.setVariationalRefinementIterations(refinements)
+        engines[kind] = shape, engine
+    return engines[kind][1]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import av
-import av.error
 
 from ..config.errors import CannotWrite, UnreadableClip
 from . import ffmpeg, media, webp
@@ -66,13 +65,9 @@ def feed(
     require_space(output.parent, settings)
     watched = _watched(frames, output.parent, settings, progress, expected_frames or clip.frames)
     with ffmpeg.running(argv, stdin=True) as run:
-        try:
-            _write(run.stdin, clip, watched, frame_rate, origin)
-            run.stdin.close()
-        except (av.error.FFmpegError, BrokenPipeError, ConnectionError) as error:
-            if not run.has_ended(within_s=5):
-                raise
-            raise ffmpeg.failure(run.process, output) from error
+        with ffmpeg.feeding(run, output) as pipe:
+            _write(pipe, clip, watched, frame_rate, origin)
+            pipe.close()
         return run.finish(output)
 
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from ..config.errors import UnreadableClip
 from ..config.settings import Settings
-from . import banding, flicker, media, samples, shots
+from . import banding, flicker, media, pairs, samples, shots
 from . import flow as fl
 from .cambi import CambiMeter
+from .pairs import Pair, Step
 from .records import Clip, Progress, Shot
 from .samples import Glance, Layout, Sample
 from .sampling import Sampling
@@ -31,31 +32,11 @@ CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
 _LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 48  # frames between looks at grid and ramps, and how many of them suffice
 _CAMBI_LOOKS = 6  # frames that are also looked at for bands and steps, which takes longer
+_REFINEMENTS = 3  # of the five of the flow's preset: a quarter less time, and flicker put into clips is found as often
 _TILES_EVERY = 2
 _PALETTES = ("gif",)
 _PICTURE_EVERY = 4  # pairs between looks at sharpness and for seams
 _PROGRESS_EVERY = 4
-_LEAST_JUMP = 4.0  # levels
-_JUMP_RATIO = 5.0  # over the jumps near it
-_STRUCTURE_LOST = 0.1  # of the guides' correlation, at a step
-
-
-class Step(NamedTuple):
-    """An abrupt restyle of a scene that goes on: at the border of two batches, most often."""
-
-    frame: int
-    jump: float  # levels
-
-
-class Pair(NamedTuple):
-    """What happened from one frame that was looked at closely to the next. Display levels."""
-
-    frame: int  # the later one
-    exposure: float
-    tint: tuple[float, float]  # U, V
-    jump: float  # median absolute change
-    likeness: float  # of structure, along motion
-    begins: bool  # nothing was measured just before it
 
 
 @dataclass(frozen=True)
@@ -64,6 +45,7 @@ class ShotMeasure:
     end: int
     flicker: flicker.Flicker
     steps: tuple[Step, ...]
+    odd_frames: tuple[int, ...]  # whose look the next frame takes back
     coherence: float  # median correlation of a guide with the one before, along motion
     motion: float  # pixels a frame
     counted: int  # products behind the flicker
@@ -111,10 +93,8 @@ def measure(
         closing(media.frames(guide or clip)) as guides,
     ):
         walk = _Walk(clip, guide or clip, None if known is None else frozenset(shot.start for shot in known[1:]), cambi)
-        pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]] = (
-            zip(own, guides, strict=False) if guide else ((frame, frame) for frame in own)
-        )
-        for index, (frame, guiding) in enumerate(pairs):
+        both: Iterable[tuple[av.VideoFrame, av.VideoFrame]] = zip(own, guides, strict=False) if guide else ((frame, frame) for frame in own)
+        for index, (frame, guiding) in enumerate(both):
             walk.add(frame, guiding)
             if index % _PROGRESS_EVERY == 0:
                 progress(min(1.0, index / clip.frames))
@@ -143,8 +123,9 @@ class _OpenShot:
         return ShotMeasure(
             self.start,
             end,
-            self.meter.flicker(_exposure_runs(self.pairs), frame_rate),
-            _steps(self.pairs),
+            self.meter.flicker(pairs.exposure_runs(self.pairs), frame_rate),
+            pairs.restyles(self.pairs),
+            pairs.odd_frames(self.pairs),
             float(np.median([pair.likeness for pair in self.pairs])) if self.pairs else 1.0,
             motion,
             self.meter.counted,
@@ -160,6 +141,7 @@ class _Walk:
         self.frames = 0
         self._layout = Layout.of(guide)
         self._frame_rate = float(clip.frame_rate)
+        self._is_guided = guide is not clip
         self._is_dithered = guide.codec in _PALETTES
         self._cuts = cuts
         self._cambi = cambi
@@ -196,8 +178,8 @@ class _Walk:
         change = glance.change(self._held_glance) if self._held_glance is not None else math.inf
         if self._repeats.is_repeat(change) and not self._is_known_cut(index):
             self._repeated[-1] = True
-            for name in BAND_CURVES:
-                self._curves[name][-1] = 0.0
+            if self._last is not None:  # in a stretch that is looked at closely
+                self._still()
             return
         is_close = self._sampling.is_close(index, change) or self._suspect is not None or self._is_known_cut(index)
         self._look(frame, index) if is_close else self._pass_over()
@@ -216,7 +198,7 @@ class _Walk:
             sharpness=float(curves["sharpness"].mean()),
             blockiness=banding.blockiness(self._grid),
             keyframe_pulse=self._keyframe_pulse(),
-            cambi=self._cambi.value() if float(np.mean(self._stairs)) > banding.LEAST_STAIRS else 0.0,
+            cambi=self._cambi.value() if self._cambi.is_running and float(np.mean(self._stairs)) > banding.LEAST_STAIRS else 0.0,
             posterisation=None if self._is_dithered else float(np.mean(self._staircases)),  # a palette is coarse by design
             repeats=np.array(self._repeated),
             bad_frames=tuple(self._bad),
@@ -226,7 +208,9 @@ class _Walk:
         return self._cuts is not None and index in self._cuts
 
     def _keyframe_pulse(self) -> float | None:
-        pulses = [pulse for keys in self._keys if (pulse := banding.keyframe_pulse(self._change, keys)) is not None]
+        pulses = [
+            pulse for keys in self._keys[: 2 if self._is_guided else 1] if (pulse := banding.keyframe_pulse(self._change, keys)) is not None
+        ]
         return max(pulses, default=None)
 
     def _note(self, own: av.VideoFrame, glance: Glance, index: int) -> None:
@@ -249,6 +233,10 @@ class _Walk:
             if self._cambi.is_running or self._stairs[-1] > banding.LEAST_STAIRS:
                 self._cambi.add(media.planes(own).y, own.format.components[0].bits)
 
+    def _still(self) -> None:
+        for name in BAND_CURVES:
+            self._curves[name][-1] = 0.0
+
     def _pass_over(self) -> None:
         self._last = self._shot.residual = None
 
@@ -259,10 +247,8 @@ class _Walk:
         if len(self._shot.pairs) % _PICTURE_EVERY == 0:
             edges = cv2.Laplacian(samples.strips(frame.own), cv2.CV_16S)
             self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now[0].levels ** 2
-        if self._last is None:
-            for name in BAND_CURVES:
-                self._curves[name][-1] = 0.0
-        else:
+        self._still()
+        if self._last is not None:
             self._follow(self._last, now, index)
         self._last = now
 
@@ -272,7 +258,7 @@ class _Walk:
 
     def _follow(self, last: tuple[Sample, Sample], now: tuple[Sample, Sample], index: int) -> None:
         before, guide = last[1], now[1]
-        flow = fl.flow(before.guide, guide.guide)
+        flow = fl.flow(before.guide, guide.guide, refinements=_REFINEMENTS)
         motion = flicker.Motion.of(flow, self._layout)
         change = flicker.residual(fl.warp(before.luma.astype(np.float32), motion.picture), before, guide, motion)
         like = shots.likeness(flow, guide.cells - change.cells, before, guide)
@@ -302,8 +288,6 @@ class _Walk:
         tint = change.tint[0] * levels, change.tint[1] * levels
         shot.pairs.append(Pair(index, change.exposure * levels, tint, change.jump * levels, likeness, before is None))
         self._change[-1] = cv2.norm(change.fine, cv2.NORM_L1) / change.fine.size * levels
-        for name in BAND_CURVES:
-            self._curves[name][-1] = 0.0
         if before is not None:
             found = flicker.products(before, change, motion)
             shot.meter.add_products(found)
@@ -324,30 +308,11 @@ class _Walk:
 
 
 def _filled(values: list[float]) -> NDArray[np.float32]:
-    """A curve with what was not looked at drawn straight from one measured frame to the next."""
+    """A curve with what was not looked at drawn straight from the mean of one run of measured frames to that of the next."""
     curve = np.asarray(values, np.float32)
     known = np.flatnonzero(np.isfinite(curve))
-    return np.interp(np.arange(len(curve)), known, curve[known]).astype(np.float32) if len(known) else np.zeros_like(curve)
-
-
-def _exposure_runs(pairs: list[Pair]) -> list[list[float]]:
-    runs: list[list[float]] = []
-    for pair in pairs:
-        if pair.begins or not runs:
-            runs.append([])
-        runs[-1].append(pair.exposure)
-    return runs
-
-
-def _steps(pairs: list[Pair]) -> tuple[Step, ...]:
-    """Frames that jump far more than those near them, over most of the picture, and lose structure in it."""
-    if len(pairs) < 5:
-        return ()
-    jumps, likes = np.array([pair.jump for pair in pairs]), np.array([pair.likeness for pair in pairs])
-    found: list[Step] = []
-    for i, pair in enumerate(pairs):
-        near = np.r_[max(0, i - 6) : i, i + 1 : min(len(pairs), i + 7)]
-        is_jump = pair.jump > max(_LEAST_JUMP, _JUMP_RATIO * float(np.median(jumps[near])))
-        if is_jump and float(np.median(likes[near])) - pair.likeness > _STRUCTURE_LOST:
-            found.append(Step(pair.frame, pair.jump))
-    return tuple(found)
+    if not len(known):
+        return np.zeros_like(curve)
+    runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    between = np.interp(np.arange(len(curve)), [run.mean() for run in runs], [curve[run].mean() for run in runs])
+    return np.where(np.isfinite(curve), curve, between).astype(np.float32)

@@ -1,7 +1,6 @@
 """From measurements to a verdict. Each fault is set against the level at which it begins to show; 1 is the border.
 
-The borders were set half-way between the labelled clips that flicker and those that do not, and made clips at 1.5 levels; docs/diagnosis.md
-says what each means.
+docs/diagnosis.md says what each border means and where it comes from.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from .records import Band, CodecReading, Verdict
 
 EXPOSURE_LEVELS, EXPOSURE_DOUBT = 0.55, 0.05
 PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
-"""The doubt is the share of missed motion (root mean square of the low band's residual) that may pass for a change of exposure."""
+"""Levels, and the share of missed motion (root mean square of the low band's residual) that is added: it may pass for exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
 DETAIL_LEVELS = 0.057
@@ -158,12 +157,12 @@ def verdict(given: dict[Verdict, float]) -> Verdict:
 def confidence(found: Faults, codec: CodecReading, products: int) -> float:
     """How likely it is that the verdict is right: 0.5 at a border, towards 1 beyond, as the logarithms of the faults tell.
 
-    ``products``: how many pairs of residuals stand behind the faults; few of them say little.
+    ``products``: how many pairs of residuals stand behind the faults of flicker, or how many frames that only repeat; few say little.
     """
     kinds = sorted((found.luminance, found.generative, found.incoherent, codec_fault(codec)), reverse=True)
     border = abs(math.log(max(kinds[0], 1e-3)))
     rival = math.log(kinds[0] / max(kinds[1], 1.0)) if kinds[0] > 1 else math.inf
-    evidence = products / (products + _HALF_SURE_PRODUCTS)
+    evidence = 1.0 if codec_fault(codec) >= max(kinds[0], 1.0) else products / (products + _HALF_SURE_PRODUCTS)
     return 1 - 0.5 * math.exp(-evidence * border / _BORDER_SPREAD) - (0.5 * math.exp(-rival / _RIVAL_SPREAD) if kinds[1] > 1 else 0.0)
 
 

@@ -76,6 +76,27 @@ def test_a_cause_is_found_where_it_is(name: str, tmp_path: Path) -> None:
     assert {cause.kind for cause in found} <= kinds | {"batch_step", "bad_frame"} if wanted else not found
 
 
+def test_a_damaged_frame_is_no_pair_of_steps(tmp_path: Path) -> None:
+    foreign = 0.8 * pan(1, SIZE, "astronaut")[0] + 20
+    shots = [0.8 * shot + 20 for shot in pan(30, SIZE, "coffee", 0.5)]
+    shots[15] = 0.5 * shots[15] + 0.5 * foreign
+    found = _causes(write(tmp_path / "clip.mp4", [shot.astype(np.float32) for shot in shots]))
+    assert [(cause.kind, cause.start_frame) for cause in found] == [("bad_frame", 15)]
+
+
+@pytest.mark.parametrize("place", [0, 29])
+def test_a_foreign_frame_at_an_end_is_a_bad_frame(place: int, tmp_path: Path) -> None:
+    shots = pan(30, SIZE, "coffee", 0.5)
+    shots[place] = pan(1, SIZE, "astronaut")[0]
+    found = _causes(write(tmp_path / "clip.mp4", shots))
+    assert ("bad_frame", place) in [(cause.kind, cause.start_frame) for cause in found]
+
+
+def test_a_step_in_a_short_clip_is_not_told_twice(tmp_path: Path) -> None:
+    shots = [np.clip(shot + 12 * (index > 5), 0, 255).astype(np.float32) for index, shot in enumerate(pan(14, SIZE, "coffee", 0.5))]
+    assert len([cause for cause in _causes(write(tmp_path / "clip.mp4", shots)) if cause.kind in ("first_frames", "last_frames")]) <= 1
+
+
 def test_amounts_of_a_shifted_look(tmp_path: Path) -> None:
     shots = [np.clip(0.8 * shot + 20, 0, 255).astype(np.float32) for shot in pan(FRAMES, SIZE, "coffee", 1.5)]
     (cause,) = _causes(write(tmp_path / "clip.mp4", _shifted(range(3))(shots)))

@@ -68,6 +68,25 @@ def test_a_still_picture_a_frame_or_two_and_tiny_ones_are_clean(tmp_path: Path) 
     assert _diagnose(write(tmp_path / "black.mp4", black)).reading.flicker_score == 0
 
 
+@pytest.mark.parametrize("size", [(284, 160), (106, 80), (160, 284), (72, 64), (320, 180), (162, 144), (2, 2), (16, 256)])
+def test_sizes_that_no_tile_divides(size: tuple[int, int], tmp_path: Path) -> None:
+    found = _diagnose(write(tmp_path / "clip.mkv", exposure_flicker(pan(10, size), 8), codec="ffv1", pixel_format="yuv444p"))
+    assert found.verdict in (Verdict.LUMINANCE, Verdict.CLEAN)
+
+
+def test_still_and_short_clips_are_not_called_a_close_call(tmp_path: Path) -> None:
+    still = _diagnose(write(tmp_path / "still.mp4", pan(1) * 24))
+    assert (still.verdict, still.confidence > 0.9) == (Verdict.CLEAN, True)
+
+
+def test_curves_of_a_long_clip_on_twos_do_not_fall_between_runs(tmp_path: Path) -> None:
+    shots = exposure_flicker(pan(180, (96, 64), step_px=0.2), 1.2)
+    clip = write(tmp_path / "long.mp4", [shots[index // 2] for index in range(360)], fps=15)
+    diagnosis.diagnose(media.probe(clip), tmp_path / "curves.npz", lambda part: None)
+    with np.load(tmp_path / "curves.npz") as curves:
+        assert curves["global_luma"][40:80].min() > 0, "frames 32 to 88 are passed over"
+
+
 def test_article_measure_is_the_mean_gray_difference(tmp_path: Path) -> None:
     shots = pan(12, (192, 128), "astronaut", 3)
     found = _diagnose(write(tmp_path / "clip.mkv", shots, codec="ffv1", pixel_format="yuv444p", options={"level": "3"}))
