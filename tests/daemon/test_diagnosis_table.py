@@ -10,7 +10,7 @@ from rich.console import Console
 
 from deshimmer.daemon import diagnosis_words as words
 from deshimmer.daemon import show
-from deshimmer.daemon.diagnosis_table import bar, block
+from deshimmer.daemon.diagnosis_table import block
 from deshimmer.processors.causes import KINDS
 from deshimmer.processors.records import Band, Route, Verdict
 
@@ -127,7 +127,7 @@ def test_correlation_in_words(band: str, amplitude: float, correlation: float | 
 
 
 def test_bars_are_full_at_one_and_empty_at_nought() -> None:
-    assert [bar(part, 4) for part in (0.0, 0.5, 1.0, 1.2)] == ["░░░░", "██░░", "████", "████"]
+    assert [words.bar(part, 4) for part in (0.0, 0.5, 1.0, 1.2)] == ["░░░░", "██░░", "████", "████"]
 
 
 def test_several_clips_are_a_line_each_with_their_causes_below(capsys: pytest.CaptureFixture[str]) -> None:
