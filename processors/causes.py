@@ -182,7 +182,7 @@ def _codec(found: Measurement, codec: CodecReading) -> Iterator[Cause]:
             "posterisation",
             verdicts.posterised_fault(codec),
             codec.posterisation,
-            "Ramps go in coarse steps: export anew; deband helps little.",
+            "Ramps go in coarse steps: export anew; deband helps where they are small.",
         ),
         (
             "blocking",

@@ -24,8 +24,10 @@ SCORE_RISE, SCORE_UNSEEN = 0.05, 0.45
 """At a flicker score of 0.5 flicker begins to show; a steady clip lies anywhere under 0.35 and moves when it is encoded again."""
 CAMBI_RISE, CAMBI_UNSEEN = 1.0, 3.0
 """CAMBI: 5 is visible. Flicker hides banding as dither does, so a rise that stays under 3 is the picture's own."""
+POSTERISATION_UNSEEN = 0.01
+"""Share of the picture on coarse steps: 0.02 begins to show."""
 BLOCKINESS_RISE, BLOCKINESS_UNSEEN = 0.08, 0.35
-"""Two encodes of one clip differ by 0.07; 0.5 begins to show, and flicker hides what was there."""
+"""Two encodes of one clip differ by 0.07; 0.42 begins to show, and flicker hides what was there."""
 PULSE_RISE_LEVELS, PULSE_UNSEEN_LEVELS = 0.3, 0.3
 """Beyond what hides it 0.4 levels begin to show."""
 DETAIL_KEPT = (0.80, 1.30)
@@ -147,9 +149,8 @@ def gains(evidence: Evidence) -> Iterator[Check]:
         yield _fallen("flicker", "Flicker of the treated bands", _total(before, bands), _total(after, bands), "levels", STILL_LEVELS)
         for band in bands:
             yield _band_fallen(band, before, after)
-    banding = before.codec.cambi or 0.0
-    if treatment.deband and (banding or not bands):
-        yield _fallen("banding", "Banding (CAMBI)", banding, after.codec.cambi or 0.0, "", CAMBI_RISE)
+    if treatment.deband and (before.codec.cambi or before.codec.posterisation or not bands):
+        yield _debanded(before, after)
     if treatment.deblock:
         yield from _deblocked(before, after)
 
@@ -178,6 +179,14 @@ def _band_fallen(band: Band, before: Reading, after: Reading) -> Check:
     old, new = before.bands[band].amplitude, after.bands[band].amplitude
     passed = new < old or new <= STILL_LEVELS
     return _check(f"flicker: {band}", passed, old, new, f"Flicker in {BAND_WORDS[band]} went from {old:.2f} to {new:.2f} levels.")
+
+
+def _debanded(before: Reading, after: Reading) -> Check:
+    """Whichever of fine bands and coarse steps stands out more (in units of what is visible) has to fall."""
+    bands, steps = before.codec.cambi or 0.0, before.codec.posterisation or 0.0
+    if steps / POSTERISATION_UNSEEN > bands / CAMBI_UNSEEN:
+        return _fallen("coarse steps", "The share of coarse steps", steps, after.codec.posterisation or 0.0, "", POSTERISATION_UNSEEN)
+    return _fallen("banding", "Banding (CAMBI)", bands, after.codec.cambi or 0.0, "", CAMBI_RISE)
 
 
 def _deblocked(before: Reading, after: Reading) -> Iterator[Check]:

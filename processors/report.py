@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, pictures
-from .checks import BLOCKINESS_RISE, CAMBI_RISE, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
+from .checks import BLOCKINESS_RISE, CAMBI_RISE, POSTERISATION_UNSEEN, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
 from .records import Band, Check, Clip, Diagnosis, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
 
 _PAIRS = 3
@@ -229,6 +229,7 @@ def _rows(found: Diagnosis, after: Reading | None, treatment: Treatment | None) 
     codec = after.codec if after else None
     for name, hint, old, new, unit, visible in (
         ("Banding", "CAMBI; 5 is visible", before.codec.cambi, codec and codec.cambi, "", CAMBI_RISE),
+        ("Coarse steps", "share of the picture", before.codec.posterisation, codec and codec.posterisation, "", POSTERISATION_UNSEEN),
         ("Blocking", "edges on the encoder's grid", before.codec.blockiness, codec and codec.blockiness, "", BLOCKINESS_RISE),
         ("Key-frame pulse", "jump at key frames", before.codec.keyframe_pulse, codec and codec.keyframe_pulse, "levels", PULSE_RISE_LEVELS),
     ):

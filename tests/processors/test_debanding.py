@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clipmaker import pan, ramp, turn, write
 
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import cambi, debanding, encoding, ffmpeg, frame_pipe, media
-from deshimmer.processors.records import AudioTrack, Clip, ColorTags, Route, Treatment
+from deshimmer.processors import api, cambi, debanding, encoding, ffmpeg, frame_pipe, media
+from deshimmer.processors.records import AudioTrack, Clip, ColorTags, Outcome, Route, Treatment, Verdict
 
 SETTINGS = Settings()
 DEBAND = Treatment(Route.DEBAND, deband=True)
@@ -94,3 +95,10 @@ def test_the_articles_command_leaves_a_turned_clip_turned(tmp_path: Path) -> Non
     result = media.probe(output)
     assert (result.width, result.height, result.rotation) == (192, 128, clip.rotation)
     assert clip.rotation != 0
+
+
+def test_coarse_steps_that_cambi_does_not_see_are_what_has_to_fall(tmp_path: Path) -> None:
+    shots = [np.floor(shot / 4) * 4 for shot in ramp(12, (640, 360), 30, 110)]
+    receipt = api.fix(write(tmp_path / "steps.mp4", shots, options={"crf": "14", "preset": "medium"}), comparison=False)
+    assert (receipt.outcome, receipt.verdict, receipt.route) == (Outcome.REPAIRED, Verdict.CODEC, Route.DEBAND)
+    assert receipt.reason.startswith("Coarse steps fell")
