@@ -2,7 +2,8 @@
 
 A frame is compared at a fraction of its size with its neighbours, carried along motion onto it. What most of them agree on is what the
 frame should show; the difference becomes a gain and offset for the frame (global), a smooth field of gain and offset (patches of
-brightness) and a smooth field of offsets (hue). Detail goes through unchanged.
+brightness) and a smooth field of offsets (hue). Light scales colour as it scales brightness, so chroma follows luma's gain as far as it
+is seen to. Detail goes through unchanged.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from .records import Band
 
 LINES = 96
 _FLOOR = 0.35  # levels: flicker below this is left alone
+_OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what the mean has to be free of
+_AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
 _MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
 _DARK = 8.0  # levels added before a division by luma
 _FORGIVEN = 50.0  # levels squared of flicker that halve any doubt about motion
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
+_NEUTRAL = np.float32(128)
+_CERTAIN_FADE = 3.0  # standard errors of a trend that is taken for a fade
 
 
 @dataclass(frozen=True)
@@ -45,32 +50,30 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Correction:
-    """What a frame lacks, in levels. Exposure: ``gain * Y + offset``; patches: ``local``, which luma gets partly as a gain."""
+    """What a frame lacks. Y becomes ``Y + gain * Y + offset`` for exposure and ``Y + scale * Y + local`` for patches; chroma is drawn
+    from neutral by ``follows`` times the same gains, and moved by ``hues``.
+    """
 
     gain: float
-    offset: float
-    local: NDArray[np.float32]  # (h, w, 3) of Y, U, V
-    as_gain: float  # the part of luma's patches, 0-1, that scales detail too
-    base: Plane  # (h, w) what luma is without detail
+    offset: float  # levels
+    scale: Plane  # (h, w)
+    local: Plane  # (h, w) levels
+    follows: float  # 0-1
+    hues: NDArray[np.float32]  # (h, w, 2) levels of U, V
 
     def applied(self, planes: list[Plane], bands: tuple[Band, ...], strength: float = 1.0) -> list[Plane]:
         """The planes with the treated bands corrected; a plane that no treated band touches is returned as it is."""
-        luma, part = planes[0], np.float32(strength)
+        part = np.float32(strength)
         result = list(planes)
-        if Band.GLOBAL_LUMA in bands or Band.LOW_LUMA in bands:
-            result[0] = _f32(luma + part * self._luma_change(luma, bands))
+        if Band.GLOBAL_LUMA in bands or Band.LOW_LUMA in bands:  # patches have a mean of their own, which the exposure takes up
+            patches = np.float32(Band.LOW_LUMA in bands)
+            factor = patches * self.scale + np.float32(self.gain)
+            result[0] = _scaled(planes[0], factor, patches * self.local + np.float32(self.offset), part)
+            if self.follows:
+                result[1:] = [_scaled(plane - _NEUTRAL, np.float32(self.follows) * factor, None, part) + _NEUTRAL for plane in planes[1:]]
         if Band.LOW_CHROMA in bands:
-            result[1:] = [_f32(planes[index] + part * _enlarged(self.local[..., index], planes[index])) for index in (1, 2)]
+            result[1:] = [_f32(plane + part * _enlarged(self.hues[..., index], plane)) for index, plane in enumerate(result[1:])]
         return result
-
-    def _luma_change(self, luma: Plane, bands: tuple[Band, ...]) -> Plane:
-        change = np.float32(self.gain) * luma + np.float32(self.offset)
-        if Band.GLOBAL_LUMA not in bands:
-            change -= change.mean()
-        if Band.LOW_LUMA in bands:
-            scaled = _f32(np.clip(self.as_gain * self.local[..., 0] / self.base, -_MOST_GAIN, _MOST_GAIN))
-            change += _enlarged(scaled, luma) * luma + _enlarged(_f32(self.local[..., 0] - scaled * self.base), luma)
-        return _f32(change)
 
 
 def view_size(width: int, height: int) -> tuple[int, int]:
@@ -96,26 +99,27 @@ def without_low(change: Plane) -> Plane:
 def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     """What ``here`` lacks beside its neighbours (at least one)."""
     lines, columns = here.structure.shape
-    distances = np.array([neighbour.distance for neighbour in neighbours] + [0])
-    differences = np.zeros((len(distances), lines, columns, 3), np.float32)
-    doubts = np.zeros((len(distances), lines, columns), np.float32)
+    distances = np.array([neighbour.distance for neighbour in neighbours])
+    differences = np.empty((len(distances), lines, columns, 3), np.float32)
+    doubts = np.empty((len(distances), lines, columns), np.float32)
     for place, neighbour in enumerate(neighbours):
         differences[place] = warp(neighbour.view.picture, neighbour.there) - here.picture
         doubts[place] = _doubt(here, neighbour)
-    order = np.argsort(distances)
-    distances, differences = distances[order], differences[order]
-    reliable = np.exp(-doubts[order] / (1 + _least_flicker(differences) / _FORGIVEN))
-    flicker = _flicker(differences, reliable)
-    differences = _without_trend(distances, differences, reliable, flicker)
-    weights = reliable[..., None] * _agreement(differences, flicker)
-    wanted = _f32(_wanted(distances, differences, weights, flicker) * (flicker / (flicker + _FLOOR**2)))
-    trust = weights.sum(0)
+    reliable = np.exp(-doubts / (1 + _least_flicker(distances, differences) / _FORGIVEN)) + np.float32(1e-4)
+    differences -= _fade(distances, differences, reliable)
+    wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
-    wanted[..., 0] -= gain * luma + offset
-    local = np.dstack([_spread(wanted[..., index], trust[..., index]) for index in range(3)])
-    base = _blurred(luma, lines / 20) + _DARK
-    return Correction(gain, offset, local, _part_as_gain(luma, wanted[..., 0], local[..., 0], base, trust[..., 0]), base)
+    shone = luma + gain * luma + offset
+    missing = _f32(wanted[..., 0] - (shone - luma))
+    patches = _spread(missing, trust[..., 0])
+    base = _blurred(shone, lines / 32) + np.float32(_DARK)
+    scale = np.clip(_part_as_gain(shone, missing, patches, base, trust[..., 0]) * patches / base, -_MOST_GAIN, _MOST_GAIN)
+    colour = here.picture[..., 1:] - _NEUTRAL
+    follows = _follows(wanted[..., 1:], (scale + np.float32(gain))[..., None] * colour, trust[..., 1:])
+    unlit = wanted[..., 1:] - np.float32(follows) * (scale + np.float32(gain))[..., None] * colour
+    hues = np.dstack([_spread(_f32(unlit[..., index]), trust[..., 1 + index]) for index in range(2)])
+    return Correction(gain, offset, _f32(scale), _f32(patches - scale * base), follows, _f32(hues))
 
 
 def _doubt(here: View, neighbour: Neighbour) -> Plane:
@@ -129,87 +133,71 @@ def _doubt(here: View, neighbour: Neighbour) -> Plane:
     return _f32(miss / slack + np.square(change / (contrast + _LUMA_NOISE)))
 
 
-def _least_flicker(differences: NDArray[np.float32]) -> float:
+def _least_flicker(distances: NDArray[np.int64], differences: NDArray[np.float32]) -> float:
     """The variance of luma's flicker, levels squared, that three quarters of the frame exceed: under it a missed edge matters less."""
-    luma = differences[..., 0]
-    if len(luma) < 3:
-        return float(np.percentile(np.square(luma), 25)) / 2
-    return float(np.percentile(np.square(luma[1:-1] * 2 - luma[:-2] - luma[2:]).mean(0), 25)) / 6
+    near = differences[np.abs(distances) <= 2, ..., 0]
+    return float(np.percentile(np.square(near).mean(0)[::2, ::2], 25)) / 2
 
 
-def _flicker(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Variance, levels squared, of what changes from frame to frame and back: second differences do not see slow change.
+def _fade(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A steady change of the whole frame's light, (n, 1, 1, 3), where it is certain: at a shot's ends it would bias the mean."""
+    steps = np.append(distances, 0).astype(np.float32)
+    levels = (reliable[..., None] * differences).sum((1, 2)) / reliable.sum((1, 2))[:, None]
+    levels = np.vstack([levels, np.zeros((1, 3), np.float32)])
+    apart = steps - steps.mean()
+    spread = float(np.square(apart).sum())
+    slope = (apart[:, None] * levels).sum(0) / spread
+    rest = levels - levels.mean(0) - slope * apart[:, None]
+    error = np.sqrt(np.square(rest).sum(0) / max(1, len(steps) - 2) / spread) + 0.02
+    slope = np.where(np.abs(slope) > _CERTAIN_FADE * error, slope, 0)
+    return _f32(slope[None] * distances[:, None])[:, None, None, :]
 
-    It is never more than is usual around (geometric mean): what moves too fast to be found, a galloping leg, looks like flicker, but
-    is small.
-    """
-    if len(differences) < 3:
-        return np.mean(np.square(differences), 0) / 2
-    bends = differences[1:-1] * 2 - differences[:-2] - differences[2:]
-    weights = np.minimum(np.minimum(reliable[:-2], reliable[2:]), reliable[1:-1])[..., None] + 1e-3
-    variance = _f32((np.square(bends) * weights).sum(0) / weights.sum(0) / 6)
+
+def _wanted(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The mean along motion of what most neighbours agree on, less the frame itself, and how many neighbours that were; both (h, w, 3)."""
     lines = differences.shape[1]
+    mean = (reliable * differences).sum(0) / (reliable.sum(0) + 1)
+    squares = np.square(differences - mean)
+    variance = _usual(_f32((reliable * squares).sum(0) / reliable.sum(0)), lines) + np.float32(0.25)
+    weights = reliable * np.exp(squares / (-_AGREEMENT * variance))
+    own = np.float32(_OWN_WEIGHT) * np.exp(np.square(mean) / (-_AGREEMENT * variance))
+    trust = weights.sum(0)
+    mean = (weights * differences).sum(0) / (trust + own)
+    return _f32(mean * (variance / (variance + np.float32(_FLOOR**2)))), _f32(trust)
+
+
+def _usual(variance: NDArray[np.float32], lines: int) -> NDArray[np.float32]:
+    """Variance of at most what is usual around (geometric mean): what moves too fast to be found, a galloping leg, looks like flicker,
+    but is small.
+    """
     usual = np.exp(_blurred(np.log(_blurred(variance, lines / 64) + np.float32(0.01)), lines / 8))
     return np.minimum(_blurred(variance, lines / 12), usual)
 
 
-def _without_trend(
-    distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32], flicker: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Differences less a steady change of light (a fade), where it is more than flicker makes by chance: at a shot's ends it would bias."""
-    weights = reliable[..., None]
-    total = weights.sum(0) + 1e-6
-    steps = distances[:, None, None, None].astype(np.float32)
-    apart = steps - (weights * steps).sum(0) / total
-    spread = (weights * np.square(apart)).sum(0) + 1e-3
-    slope = (weights * apart * differences).sum(0) / spread
-    energy = _blurred(_f32(np.square(slope)), differences.shape[1] / 6)
-    certain = np.maximum(0, 1 - 4 * flicker / spread / (energy + 1e-6))
-    return _f32(differences - certain * slope * steps)
-
-
-def _agreement(differences: NDArray[np.float32], flicker: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights that leave out frames far from what most show."""
-    middle = np.asarray(np.median(differences, 0), np.float32)
-    spread = 18 * flicker + 1
-    return np.exp(-np.square(differences - middle) / spread) + np.float32(1e-6)
-
-
-def _wanted(
-    distances: NDArray[np.int64], differences: NDArray[np.float32], weights: NDArray[np.float32], flicker: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The mean along motion, shortened where the light really changes."""
-    near = np.exp(-np.square(distances / 1.5))[:, None, None, None].astype(np.float32)
-    total, near_weights = weights.sum(0), weights * near
-    long = (weights * differences).sum(0) / total
-    short = (near_weights * differences).sum(0) / near_weights.sum(0)
-    slow = short - long
-    chance = np.square(near_weights / near_weights.sum(0) - weights / total).sum(0) * flicker
-    energy = _blurred(np.square(slow), differences.shape[1] / 6)
-    return _f32(long + np.maximum(0, 1 - 4 * chance / (energy + 1e-6)) * slow)
-
-
 def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
-    """Gain and offset that turn ``luma`` into ``luma + wanted``, fitted with weights; outliers count less from round to round.
+    """Gain and offset that give ``luma`` the mean and the deviation of ``luma + wanted``; outliers count less from round to round.
 
-    Both are blurred first, as an average along motion is softer than a frame, and the frame is fitted on the average: the other way
-    round the frame's own flicker would pass for too much contrast.
+    Deviations are matched, not fitted by least squares: noise in either picture would pass for too little contrast in the other.
     """
-    wanted = _blurred(wanted, luma.shape[0] / 24)
-    target = _blurred(luma, luma.shape[0] / 24) + wanted
-    weights = trust + 1e-3
-    slope = offset = 0.0
+    own = _blurred(luma, luma.shape[0] / 24)
+    aim = own + _blurred(wanted, luma.shape[0] / 24)
+    weights = trust + np.float32(1e-3)
+    gain = offset = 0.0
     for _ in range(3):
         total = float(weights.sum())
-        mean_x, mean_y = float((weights * target).sum()) / total, -float((weights * wanted).sum()) / total
-        apart = target - mean_x
-        variance = float((weights * apart * apart).sum()) / total
-        slope = -float((weights * apart * (wanted + mean_y)).sum()) / total / (variance + 30)
-        slope = min(_MOST_GAIN, max(-_MOST_GAIN / 2, slope))
-        offset = mean_y - slope * mean_x
-        miss = wanted + slope * target + offset
-        weights = trust / (1 + np.square(miss / (2 * float(np.median(np.abs(miss))) + 0.5))) + 1e-3
-    return 1 / (1 + slope) - 1, -offset / (1 + slope)
+        mine, theirs = float((weights * own).sum()) / total, float((weights * aim).sum()) / total
+        spreads = [float((weights * np.square(part - mean)).sum()) / total for part, mean in ((own, mine), (aim, theirs))]
+        gain = min(_MOST_GAIN, max(-_MOST_GAIN, ((spreads[1] + 100) / (spreads[0] + 100)) ** 0.5 - 1))
+        offset = theirs - (1 + gain) * mine
+        miss = aim - own - gain * own - offset
+        weights = _f32(trust / (1 + np.square(miss / (2 * float(np.median(np.abs(miss))) + 0.5)))) + np.float32(1e-3)
+    return gain, offset
+
+
+def _follows(wanted: NDArray[np.float32], predicted: NDArray[np.float32], trust: NDArray[np.float32]) -> float:
+    """The part, 0-1, of luma's gains that colour shows too, by least squares; 0 where nothing tells."""
+    energy = float((trust * np.square(predicted)).sum()) + 0.02 * float(trust.sum())
+    return min(1.0, max(0.0, float((trust * wanted * predicted).sum()) / energy))
 
 
 def _part_as_gain(luma: Plane, wanted: Plane, local: Plane, base: Plane, trust: Plane) -> float:
@@ -235,7 +223,7 @@ def _spread(values: Plane, trust: Plane) -> Plane:
 def _mean_nearby(values: Plane, trust: Plane) -> Plane:
     lines = values.shape[0]
     numerator, denominator = np.zeros_like(values), np.full_like(values, 1e-4)
-    for sigma, share in ((lines / 60, 1.0), (lines / 15, 0.05), (lines / 4, 0.002)):
+    for sigma, share in ((lines / 64, 1.0), (lines / 15, 0.05), (lines / 4, 0.002)):
         numerator += share * _blurred(_f32(values * trust), sigma)
         denominator += share * _blurred(trust, sigma)
     return _f32(numerator / denominator)
@@ -251,6 +239,13 @@ def _f32(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _scaled(plane: Plane, factor: Plane, added: Plane | None, strength: np.float32) -> Plane:
+    change = _enlarged(factor, plane) * plane
+    if added is not None:
+        change += _enlarged(added, plane)
+    return _f32(plane + strength * change)
 
 
 def _enlarged(field: Plane, plane: Plane) -> Plane:
