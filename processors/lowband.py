@@ -24,7 +24,6 @@ _OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what 
 _AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
 _MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
 _DARK = 8.0  # levels added before a division by luma
-_FORGIVEN = 50.0  # levels squared of flicker that halve any doubt about motion
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _NEUTRAL = np.float32(128)
 _CERTAIN_FADE = 3.0  # standard errors of a trend that is taken for a fade
@@ -105,7 +104,7 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     for place, neighbour in enumerate(neighbours):
         differences[place] = warp(neighbour.view.picture, neighbour.there) - here.picture
         doubts[place] = _doubt(here, neighbour)
-    reliable = np.exp(-doubts / (1 + _least_flicker(distances, differences) / _FORGIVEN)) + np.float32(1e-4)
+    reliable = np.exp(-doubts) + np.float32(1e-4)
     differences -= _fade(distances, differences, reliable)
     wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
@@ -131,12 +130,6 @@ def _doubt(here: View, neighbour: Neighbour) -> Plane:
     change = cv2.blur(np.abs(warp(other.structure, there) - here.structure), (5, 5))
     contrast = cv2.blur(np.abs(here.structure), (9, 9))
     return _f32(miss / slack + np.square(change / (contrast + _LUMA_NOISE)))
-
-
-def _least_flicker(distances: NDArray[np.int64], differences: NDArray[np.float32]) -> float:
-    """The variance of luma's flicker, levels squared, that three quarters of the frame exceed: under it a missed edge matters less."""
-    near = differences[np.abs(distances) <= 2, ..., 0]
-    return float(np.percentile(np.square(near).mean(0)[::2, ::2], 25)) / 2
 
 
 def _fade(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
