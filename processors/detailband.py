@@ -24,6 +24,7 @@ _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
 _SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
 _PLAIN = 30.0  # squared Laplacian of a surface without texture
 _MOST_SHARPENING = 0.5
+_FINEST_PX, _FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
 _FINE_LINES = 600  # taller luma is carried by cubic, not by Lanczos, at a third of the time
 
 
@@ -53,7 +54,7 @@ def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, 
     strips = list(workers.map(strip, range(0, height, _ROWS)))
     mean: Plane = np.concatenate([strip.mean for strip in strips])
     noise = sum(strip.noise for strip in strips) / sum(strip.pixels for strip in strips)
-    return _sharpened(mean, float(np.square(_laplacian(own)).mean()) - noise)
+    return _sharpened(_with_finest(mean, own), float(np.square(_laplacian(own)).mean()) - noise)
 
 
 def flicker_energy(own: Plane, before: Sequence[Plane], after: Sequence[Plane], box_px: int) -> Plane:
@@ -143,6 +144,12 @@ def _rows(field: Plane, shape: tuple[int, ...], first: int, last: int) -> Plane:
     onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (first + 0.5) * scale_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return _f32(cv2.warpAffine(field, onto, (shape[1], last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _with_finest(mean: Plane, own: Plane) -> Plane:
+    """``mean`` with most of the finest detail of the frame itself, which no two frames carry alike."""
+    lost = own - mean
+    return _f32(mean + np.float32(_FINEST_KEPT) * (lost - cv2.GaussianBlur(lost, (0, 0), _FINEST_PX, borderType=cv2.BORDER_REPLICATE)))
 
 
 def _sharpened(mean: Plane, target: float) -> Plane:

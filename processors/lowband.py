@@ -109,14 +109,15 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
-    shone = luma + gain * luma + offset
+    shone = _f32(luma + np.float32(gain) * luma + np.float32(offset))
     missing = _f32(wanted[..., 0] - (shone - luma))
     patches = _spread(missing, trust[..., 0])
     base = _blurred(shone, lines / 32) + np.float32(_DARK)
     scale = np.clip(_part_as_gain(shone, missing, patches, base, trust[..., 0]) * patches / base, -_MOST_GAIN, _MOST_GAIN)
     colour = here.picture[..., 1:] - _NEUTRAL
-    follows = _follows(wanted[..., 1:], (scale + np.float32(gain))[..., None] * colour, trust[..., 1:])
-    unlit = wanted[..., 1:] - np.float32(follows) * (scale + np.float32(gain))[..., None] * colour
+    lit = _f32((scale + np.float32(gain))[..., None] * colour)
+    follows = _follows(wanted[..., 1:], lit, trust[..., 1:])
+    unlit = wanted[..., 1:] - np.float32(follows) * lit
     hues = np.dstack([_spread(_f32(unlit[..., index]), trust[..., 1 + index]) for index in range(2)])
     return Correction(gain, offset, _f32(scale), _f32(patches - scale * base), follows, _f32(hues))
 
@@ -143,7 +144,7 @@ def _fade(distances: NDArray[np.int64], differences: NDArray[np.float32], reliab
     rest = levels - levels.mean(0) - slope * apart[:, None]
     error = np.sqrt(np.square(rest).sum(0) / max(1, len(steps) - 2) / spread) + 0.02
     slope = np.where(np.abs(slope) > _CERTAIN_FADE * error, slope, 0)
-    return _f32(slope[None] * distances[:, None])[:, None, None, :]
+    return _f32(slope[None] * distances.astype(np.float32)[:, None])[:, None, None, :]
 
 
 def _wanted(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

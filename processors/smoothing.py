@@ -59,9 +59,10 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
 
 
 def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
-    trails = Trails(lowband.view_size(clip.width, clip.height), workers)
+    treats_detail = Band.DETAIL in treatment.bands
+    trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=treats_detail)
     corrected = _low_corrected(_moments(frames, trails), trails, treatment)
-    if Band.DETAIL in treatment.bands:
+    if treats_detail:
         corrected = _detail_smoothed(corrected, trails, treatment, workers)
     for moment in corrected:
         yield from _written(moment)
@@ -114,7 +115,7 @@ def _detail_smoothed(moments: Iterable[_Corrected], trails: Trails, treatment: T
 
 def _detail_of(own: Plane, neighbours: list[detailband.Neighbour], strength: float, workers: Executor, *, keeps_low: bool) -> Plane:
     """Planes with their detail smoothed; ``keeps_low`` leaves their low bands where they are."""
-    change = detailband.smoothed(own, neighbours, workers, tolerance=1.5 * max(1.0, strength)) - own
+    change = detailband.smoothed(own, neighbours, workers, tolerance=3.0 * max(1.0, strength)) - own
     if keeps_low:
         change = lowband.without_low(change)
     return np.asarray(own + min(1.0, strength) * change, np.float32)

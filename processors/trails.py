@@ -1,4 +1,4 @@
-"""Motion between any two near frames of a shot: measured up to ``DIRECT`` frames apart, joined from two measured flows beyond."""
+"""Motion between any two near frames of a shot: measured up to a few frames apart, joined from two measured flows beyond."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from numpy.typing import NDArray
 
 from .flow import Flow, resized, warp
 
-DIRECT = 3  # frames; two joined flows reach twice as far for a tenth of the time, and lose 0.1 dB
+DIRECT_FRAMES = {False: 1, True: 3}
+"""Measured reach, coarse and fine. Joined flows are as good for the low bands at a third of the time; detail loses 0.5 dB by them."""
+
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
 _local = threading.local()
 
 
 class Trails:
-    """Flows between the frames of one shot: at the guides' size, or at the smaller ``size`` (width, height)."""
+    """Flows between the frames of one shot: at the guides' size, or at the smaller ``size`` (width, height).
 
-    def __init__(self, size: tuple[int, int], workers: Executor) -> None:
+    ``fine`` asks for motion that detail can be averaged along, at five times the cost.
+    """
+
+    def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
+        self._fine = fine
+        self._direct = DIRECT_FRAMES[fine]
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
@@ -37,13 +44,13 @@ class Trails:
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
             self._flows[pair] = found.astype(np.float16)  # 0.01 px at 16 px: finer than any measured flow
             self._small[pair] = resized(found, *self._size)
-        self._guides.pop(place - DIRECT, None)
+        self._guides.pop(place - self._direct, None)
         for pair in [pair for pair in self._flows if min(pair) < place - keep]:
             del self._flows[pair], self._small[pair]
 
     def flow(self, here: int, there: int) -> Flow:
         """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
-        if abs(there - here) <= DIRECT:
+        if abs(there - here) <= self._direct:
             return self._flows[here, there].astype(np.float32)
         halfway = _halfway(here, there)
         first = self.flow(here, halfway)
@@ -51,7 +58,7 @@ class Trails:
 
     def small_flow(self, here: int, there: int) -> Flow:
         """The same at ``size``."""
-        if abs(there - here) <= DIRECT:
+        if abs(there - here) <= self._direct:
             return self._small[here, there]
         halfway = _halfway(here, there)
         first = self.small_flow(here, halfway)
@@ -64,26 +71,30 @@ class Trails:
         return np.exp(-miss / (_MISS * self._size[1]) ** 2)
 
     def _new_pairs(self, place: int) -> Iterator[tuple[int, int]]:
-        for other in range(place - DIRECT, place):
+        for other in range(place - self._direct, place):
             if other in self._guides:
                 yield place, other
                 yield other, place
 
     def _measured(self, pair: tuple[int, int]) -> Flow:
         here, there = (self._guides[place] for place in pair)
-        return np.asarray(_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
+        return np.asarray(_engine(self._fine).calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
 
 
 def _halfway(here: int, there: int) -> int:
     return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
 
 
-def _engine() -> cv2.DISOpticalFlow:
-    """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
-    if not hasattr(_local, "engine"):
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        engine.setVariationalRefinementAlpha(40)
-        engine.setPatchStride(4)
-        engine.setGradientDescentIterations(12)
-        _local.engine = engine
-    return _local.engine
+def _engine(fine: bool) -> cv2.DISOpticalFlow:
+    """DIS at its fast preset, or at the medium one, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it
+    keeps buffers.
+    """
+    engines: dict[bool, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
+    if fine not in engines:
+        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if fine else cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        if fine:
+            engine.setVariationalRefinementAlpha(40)
+            engine.setPatchStride(4)
+            engine.setGradientDescentIterations(12)
+        engines[fine] = engine
+    return engines[fine]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -79,7 +80,32 @@ def footage(path: Path, frames: int = FRAMES, size: tuple[int, int] = SIZE) -> I
             yield cv2.resize(cut, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def exposure(shots: Iterable[Picture], levels: float = 8.0, seed: int = 1) -> Iterator[Picture]:
+def auto_exposure(shots: Iterable[Picture]) -> Iterator[Picture]:
+    """A camera that opens up by 60 % within a second, half-way: a wanted change of light."""
+    for index, shot in enumerate(shots):
+        yield _levels(shot * (0.75 + 0.45 / (1 + np.exp(-(index - FRAMES / 2) / 6))))
+
+
+CLIPS = Path(__file__).resolve().parents[3] / "shared" / "clips"
+FOOTAGE: dict[str, Callable[[int, tuple[int, int]], Iterator[Picture]]] = {
+    "paraglider": lambda frames, size: footage(CLIPS / "real/davis_paragliding_launch.mp4", frames, size),
+    "kitten": lambda frames, size: footage(CLIPS / "ai/cogvideox_kitten.mp4", frames, size),
+    "wan22": lambda frames, size: footage(CLIPS / "meta/comfy_wan22_14B_i2v.mp4", frames, size),
+    "auto exposure": lambda frames, size: auto_exposure(footage(CLIPS / "real/flipping_a_pancake.mkv", frames, size)),
+    "cut": lambda frames, size: chain(
+        footage(CLIPS / "real/pexels_cottonbro_face.mp4", frames * 5 // 12, size),
+        footage(CLIPS / "real/cmp_carturn_source.mp4", frames - frames * 5 // 12, size),
+    ),
+}
+"""Fast motion, AI renders, a wanted change of light, a cut to a fast shot."""
+
+
+def held_out() -> list[str]:
+    """Sources on which no part of the repair was tuned, those that are here."""
+    return ["rocket", *(FOOTAGE if CLIPS.exists() else ())]
+
+
+def exposure(shots: Iterable[Picture], levels: float = 15.0, seed: int = 1) -> Iterator[Picture]:
     """Gain and offset of the whole frame drawn anew for each frame."""
     rng = np.random.default_rng(seed)
     for shot in shots:
@@ -87,14 +113,14 @@ def exposure(shots: Iterable[Picture], levels: float = 8.0, seed: int = 1) -> It
         yield _levels((shot - 90) * gain + 90 + offset)
 
 
-def patches(shots: Iterable[Picture], levels: float = 6.0, seed: int = 2) -> Iterator[Picture]:
+def patches(shots: Iterable[Picture], levels: float = 5.5, seed: int = 2) -> Iterator[Picture]:
     """Patches of a sixth of the height drawn anew for each frame, in brightness."""
     rng = np.random.default_rng(seed)
     for shot in shots:
         yield _levels(shot * (1 + levels / 110 * _field(rng, shot.shape, 1)))
 
 
-def hues(shots: Iterable[Picture], levels: float = 9.0, seed: int = 3) -> Iterator[Picture]:
+def hues(shots: Iterable[Picture], levels: float = 11.0, seed: int = 3) -> Iterator[Picture]:
     """The same in hue, at constant luma."""
     rng = np.random.default_rng(seed)
     for shot in shots:
@@ -104,19 +130,19 @@ def hues(shots: Iterable[Picture], levels: float = 9.0, seed: int = 3) -> Iterat
 
 
 def details(shots: Iterable[Picture], levels: float = 8.0, seed: int = 4) -> Iterator[Picture]:
-    """Fine texture drawn anew for each frame, stronger where the picture has texture."""
+    """Fine texture drawn anew for each frame, ``levels`` its deviation over the frame, stronger where the picture has texture."""
     rng = np.random.default_rng(seed)
     for shot in shots:
-        grain = cv2.GaussianBlur(rng.normal(0, 1, shot.shape[:2]).astype(np.float32), (0, 0), 0.7)
+        grain = cv2.GaussianBlur(rng.normal(0, 1, shot.shape[:2]).astype(np.float32), (0, 0), 1.1)
         luma = shot.mean(2)
         contrast = cv2.blur(np.abs(luma - cv2.blur(luma, (7, 7))), (15, 15))
-        weight = 0.5 + np.minimum(contrast / 12, 1.5)
-        yield _levels(shot + (levels / float(grain.std()) * grain * weight)[..., None])
+        added = grain * (0.5 + np.minimum(contrast / 12, 1.5))
+        yield _levels(shot + (levels / float(np.sqrt(np.square(added).mean())) * added)[..., None])
 
 
 def mixed(shots: Iterable[Picture], seed: int = 5) -> Iterator[Picture]:
     """All four at once, each weaker."""
-    return details(hues(patches(exposure(shots, 5, seed), 5, seed + 1), 6, seed + 2), 5, seed + 3)
+    return details(hues(patches(exposure(shots, 8, seed), 5, seed + 1), 7, seed + 2), 6, seed + 3)
 
 
 def posterised(shots: Iterable[Picture], step: float = 5.0) -> Iterator[Picture]:
@@ -174,14 +200,12 @@ class Degraded:
     truth: Path
 
 
-def make(
-    folder: Path, source: str, kind: str, frames: int = FRAMES, size: tuple[int, int] = SIZE, fps: int = FPS, *, real: Path | None = None
-) -> Degraded:
-    """Write ``<source>-<kind>.mp4`` and its truth. ``source`` names a scene, or whatever ``real``, a clip, is to be called."""
+def make(folder: Path, source: str, kind: str, frames: int = FRAMES, size: tuple[int, int] = SIZE, fps: int = FPS) -> Degraded:
+    """Write ``<source>-<kind>.mp4`` and its truth. ``source`` names a scene or one of ``FOOTAGE``."""
     recipe = KINDS[kind]
 
     def shots() -> Iterator[Picture]:
-        return footage(real, frames, size) if real else scene(source, frames, size)
+        return FOOTAGE[source](frames, size) if source in FOOTAGE else scene(source, frames, size)
 
     truth = folder / f"{source}-{'held' if kind == 'held' else 'truth'}.mkv"
     if not truth.exists():
