@@ -26,7 +26,7 @@ _MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the 
 _DARK = 8.0  # levels added before a division by luma
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _NEUTRAL = np.float32(128)
-_CERTAIN_FADE = 3.0  # standard errors of a trend that is taken for a fade
+_CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
         differences[place] = warp(neighbour.view.picture, neighbour.there) - here.picture
         doubts[place] = _doubt(here, neighbour)
     reliable = np.exp(-doubts) + np.float32(1e-4)
-    differences -= _fade(distances, differences, reliable)
+    light = here.picture / np.maximum(here.picture.mean((0, 1)), np.float32(1))
+    light[..., 1:] = 1
+    differences -= _slow_light(distances, differences, reliable)[:, None, None] * light
     wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
@@ -133,8 +135,10 @@ def _doubt(here: View, neighbour: Neighbour) -> Plane:
     return _f32(miss / slack + np.square(change / (contrast + _LUMA_NOISE)))
 
 
-def _fade(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A steady change of the whole frame's light, (n, 1, 1, 3), where it is certain: at a shot's ends it would bias the mean."""
+def _slow_light(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What slow changes of the whole frame's light put into the differences, (n, 3) levels, as far as it is certain: a fade, which biases
+    the mean at a shot's ends, and then a bend in it, where near frames tell more than all.
+    """
     steps = np.append(distances, 0).astype(np.float32)
     levels = (reliable[..., None] * differences).sum((1, 2)) / reliable.sum((1, 2))[:, None]
     levels = np.vstack([levels, np.zeros((1, 3), np.float32)])
@@ -143,8 +147,21 @@ def _fade(distances: NDArray[np.int64], differences: NDArray[np.float32], reliab
     slope = (apart[:, None] * levels).sum(0) / spread
     rest = levels - levels.mean(0) - slope * apart[:, None]
     error = np.sqrt(np.square(rest).sum(0) / max(1, len(steps) - 2) / spread) + 0.02
-    slope = np.where(np.abs(slope) > _CERTAIN_FADE * error, slope, 0)
-    return _f32(slope[None] * distances.astype(np.float32)[:, None])[:, None, None, :]
+    fade = np.where(np.abs(slope) > _CERTAIN_FADE * error, slope, 0) * steps[:, None]
+    return _f32(fade - _bend(steps, levels - fade))[:-1]
+
+
+def _bend(steps: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far near frames lie above all, (3,) levels, less what flicker makes of it by chance; second differences do not see slow change."""
+    if len(steps) < 4:
+        return np.zeros(3, np.float32)
+    ordered = levels[np.argsort(steps)]
+    flicker = np.square(2 * ordered[1:-1] - ordered[:-2] - ordered[2:]).mean(0) / 6
+    near = np.exp(-np.square(steps / np.float32(1.5)))
+    near /= near.sum()
+    bend = (near[:, None] * levels).sum(0) - levels.mean(0)
+    chance = float(np.square(near - 1 / len(steps)).sum()) * flicker
+    return _f32(bend * np.maximum(0, 1 - _CERTAIN_FADE**2 * chance / (np.square(bend) + 1e-6)))
 
 
 def _wanted(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
