@@ -26,6 +26,7 @@ _MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the 
 _DARK = 8.0  # levels added before a division by luma
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _NEUTRAL = np.float32(128)
+_PLAIN = 100.0  # variance, levels squared: of a picture with less the contrast tells nothing of the gain
 _CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
 
 
@@ -50,7 +51,7 @@ class Neighbour:
 @dataclass(frozen=True)
 class Correction:
     """What a frame lacks. Y becomes ``Y + gain * Y + offset`` for exposure and ``Y + scale * Y + local`` for patches; chroma is drawn
-    from neutral by ``follows`` times the same gains, and moved by ``hues``.
+    from neutral by ``follows`` times the same gains, and moved by ``hues``, where its band is treated.
     """
 
     gain: float
@@ -66,12 +67,12 @@ class Correction:
         result = list(planes)
         if Band.GLOBAL_LUMA in bands or Band.LOW_LUMA in bands:  # patches have a mean of their own, which the exposure takes up
             patches = np.float32(Band.LOW_LUMA in bands)
-            factor = patches * self.scale + np.float32(self.gain)
-            result[0] = _scaled(planes[0], factor, patches * self.local + np.float32(self.offset), part)
-            if self.follows:
-                result[1:] = [_scaled(plane - _NEUTRAL, np.float32(self.follows) * factor, None, part) + _NEUTRAL for plane in planes[1:]]
+            factor, added = patches * self.scale + np.float32(self.gain), patches * self.local + np.float32(self.offset)
+            result[0] = _scaled(planes[0], factor, _f32(added), part)
         if Band.LOW_CHROMA in bands:
-            result[1:] = [_f32(plane + part * _enlarged(self.hues[..., index], plane)) for index, plane in enumerate(result[1:])]
+            factor = np.float32(self.follows) * (self.scale + np.float32(self.gain))
+            hues = _f32(self.hues - (_NEUTRAL * factor)[..., None])
+            result[1:] = [_scaled(plane, factor, hues[..., index], part) for index, plane in enumerate(planes[1:])]
         return result
 
 
@@ -105,9 +106,9 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
         differences[place] = warp(neighbour.view.picture, neighbour.there) - here.picture
         doubts[place] = _doubt(here, neighbour)
     reliable = np.exp(-doubts) + np.float32(1e-4)
-    light = here.picture / np.maximum(here.picture.mean((0, 1)), np.float32(1))
-    light[..., 1:] = 1
-    differences -= _slow_light(distances, differences, reliable)[:, None, None] * light
+    lightness = here.picture / np.maximum(here.picture.mean((0, 1)), np.float32(1))
+    lightness[..., 1:] = 1  # a fade scales luma
+    differences -= _slow_light(distances, differences, reliable)[:, None, None] * lightness
     wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
@@ -198,7 +199,7 @@ def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
         total = float(weights.sum())
         mine, theirs = float((weights * own).sum()) / total, float((weights * aim).sum()) / total
         spreads = [float((weights * np.square(part - mean)).sum()) / total for part, mean in ((own, mine), (aim, theirs))]
-        gain = min(_MOST_GAIN, max(-_MOST_GAIN, ((spreads[1] + 100) / (spreads[0] + 100)) ** 0.5 - 1))
+        gain = min(_MOST_GAIN, max(-_MOST_GAIN, ((spreads[1] + _PLAIN) / (spreads[0] + _PLAIN)) ** 0.5 - 1))
         offset = theirs - (1 + gain) * mine
         miss = aim - own - gain * own - offset
         weights = _f32(trust / (1 + np.square(miss / (2 * float(np.median(np.abs(miss))) + 0.5)))) + np.float32(1e-3)
@@ -252,11 +253,8 @@ def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _scaled(plane: Plane, factor: Plane, added: Plane | None, strength: np.float32) -> Plane:
-    change = _enlarged(factor, plane) * plane
-    if added is not None:
-        change += _enlarged(added, plane)
-    return _f32(plane + strength * change)
+def _scaled(plane: Plane, factor: Plane, added: Plane, strength: np.float32) -> Plane:
+    return _f32(plane + strength * (_enlarged(factor, plane) * plane + _enlarged(added, plane)))
 
 
 def _enlarged(field: Plane, plane: Plane) -> Plane:

@@ -10,11 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flow, resized, warp
+from .flow import Flow, flow, resized, warp
 
-DIRECT_FRAMES = {False: 1, True: 3}
-"""Measured reach, coarse and fine. Joined flows are as good for the low bands at a third of the time; detail loses 0.5 dB by them."""
-
+_REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
 _local = threading.local()
 
@@ -27,7 +25,7 @@ class Trails:
 
     def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
         self._fine = fine
-        self._direct = DIRECT_FRAMES[fine]
+        self._direct = _FINE_REACH_FRAMES if fine else _REACH_FRAMES
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
@@ -78,23 +76,21 @@ class Trails:
 
     def _measured(self, pair: tuple[int, int]) -> Flow:
         here, there = (self._guides[place] for place in pair)
-        return np.asarray(_engine(self._fine).calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
+        if not self._fine:
+            return flow(there, here)
+        return np.asarray(_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
 
 
 def _halfway(here: int, there: int) -> int:
     return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
 
 
-def _engine(fine: bool) -> cv2.DISOpticalFlow:
-    """DIS at its fast preset, or at the medium one, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it
-    keeps buffers.
-    """
-    engines: dict[bool, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
-    if fine not in engines:
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if fine else cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        if fine:
-            engine.setVariationalRefinementAlpha(40)
-            engine.setPatchStride(4)
-            engine.setGradientDescentIterations(12)
-        engines[fine] = engine
-    return engines[fine]
+def _engine() -> cv2.DISOpticalFlow:
+    """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
+    if not hasattr(_local, "engine"):
+        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        engine.setVariationalRefinementAlpha(40)
+        engine.setPatchStride(4)
+        engine.setGradientDescentIterations(12)
+        _local.engine = engine
+    return _local.engine
