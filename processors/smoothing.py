@@ -18,10 +18,10 @@ import numpy as np
 
 from . import cadence, detailband, lowband, media
 from .flow import guide
-from .levels import Plane, levels, put
+from .levels import Plane, levels, put, steps_per_level
 from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
-from .windows import windows
+from .windows import in_parallel, windows
 
 RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
 _GUIDE_LINES = 360
@@ -61,7 +61,7 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
 def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
     treats_detail = Band.DETAIL in treatment.bands
     trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=treats_detail)
-    corrected = _low_corrected(_moments(frames, trails), trails, treatment)
+    corrected = _low_corrected(_moments(frames, trails), trails, treatment, workers)
     if treats_detail:
         corrected = _detail_smoothed(corrected, trails, treatment, workers)
     for moment in corrected:
@@ -70,21 +70,26 @@ def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treat
 
 def _moments(frames: Iterable[av.VideoFrame], trails: Trails) -> Iterator[_Moment]:
     for place, run in enumerate(cadence.runs(frames)):
-        luma, depth = media.planes(run[0]).y, run[0].format.components[0].bits
-        trails.add(place, guide(luma, _GUIDE_LINES, bit_depth=depth), keep=3 * RADIUS)
-        yield _Moment(place, run, lowband.view(levels(run[0])))
+        y, u, v, _ = media.planes(run[0])
+        codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
+        trails.add(place, guide(y, _GUIDE_LINES, bit_depth=run[0].format.components[0].bits), keep=3 * RADIUS)
+        yield _Moment(place, run, lowband.view(codes, steps_per_level(run[0])))
 
 
-def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatment) -> Iterator[_Corrected]:
+def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[_Corrected]:
     is_treated = set(treatment.bands) != {Band.DETAIL}
     strength = min(1.0, treatment.strength)
-    for window, centre in windows(moments, RADIUS if is_treated else 0):
+
+    def corrected(seen: tuple[list[_Moment], int]) -> _Corrected:
+        window, centre = seen
         here = window[centre]
         planes = levels(here.frames[0])
         neighbours = [_low_neighbour(here, other, trails) for other in window if other is not here]
         if neighbours:
             planes = lowband.correction(here.view, neighbours).applied(planes, treatment.bands, strength)
-        yield _Corrected(here.place, here.frames, planes[0], np.dstack(planes[1:]))
+        return _Corrected(here.place, here.frames, planes[0], np.dstack(planes[1:]))
+
+    return in_parallel(corrected, windows(moments, RADIUS if is_treated else 0), workers, ahead=_THREADS + 1)
 
 
 def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:

@@ -43,8 +43,9 @@ class Trails:
             self._flows[pair] = found.astype(np.float16)  # 0.01 px at 16 px: finer than any measured flow
             self._small[pair] = resized(found, *self._size)
         self._guides.pop(place - self._direct, None)
-        for pair in [pair for pair in self._flows if min(pair) < place - keep]:
-            del self._flows[pair], self._small[pair]
+        for known in (self._flows, self._small):
+            for pair in [pair for pair in tuple(known) if min(pair) < place - keep]:
+                del known[pair]
 
     def flow(self, here: int, there: int) -> Flow:
         """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
@@ -56,11 +57,12 @@ class Trails:
 
     def small_flow(self, here: int, there: int) -> Flow:
         """The same at ``size``."""
-        if abs(there - here) <= self._direct:
-            return self._small[here, there]
-        halfway = _halfway(here, there)
-        first = self.small_flow(here, halfway)
-        return first + warp(self.small_flow(halfway, there), first)
+        found = self._small.get((here, there))
+        if found is None:
+            halfway = _halfway(here, there)
+            first = self.small_flow(here, halfway)
+            found = self._small[here, there] = first + warp(self.small_flow(halfway, there), first)
+        return found
 
     def trust(self, here: int, there: int) -> NDArray[np.float32]:
         """0-1 at ``size``: does the way there lead back to where it began? It does not where something is hidden or was not found."""

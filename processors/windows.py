@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def windows(items: Iterable[T], radius: int) -> Iterator[tuple[list[T], int]]:
@@ -27,3 +29,14 @@ def windows(items: Iterable[T], radius: int) -> Iterator[tuple[list[T], int]]:
         if centre > radius:
             held.popleft()
             centre -= 1
+
+
+def in_parallel(work: Callable[[T], R], items: Iterable[T], workers: Executor, ahead: int) -> Iterator[R]:
+    """``work`` done on each item, in the items' order, with at most ``ahead`` of them under way or waiting to be taken."""
+    under_way: deque[Future[R]] = deque()
+    for item in items:
+        under_way.append(workers.submit(work, item))
+        if len(under_way) >= ahead:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
