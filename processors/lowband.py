@@ -142,13 +142,13 @@ def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     there, lines = neighbour.there, change.shape[0]
     slack = np.float32((lines / 60) ** 2) + np.float32(0.02) * _squared(there)
     unlike = _f32(cv2.blur(np.abs(change), (5, 5))) / (contrast + np.float32(_LUMA_NOISE))
-    return _squared(there + warp(neighbour.back, there)) / slack + unlike * unlike
+    return _f32(_squared(there + warp(neighbour.back, there)) / slack + unlike * unlike)
 
 
 def _squared(flow: Flow) -> Plane:
     """The squared length of each vector."""
     x, y = flow[..., 0], flow[..., 1]
-    return x * x + y * y
+    return _f32(x * x + y * y)
 
 
 def _slow_light(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -269,7 +269,7 @@ def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _f32(values: NDArray[np.floating]) -> NDArray[np.float32]:
+def _f32(values: NDArray[np.floating] | cv2.typing.MatLike) -> NDArray[np.float32]:
     return np.asarray(values, np.float32)
 
 
