@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import interpolation
 from .fidelity import Fidelity
 from .inserted import Inserted
-from .records import Band, Check, Clip, Diagnosis, Reading, Route, Treatment
+from .records import Band, Check, Clip, CodecReading, Diagnosis, Reading, Route, Treatment
 
 LEAST_FALL = 0.20
 """A repair that takes away less than this part cannot be told from its source by eye; the article asks for 30-60 % of its own measure."""
@@ -149,14 +150,19 @@ def gains(evidence: Evidence) -> Iterator[Check]:
         yield _fallen("flicker", "Flicker of the treated bands", _total(before, bands), _total(after, bands), "levels", STILL_LEVELS)
         for band in bands:
             yield _band_fallen(band, before, after)
-    if treatment.deband and (before.codec.cambi or before.codec.posterisation or not bands):
-        yield _debanded(before, after)
+    codec = before.codec
+    if treatment.deband and (codec.cambi or codec.posterisation or not bands):
+        yield _worse_has_fallen(_BANDING, codec, after.codec)
     if treatment.deblock:
-        yield from _deblocked(before, after)
+        yield _worse_has_fallen(_BLOCKING, codec, after.codec)
 
 
 def treated_bands(treatment: Treatment, found: Diagnosis) -> tuple[Band, ...]:
-    """The bands in which a treatment promises less flicker. Deflicker, one gain a frame, promises it where the whole frame flickers."""
+    """The bands in which a treatment promises less flicker. Deflicker, one gain a frame, promises it where the whole frame flickers;
+    smoothing against codec damage, where nothing flickers, promises none.
+    """
+    if treatment.route is Route.SMOOTH and treatment.deblock and not found.flickering:
+        return ()
     deflickers = treatment.deflicker_size is not None and Band.GLOBAL_LUMA not in treatment.bands
     whole_frame = deflickers and (Band.GLOBAL_LUMA in found.flickering or not treatment.deband)
     return (*treatment.bands, Band.GLOBAL_LUMA) if whole_frame else treatment.bands
@@ -181,23 +187,34 @@ def _band_fallen(band: Band, before: Reading, after: Reading) -> Check:
     return _check(f"flicker: {band}", passed, old, new, f"Flicker in {BAND_WORDS[band]} went from {old:.2f} to {new:.2f} levels.")
 
 
-def _debanded(before: Reading, after: Reading) -> Check:
-    """Whichever of fine bands and coarse steps stands out more (in units of what is visible) has to fall."""
-    bands, steps = before.codec.cambi or 0.0, before.codec.posterisation or 0.0
-    if steps / POSTERISATION_UNSEEN > bands / CAMBI_UNSEEN:
-        return _fallen("coarse steps", "The share of coarse steps", steps, after.codec.posterisation or 0.0, "", POSTERISATION_UNSEEN)
-    return _fallen("banding", "Banding (CAMBI)", bands, after.codec.cambi or 0.0, "", CAMBI_RISE)
+class _Damage(NamedTuple):
+    """A kind of codec damage, as a requirement that it falls."""
+
+    name: str
+    what: str
+    key: str  # of the reading
+    unit: str
+    unseen: float
+    gone: float  # it counts as gone below
 
 
-def _deblocked(before: Reading, after: Reading) -> Iterator[Check]:
-    """Whichever of blocking and keyframe pulse stands out more (in units of what is visible) has to fall."""
-    pulse, blocks = before.codec.keyframe_pulse or 0.0, before.codec.blockiness or 0.0
-    if pulse / PULSE_UNSEEN_LEVELS > blocks / BLOCKINESS_UNSEEN:
-        left = after.codec.keyframe_pulse
-        yield _fallen("keyframe pulse", "Pulsing at key frames", pulse, pulse if left is None else left, "levels", PULSE_UNSEEN_LEVELS)
-    else:
-        left = after.codec.blockiness
-        yield _fallen("blocking", "Blocking", blocks, blocks if left is None else left, "", BLOCKINESS_UNSEEN)
+_BANDING = (
+    _Damage("banding", "Banding (CAMBI)", "cambi", "", CAMBI_UNSEEN, CAMBI_RISE),
+    _Damage("coarse steps", "The share of coarse steps", "posterisation", "", POSTERISATION_UNSEEN, POSTERISATION_UNSEEN),
+)
+_BLOCKING = (
+    _Damage("blocking", "Blocking", "blockiness", "", BLOCKINESS_UNSEEN, BLOCKINESS_UNSEEN),
+    _Damage("keyframe pulse", "Pulsing at key frames", "keyframe_pulse", "levels", PULSE_UNSEEN_LEVELS, PULSE_UNSEEN_LEVELS),
+)
+
+
+def _worse_has_fallen(kinds: tuple[_Damage, ...], before: CodecReading, after: CodecReading) -> Check:
+    """Of the kinds that a filter is against, the one that stands out more (in units of what is visible) has to fall. What cannot be
+    measured afterwards has not.
+    """
+    worse = max(kinds, key=lambda kind: (getattr(before, kind.key) or 0.0) / kind.unseen)
+    old, new = getattr(before, worse.key) or 0.0, getattr(after, worse.key)
+    return _fallen(worse.name, worse.what, old, old if new is None else new, worse.unit, worse.gone)
 
 
 def harms(evidence: Evidence) -> Iterator[Check]:
