@@ -91,7 +91,7 @@ def test_the_worst_two_seconds_lie_in_one_shot() -> None:
 
 
 def test_its_diagnosis_counts_from_its_own_first_frame(tmp_path: Path) -> None:
-    calm, shaky = pan(40, SIZE, "coffee"), exposure_flicker(pan(40, SIZE, "astronaut"))
+    calm, shaky = pan(40, (192, 128), "coffee"), exposure_flicker(pan(40, (192, 128), "chelsea"))
     clip = media.probe(write(tmp_path / "a.mp4", [*calm, *shaky], fps=12))
     found = diagnosis.diagnose(clip, tmp_path / "whole.npz", lambda _: None)
     assert [shot.start for shot in found.shots] == [0, 40]
