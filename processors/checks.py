@@ -49,14 +49,30 @@ MOTION_KEPT = 0.60
 takes for motion) 0.7; a clip frozen half-way none.
 """
 LOST_MOTION = 0.10
-"""Part of the moving frames on which motion may be missing: an encoder skips the faintest."""
+"""Part of the moving frames on which motion may be missing: an encoder skips the faintest. None may repeat the one before it altogether."""
 LUMA_SHIFT_LEVELS = 1.5
 CHROMA_SHIFT_LEVELS = 1.0
+_CHANCE = 3.0  # standard errors
 """Lasting change of the mean, beyond what flicker itself leaves in it. Rounding in 8-bit filters moves it by up to one level; two begin
 to show in a cut between original and result.
 """
 CONTRAST = (0.93, 1.07)
 """Slope of the mean picture, which a perfect repair of strong patches keeps within 0.03."""
+LOCAL_LUMA_LEVELS, LOCAL_CHROMA_LEVELS = 2.5, 2.0
+"""Lasting change of any one place a tenth of the picture wide, beyond chance. Thirteen repairs of real clips: 0-0.9 and 0-0.8; a tint of 6
+RGB levels on a third of the picture: 2.7-3.2, a light of 8: 2.8-6.2.
+"""
+HALO = 0.005
+"""Overshoot beside edges, in parts of their contrast. Those repairs: 0.0001-0.002; unsharp masks (radius 1.2-10, amount 0.7-0.3):
+0.006-0.023.
+"""
+GHOST = 0.10
+"""Strength of a second image. Those repairs: 0.002-0.02; a ghost of a quarter of the picture's strength: 0.25-0.33."""
+EVEN_REPAIR, EVEN_DETAIL = 0.80, 0.91
+"""Where only every second frame was changed: a frame interpolated between two untouched ones reads as calm. Of flicker 0.31-0.55 is left
+in one half for each 1 in the other (those repairs: 0.94 and more); of detail the interpolated frames keep 0.80-0.88 of what the others do
+(those repairs: 0.95 and more).
+"""
 INSERTED_PULSE_LEVELS = 0.5
 """Brightness of inserted frames against their neighbours: half a level at half the frame rate is not seen."""
 INSERTED_SHARPNESS = 0.50
@@ -223,6 +239,7 @@ def harms(evidence: Evidence) -> Iterator[Check]:
     yield from _codec_damage(evidence)
     yield from _grade(evidence)
     yield from _motion_and_detail(evidence)
+    yield from _marks(evidence.fidelity)
     if evidence.inserted is not None:
         yield from _inserted_frames(evidence.inserted)
 
@@ -261,18 +278,28 @@ def _codec_damage(evidence: Evidence) -> Iterator[Check]:
 
 
 def _grade(evidence: Evidence) -> Iterator[Check]:
-    """Brightness, colour and contrast. Flicker leaves its own share in the mean of N frames: amplitude / sqrt(N), three times that is allowed."""
+    """Brightness, colour and contrast. Flicker leaves its own share in the mean of N frames: amplitude / sqrt(N), and no more than the
+    repair's own changes scatter; three times that is allowed.
+    """
     bands = evidence.diagnosis.reading.bands
     seen = evidence.fidelity
 
-    def share(*names: Band) -> float:
-        return 3 * sum(bands[name].amplitude ** 2 for name in names if name in bands) ** 0.5 / max(1, evidence.clip.frames) ** 0.5
+    def share(error: float, *names: Band) -> float:
+        amplitude = sum(bands[name].amplitude ** 2 for name in names if name in bands) ** 0.5
+        return _CHANCE * min(error, amplitude / max(1, evidence.clip.frames) ** 0.5)
 
-    luma, chroma = LUMA_SHIFT_LEVELS + share(Band.GLOBAL_LUMA, Band.LOW_LUMA), CHROMA_SHIFT_LEVELS + share(Band.LOW_CHROMA)
+    luma = LUMA_SHIFT_LEVELS + share(seen.marks.luma_error, Band.GLOBAL_LUMA, Band.LOW_LUMA)
+    chroma = CHROMA_SHIFT_LEVELS + share(seen.marks.chroma_error, Band.LOW_CHROMA)
     yield _check("brightness", abs(seen.luma_shift) <= luma, 0, seen.luma_shift, f"Mean brightness moved by {seen.luma_shift:+.2f} levels.")
     yield _check("colour", seen.chroma_shift <= chroma, 0, seen.chroma_shift, f"Mean colour moved by {seen.chroma_shift:.2f} levels.")
     fits = CONTRAST[0] <= seen.contrast <= CONTRAST[1]
     yield _check("contrast", fits, 1, seen.contrast, f"Contrast is {seen.contrast:.0%} of the source's.")
+    places = (
+        ("local brightness", "Brightness", LOCAL_LUMA_LEVELS, seen.marks.local_luma),
+        ("local colour", "Colour", LOCAL_CHROMA_LEVELS, seen.marks.local_chroma),
+    )
+    for name, what, most, moved in places:
+        yield _check(name, moved <= most, 0, moved, f"{what} moved by {moved:.1f} levels, beyond chance, where it moved most.")
 
 
 def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
@@ -280,8 +307,10 @@ def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
     if seen.motion_kept is not None and seen.lost_motion is not None:
         detail = f"{seen.motion_kept:.0%} of the source's motion is kept."
         yield _check("motion", seen.motion_kept >= MOTION_KEPT, 1, seen.motion_kept, detail)
+        held = seen.held_frames
         detail = f"{seen.lost_motion:.0%} of the moving frames stand still." if seen.lost_motion else "Every moving frame still moves."
-        yield _check("cadence", seen.lost_motion <= LOST_MOTION, 0, seen.lost_motion, detail)
+        detail = f"{len(held)} moving frames only repeat the one before, the first is frame {held[0]}." if held else detail
+        yield _check("cadence", seen.lost_motion <= LOST_MOTION and not held, 0, seen.lost_motion, detail)
     if seen.detail_kept is not None:
         fits = DETAIL_KEPT[0] <= seen.detail_kept <= DETAIL_KEPT[1]
         word = "is kept" if fits else "is lost" if seen.detail_kept < 1 else "is exaggerated"
@@ -298,6 +327,24 @@ def _motion_and_detail(evidence: Evidence) -> Iterator[Check]:
         yield _check(
             "grain and sharpness", low <= kept <= SHARPNESS_KEPT[1], 1, kept, f"Sharpness, grain included, is {kept:.0%} of the source's."
         )
+
+
+def _marks(seen: Fidelity) -> Iterator[Check]:
+    marks = seen.marks
+    if marks.halo is not None:
+        word = "have no halos" if marks.halo <= HALO else "have halos"
+        yield _check("halos", marks.halo <= HALO, 0, marks.halo, f"Edges {word}: {marks.halo:.1%} of their contrast lies beyond them.")
+    if marks.ghost is not None:
+        yield _check(
+            "ghosts", marks.ghost <= GHOST, 0, marks.ghost, f"A second image beside the first has {marks.ghost:.0%} of its strength."
+        )
+    evens = (("even repair", "flicker left", EVEN_REPAIR, marks.evenness), ("even detail", "detail", EVEN_DETAIL, seen.even_detail))
+    for name, what, least, even in evens:
+        if even is not None:
+            word = "alike" if even >= least else "unlike"
+            yield _check(
+                name, even >= least, 1, even, f"Even and odd frames are {word}: the {what} of one half is {even:.0%} of the other's."
+            )
 
 
 def _inserted_frames(seen: Inserted) -> Iterator[Check]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
-from .fidelity import Image, fit, look
+from .fidelity import fit, look
+from .marks import Image
 from .records import Clip, Progress
 
 _HEIGHT_PX = 288

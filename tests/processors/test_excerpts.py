@@ -150,5 +150,3 @@ def test_a_preview_of_a_clean_clip_says_that_there_is_nothing_to_repair(tmp_path
     receipt = api.fix(write(tmp_path / "calm.mp4", pan(20, SIZE)), tmp_path / "out", preview=True)
     assert (receipt.outcome, receipt.reason, receipt.comparison) == (Outcome.KEPT, "preview: Nothing to repair.", None)
     assert receipt.report is not None
-
-
