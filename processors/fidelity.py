@@ -29,6 +29,7 @@ _THUMBNAIL_PX = (48, 27)
 _DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
 _EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
+_GRAIN_FLOOR = 20.0  # levels squared: a Laplacian of grain of one level
 _DETAIL_FLOOR = 20.0  # levels squared, a pixel: a soft picture has less, and what persists of it is coding noise (real clips: over 150)
 _PERSISTENT_SHARE, _SURE_SHARE = 0.02, 0.1  # of the detail's energy that persists: enough for a gain, enough to compare two
 _HELD = 0.05  # of the source's motion, squared: less is a frame that only repeats the one before (moving ones keep over 0.3)
@@ -53,6 +54,8 @@ class Fidelity:
     edges_kept: float | None  # strength of the source frames' strong edges, in the very frame
     held_frames: tuple[int, ...]  # that only repeat the one before, where the source moves
     even_detail: float | None  # detail kept of every second frame over that of the others, whichever keeps less
+    even_grain: float | None  # the same of all that is fine, lasting or not
+    grain_kept: float | None  # of all that is fine, in the quieter half of the picture
     marks: Marks
 
 
@@ -201,6 +204,7 @@ class _Tally:
     moved: list[_Moved] = field(default_factory=lambda: [])
     held: list[int] = field(default_factory=lambda: [])
     persistent: tuple[list[_Persistent], list[_Persistent]] = field(default_factory=lambda: ([], []))  # of even and of odd frames
+    fine: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 2, 2)))  # (parity, all and quiet half, source and result)
     edges: list[tuple[float, float]] = field(default_factory=lambda: [])
     marks: Meter = field(default_factory=Meter)
     before: _Before | None = None
@@ -224,6 +228,7 @@ class _Tally:
                 strong = _strong_edges(slopes)
                 self.persistent[index % 2].append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma, strong))
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
+                self.fine[index % 2] += _fine(slopes, original.luma, result.luma)
                 self.marks.look(original.luma, result.luma, strong)
         self.before = _Before(index, original.luma, guide, texture)
 
@@ -252,6 +257,8 @@ class _Tally:
             edges_kept=self._edges(),
             held_frames=tuple(self.held),
             even_detail=self._even_detail(),
+            even_grain=self._even_grain(),
+            grain_kept=self._grain(),
             marks=self.marks.conclude(),
         )
 
@@ -289,6 +296,17 @@ class _Tally:
             return None
         return min(gains[0], gains[1]) / max(gains[0], gains[1])
 
+    def _even_grain(self) -> float | None:
+        if self.fine[:, 0, 0].min() <= _GRAIN_FLOOR:
+            return None
+        kept = self.fine[:, 0, 1] / self.fine[:, 0, 0]
+        return float(kept.min() / kept.max()) if kept.max() > 0 else None
+
+    def _grain(self) -> float | None:
+        """None where the picture is soft even of grain."""
+        original, result = self.fine[:, 1].sum(0)
+        return float(result / original) if original > _GRAIN_FLOOR * len(self.edges) else None
+
 
 def _gain(found: list[_Persistent], least_share: float) -> float | None:
     result, original, energy, pixels = np.sum(found, axis=0) if found else (0.0, 0.0, 0.0, 0)
@@ -299,6 +317,14 @@ def _slopes(luma: Image) -> tuple[Image, Image]:
     """Horizontal and vertical slope of the picture without its finest noise."""
     blurred = cv2.GaussianBlur(luma, (0, 0), 1.5)
     return np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), np.float32), np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 0, 1), np.float32)
+
+
+def _fine(slopes: tuple[Image, Image], original: Image, result: Image) -> NDArray[np.float64]:
+    """Mean squared Laplacians of source and result: of the picture, and of its quieter half."""
+    size = cv2.magnitude(*slopes)
+    quiet = size <= np.median(size[::4, ::4])
+    squares = [np.square(cv2.Laplacian(side, cv2.CV_32F)) for side in (original, result)]
+    return np.array([[float(each.mean()) for each in squares], [float(each[quiet].mean()) for each in squares]])
 
 
 def _strong_edges(slopes: tuple[Image, Image]) -> NDArray[np.bool_]:

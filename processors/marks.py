@@ -24,7 +24,7 @@ _GHOST_REACH_PX = (4, 30)
 _GHOST_LEAST_LEVELS = 2.0  # of structure
 _GHOST_DOUBT = 0.01  # of the mean power: frequencies with less tell nothing
 _COARSE_PX = (8, 6)
-_COARSE_LEVELS = 0.2  # that encoding changes
+_COARSE_LEVELS = 1.0  # of bends: encoding alone makes up to 0.4
 _UNTOUCHED = 0.9
 
 
@@ -143,10 +143,11 @@ class Meter:
     def _evenness(self) -> float | None:
         if min(self.halves) == 0:
             return None
-        levels = np.sqrt(self.unrest / np.reshape(self.halves, (2, 1, 1))) + _COARSE_LEVELS
-        left = levels[..., 1] / levels[..., 0]  # (parity, luma and chroma)
+        levels = np.sqrt(self.unrest / np.reshape(self.halves, (2, 1, 1)))
+        judged = levels[..., 0].min(0) > _COARSE_LEVELS
+        left = levels[..., 1] / np.maximum(levels[..., 0], 1e-3)  # (parity, luma and chroma)
         worse, better = left.max(0), left.min(0)
-        return float(np.where(worse >= _UNTOUCHED, better / worse, 1.0).min())
+        return float(np.where(judged & (worse >= _UNTOUCHED), better / np.maximum(worse, 1e-3), 1.0).min())
 
 
 def _coarse(thumbnail: Image) -> Image:
