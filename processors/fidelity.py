@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
-from .marks import Image, Marks, Meter
+from .looks import THUMBNAIL_PX, Image, Look, fit, look, thumbnail
+from .marks import Marks, Meter
 from .records import Clip, Progress
 
 _Persistent = tuple[float, float, float, int]
 
 _MOTION_HEIGHT_PX = 144
-_THUMBNAIL_PX = (48, 27)
 _DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
 _EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
@@ -36,7 +36,6 @@ _HELD = 0.05  # of the source's motion, squared: less is a frame that only repea
 _MOTION_FLOOR = 0.25  # levels squared; less is what encoding changes
 _GARBAGE_DISTANCE = 0.8  # of the contrast: 1 is another picture, a repaired frame stays under 0.4
 _GARBAGE_LEVELS = 60.0  # mean brightness off by this much is a black or white frame, not a repair
-_LUMA_OF_RGB = np.array((0.2126, 0.7152, 0.0722), np.float32)  # BT.709, as media.to_format converts
 
 
 @dataclass(frozen=True)
@@ -109,49 +108,6 @@ def _timed(frames: Iterator[av.VideoFrame], time_base: Fraction, scale: Fraction
         yield (pts - start) * time_base * scale, frame
 
 
-class Look(NamedTuple):
-    """One frame: ``luma`` (height, width) full-range 8-bit levels; ``chroma`` (rows, columns, 2), small: U and V, 8-bit levels."""
-
-    luma: Image
-    chroma: Image
-
-
-def look(frame: av.VideoFrame) -> Look:
-    """A frame's luma and small chroma, on one scale for every pixel format."""
-    layout = frame.format
-    if layout.is_rgb or layout.has_palette:
-        return _look_of_rgb(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
-    planes = media.planes(frame)
-    scale = 2.0 ** (8 - layout.components[0].bits)
-    full = media.is_full_range(frame)
-    luma = planes.y.astype(np.float32) * np.float32(scale)
-    if not full:
-        luma = (luma - np.float32(16)) * np.float32(255 / 219)
-    if planes.u is None or planes.v is None:
-        return Look(luma, np.full((*reversed(_THUMBNAIL_PX), 2), 128, np.float32))
-    gain = scale * (1.0 if full else 255 / 224)
-    chroma = np.dstack([_thumbnail(plane.astype(np.float32)) for plane in (planes.u, planes.v)])
-    return Look(luma, np.asarray(128 + (chroma - 128 / scale) * gain, np.float32))
-
-
-def _look_of_rgb(rgb: NDArray[np.uint8]) -> Look:
-    small = _thumbnail(rgb.astype(np.float32))
-    differences = small[..., (2, 0)] - (small @ _LUMA_OF_RGB)[..., None]
-    return Look(np.asarray(rgb @ _LUMA_OF_RGB, np.float32), np.asarray(128 + differences / (2 - 2 * _LUMA_OF_RGB[[2, 0]]), np.float32))
-
-
-def _thumbnail(image: Image) -> Image:
-    return np.asarray(cv2.resize(image, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def fit(image: Image, height_px: int) -> Image:
-    """Shrunk to ``height_px`` lines (never enlarged), the aspect kept."""
-    height, width = image.shape[:2]
-    if height <= height_px:
-        return image
-    return np.asarray(cv2.resize(image, (max(8, round(width * height_px / height)), height_px), interpolation=cv2.INTER_AREA), np.float32)
-
-
 class _Counted:
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
@@ -199,7 +155,7 @@ class _Tally:
     expected: int
     cuts: tuple[int, ...]
     thumbnails: deque[_Thumbnails] = field(default_factory=lambda: deque(maxlen=3))
-    summed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, *reversed(_THUMBNAIL_PX))))
+    summed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, *reversed(THUMBNAIL_PX))))
     garbage: list[int] = field(default_factory=lambda: [])
     moved: list[_Moved] = field(default_factory=lambda: [])
     held: list[int] = field(default_factory=lambda: [])
@@ -233,7 +189,7 @@ class _Tally:
         self.before = _Before(index, original.luma, guide, texture)
 
     def _levels(self, index: int, original: Look, result: Look, *, begins: bool) -> None:
-        mine, theirs = (_thumbnail(side.luma) for side in (original, result))
+        mine, theirs = (thumbnail(side.luma) for side in (original, result))
         self.marks.add(np.dstack((mine, original.chroma)), np.dstack((theirs, result.chroma)), begins=begins)
         self.summed += (mine, theirs)
         self.thumbnails.append(_Thumbnails(index, mine, theirs))

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
-from .fidelity import fit, look
-from .marks import Image
+from .looks import Image, fit, look
 from .records import Clip, Progress
 
 _HEIGHT_PX = 288

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+from .looks import Image, fit
 
 _PLACES_PX = 5  # a place is so many thumbnail pixels wide: a tenth of the width
 _CHANCE = 4.0  # standard errors: so far off lies the worst of some hundred places by chance
@@ -156,7 +156,5 @@ def _coarse(thumbnail: Image) -> Image:
 
 def _structure(luma: Image) -> Image:
     """Small picture without its low band."""
-    height, width = luma.shape
-    scale = min(1.0, _GHOST_HEIGHT_PX / height)
-    small = cv2.resize(luma, (max(2, round(width * scale)), max(2, round(height * scale))), interpolation=cv2.INTER_AREA)
+    small = fit(luma, _GHOST_HEIGHT_PX)
     return np.asarray(small - cv2.GaussianBlur(small, (0, 0), _GHOST_HEIGHT_PX / 18), np.float32)
