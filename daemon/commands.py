@@ -76,7 +76,7 @@ def fix(
     factor: Annotated[int | None, typer.Option(metavar="N", help="Interpolate to N times the frame rate.")] = None,
     fps: Annotated[str | None, typer.Option(metavar="F", help="Interpolate to this frame rate: 60, 59.94 or 60000/1001.")] = None,
     slow_motion: Annotated[bool, typer.Option("--slow-motion", help="Keep the frame rate and stretch the time.")] = False,
-    preview: Annotated[bool, typer.Option("--preview", help="Make the comparison and the report only.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Repair and compare the worst two seconds only.")] = False,
     candidates: Annotated[int | None, typer.Option(metavar="N", help="Make N candidates (not in this version).")] = None,
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""

@@ -21,6 +21,8 @@ STAGE_WORDS = {
     "probe": "reading",
     "diagnose": "diagnosing",
     "route": "choosing",
+    "try": "trying",
+    "excerpt": "cutting out",
     "process": "repairing",
     "verify": "verifying",
     "deliver": "delivering",

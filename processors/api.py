@@ -123,7 +123,8 @@ def fix(
 
     ``output`` is the folder for the results, ``deshimmered`` beside the clip by default; the clip's own former results there are
     replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
-    ``fps`` and ``slow_motion`` ask for interpolation. ``preview`` makes the comparison only.
+    ``fps`` and ``slow_motion`` ask for interpolation. ``preview`` repairs and compares the worst two
+    seconds only, beside whatever an earlier repair left.
 
     A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
     when there is no file to speak of, WrongUsage for options that do not go together, CannotWrite for the output folder. Whatever

@@ -5,11 +5,12 @@ Banding is repaired at 10 bit and must be delivered at 10 bit: an 8-bit H.264 un
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config.errors import RouteRefused
-from . import ffmpeg, webp
+from . import ffmpeg, media, webp
 from .records import Route
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def refuse_article(clip: Clip, route: Route) -> None:
 
 def article_command(binary: Path, clip: Clip, output: Path) -> list[str]:
     """The article's deband command as written: 8-bit H.264 at crf 16, preset slow, audio copied. A rotation stays a tag, as it was."""
-    source = ffmpeg.source(clip.path, noautorotate=None)
-    written = ffmpeg.graph.output(source, ffmpeg.url(output), vf=ARTICLE_FILTERS, vcodec="libx264", crf=16, preset="slow", acodec="copy")
+    before, only = _cut(clip) if clip.excerpt is not None else ({}, {"acodec": "copy"})
+    source = ffmpeg.source(clip.path, noautorotate=None, **before)
+    written = ffmpeg.graph.output(source, ffmpeg.url(output), vf=ARTICLE_FILTERS, vcodec="libx264", crf=16, preset="slow", **only)
     return ffmpeg.arguments(binary, written)
+
+
+def _cut(clip: Clip) -> tuple[dict[str, Any], dict[str, Any]]:
+    """FFmpeg's options, for input and output, that leave the frames of an excerpt."""
+    start = media.origin(clip) - media.origin(replace(clip, excerpt=None)) - 1 / (2 * clip.frame_rate)
+    return {"ss": f"{max(0.0, float(start)):.6f}"}, {"frames:v": clip.frames, "an": None}

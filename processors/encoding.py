@@ -149,7 +149,7 @@ def _holds(muxer: str, codec: str) -> bool:
 
 
 def _source_streams(clip: Clip) -> _Source:
-    if clip.container == webp.CONTAINER:
+    if clip.container == webp.CONTAINER or clip.excerpt is not None:
         return _Source()
     with media.open_container(clip.path) as container:
         streams = container.streams

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from . import pictures, verdicts
 from .flicker import NOWHERE, Flicker
 from .measuring import ShotMeasure
-from .records import Band, Clip, CodecReading, Verdict
+from .records import Band, Clip, CodecReading, Shot, Verdict
 
 MAP_LINES = 18
 """Places along the shorter side of a map."""
@@ -40,13 +40,17 @@ def maps(shots: Sequence[ShotMeasure]) -> dict[Band, NDArray[np.float32]]:
     return found
 
 
-def worst_stretch(curves: Mapping[str, NDArray[np.floating]], frame_rate: float) -> Stretch | None:
-    """The second in which the bands flicker most; None in a clip of one frame."""
+def worst_stretch(
+    curves: Mapping[str, NDArray[np.floating]], frame_rate: float, seconds: float = _WORST_S, *, shots: Sequence[Shot] = ()
+) -> Stretch | None:
+    """The ``seconds`` in which the bands flicker most, in one of the ``shots`` where any is as long; None in a clip of one frame."""
     strength = pictures.flicker(curves)
     if len(strength) < 2:
         return None
-    width = min(len(strength), max(2, round(_WORST_S * frame_rate)))
-    start = int(np.argmax(np.convolve(strength, np.ones(width), "valid")))
+    width = min(len(strength), max(2, round(seconds * frame_rate)))
+    sums = np.convolve(strength, np.ones(width), "valid")
+    inside = [start for shot in shots for start in range(shot.start, min(shot.end, len(strength)) - width + 1)]
+    start = max(inside or range(len(sums)), key=sums.__getitem__)
     return Stretch(start, start + width)
 
 

@@ -19,20 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
+from .looks import THUMBNAIL_PX, Image, Look, fit, look, thumbnail
+from .marks import Marks, Meter
 from .records import Clip, Progress
 
-Image = NDArray[np.float32]
+_Persistent = tuple[float, float, float, int]
 
 _MOTION_HEIGHT_PX = 144
-_THUMBNAIL_PX = (48, 27)
 _DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
 _EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
+_GRAIN_FLOOR = 20.0  # levels squared: a Laplacian of grain of one level
 _DETAIL_FLOOR = 20.0  # levels squared, a pixel: a soft picture has less, and what persists of it is coding noise (real clips: over 150)
+_PERSISTENT_SHARE, _SURE_SHARE = 0.02, 0.1  # of the detail's energy that persists: enough for a gain, enough to compare two
+_HELD = 0.05  # of the source's motion, squared: less is a frame that only repeats the one before (moving ones keep over 0.3)
 _MOTION_FLOOR = 0.25  # levels squared; less is what encoding changes
 _GARBAGE_DISTANCE = 0.8  # of the contrast: 1 is another picture, a repaired frame stays under 0.4
 _GARBAGE_LEVELS = 60.0  # mean brightness off by this much is a black or white frame, not a repair
-_LUMA_OF_RGB = np.array((0.2126, 0.7152, 0.0722), np.float32)  # BT.709, as media.to_format converts
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Fidelity:
     lost_motion: float | None  # part of the moving frames on which it is not
     detail_kept: float | None  # gain of the detail that persists from frame to frame
     edges_kept: float | None  # strength of the source frames' strong edges, in the very frame
+    held_frames: tuple[int, ...]  # that only repeat the one before, where the source moves
+    even_detail: float | None  # detail kept of every second frame over that of the others, whichever keeps less
+    even_grain: float | None  # the same of all that is fine, lasting or not
+    grain_kept: float | None  # of all that is fine, in the quieter half of the picture
+    marks: Marks
 
 
 def measure(
@@ -100,46 +108,6 @@ def _timed(frames: Iterator[av.VideoFrame], time_base: Fraction, scale: Fraction
         yield (pts - start) * time_base * scale, frame
 
 
-class Look(NamedTuple):
-    """One frame: ``luma`` (height, width) full-range 8-bit levels; ``chroma`` mean of U and V, 8-bit levels."""
-
-    luma: Image
-    chroma: tuple[float, float]
-
-
-def look(frame: av.VideoFrame) -> Look:
-    """A frame's luma and mean chroma, on one scale for every pixel format."""
-    layout = frame.format
-    if layout.is_rgb or layout.has_palette:
-        return _look_of_rgb(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
-    planes = media.planes(frame)
-    scale = 2.0 ** (8 - layout.components[0].bits)
-    full = media.is_full_range(frame)
-    luma = planes.y.astype(np.float32) * np.float32(scale)
-    if not full:
-        luma = (luma - np.float32(16)) * np.float32(255 / 219)
-    if planes.u is None or planes.v is None:
-        return Look(luma, (128.0, 128.0))
-    gain = scale * (1.0 if full else 255 / 224)
-    middle = 128 / scale
-    return Look(luma, (128 + (float(planes.u.mean()) - middle) * gain, 128 + (float(planes.v.mean()) - middle) * gain))
-
-
-def _look_of_rgb(rgb: NDArray[np.uint8]) -> Look:
-    luma = np.asarray(rgb @ _LUMA_OF_RGB, np.float32)
-    mean, red, blue = (float(part.mean()) for part in (luma, rgb[..., 0], rgb[..., 2]))
-    of_red, of_blue = float(_LUMA_OF_RGB[0]), float(_LUMA_OF_RGB[2])
-    return Look(luma, (128 + (blue - mean) / (2 - 2 * of_blue), 128 + (red - mean) / (2 - 2 * of_red)))
-
-
-def fit(image: Image, height_px: int) -> Image:
-    """Shrunk to ``height_px`` lines (never enlarged), the aspect kept."""
-    height, width = image.shape[:2]
-    if height <= height_px:
-        return image
-    return np.asarray(cv2.resize(image, (max(8, round(width * height_px / height)), height_px), interpolation=cv2.INTER_AREA), np.float32)
-
-
 class _Counted:
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
@@ -161,6 +129,21 @@ class _Before(NamedTuple):
     texture: tuple[Image, Image]
 
 
+class _Moved(NamedTuple):
+    """Mean squared change that the source's motion explains, |t - (t-1)|^2 - |t - warped (t-1)|^2, and the rest it leaves. Flicker adds
+    the same to both terms and drops out of the explained parts.
+    """
+
+    original: float
+    rest: float
+    result: float
+
+    @property
+    def is_motion(self) -> bool:
+        """True where the source moves by more than encoding and flicker change it."""
+        return self.original > max(_MOTION_FLOOR, self.rest)
+
+
 class _Thumbnails(NamedTuple):
     number: int  # of the source frame
     original: Image
@@ -171,64 +154,73 @@ class _Thumbnails(NamedTuple):
 class _Tally:
     expected: int
     cuts: tuple[int, ...]
-    luma_shifts: list[float] = field(default_factory=lambda: [])
-    chroma_shifts: list[tuple[float, float]] = field(default_factory=lambda: [])
     thumbnails: deque[_Thumbnails] = field(default_factory=lambda: deque(maxlen=3))
-    summed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, *reversed(_THUMBNAIL_PX))))
+    summed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, *reversed(THUMBNAIL_PX))))
     garbage: list[int] = field(default_factory=lambda: [])
-    moved: list[tuple[float, float, float]] = field(default_factory=lambda: [])
-    persistent: list[tuple[float, float, float, int]] = field(default_factory=lambda: [])
+    moved: list[_Moved] = field(default_factory=lambda: [])
+    held: list[int] = field(default_factory=lambda: [])
+    persistent: tuple[list[_Persistent], list[_Persistent]] = field(default_factory=lambda: ([], []))  # of even and of odd frames
+    fine: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 2, 2)))  # (parity, all and quiet half, source and result)
     edges: list[tuple[float, float]] = field(default_factory=lambda: [])
+    marks: Meter = field(default_factory=Meter)
     before: _Before | None = None
 
     def add(self, index: int, original: Look, result: Look) -> None:
         if result.luma.shape != original.luma.shape:  # an odd edge cut off for the encoder
             height, width = (min(sides) for sides in zip(result.luma.shape, original.luma.shape, strict=True))
             original, result = (Look(side.luma[:height, :width], side.chroma) for side in (original, result))
-        self._levels(index, original, result)
+        begins = self.before is None or any(self.before.number < cut <= index for cut in self.cuts)
+        self._levels(index, original, result, begins=begins)
         guide = flow.guide(np.clip(original.luma, 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
         texture = (_texture(original.luma), _texture(result.luma))
-        if self.before is not None and not any(self.before.number < cut <= index for cut in self.cuts):
+        if self.before is not None and not begins:
             vectors = flow.flow(self.before.guide, guide)
-            self.moved.append(_explained(vectors, self.before.texture, texture))
-            if len(self.moved) % max(1, self.expected // _DETAIL_PAIRS) == 1 or self.expected < _DETAIL_PAIRS:
+            moved = _explained(vectors, self.before.texture, texture)
+            self.moved.append(moved)
+            if moved.is_motion and float(np.square(texture[1] - self.before.texture[1]).mean()) < _HELD * moved.original:
+                self.held.append(index)
+            if len(self.moved) // 2 % max(1, self.expected // _DETAIL_PAIRS) == 0:
                 slopes = _slopes(original.luma)
                 strong = _strong_edges(slopes)
-                self.persistent.append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma, strong))
+                self.persistent[index % 2].append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma, strong))
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
+                self.fine[index % 2] += _fine(slopes, original.luma, result.luma)
+                self.marks.look(original.luma, result.luma, strong)
         self.before = _Before(index, original.luma, guide, texture)
 
-    def _levels(self, index: int, original: Look, result: Look) -> None:
-        self.luma_shifts.append(float(result.luma.mean()) - float(original.luma.mean()))
-        self.chroma_shifts.append((result.chroma[0] - original.chroma[0], result.chroma[1] - original.chroma[1]))
-        mine, theirs = (
-            np.asarray(cv2.resize(side.luma, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA), np.float32) for side in (original, result)
-        )
+    def _levels(self, index: int, original: Look, result: Look, *, begins: bool) -> None:
+        mine, theirs = (thumbnail(side.luma) for side in (original, result))
+        self.marks.add(np.dstack((mine, original.chroma)), np.dstack((theirs, result.chroma)), begins=begins)
         self.summed += (mine, theirs)
         self.thumbnails.append(_Thumbnails(index, mine, theirs))
         if len(self.thumbnails) > 1:
             self._look_for_garbage(-2)
 
     def conclude(self, decoded: int) -> Fidelity:
-        chroma = np.abs(np.mean(self.chroma_shifts, axis=0)) if self.chroma_shifts else np.zeros(2)
+        shifts = np.mean(self.marks.means, axis=0) if self.marks.means else np.zeros(3)
         kept, lost = self._motion()
         if self.thumbnails:
             self._look_for_garbage(-1)
         return Fidelity(
             frames=decoded,
             garbage_frames=tuple(self.garbage),
-            luma_shift=float(np.mean(self.luma_shifts)) if self.luma_shifts else 0.0,
-            chroma_shift=float(chroma.max()),
+            luma_shift=float(shifts[0]),
+            chroma_shift=float(np.abs(shifts[1:]).max()),
             contrast=self._contrast(),
             motion_kept=kept,
             lost_motion=lost,
             detail_kept=self._detail(),
             edges_kept=self._edges(),
+            held_frames=tuple(self.held),
+            even_detail=self._even_detail(),
+            even_grain=self._even_grain(),
+            grain_kept=self._grain(),
+            marks=self.marks.conclude(),
         )
 
     def _contrast(self) -> float:
         """Slope of the result's mean picture on the source's: flicker averages out of it, a change of grade does not."""
-        before, after = (mean - mean.mean() for mean in self.summed / max(1, len(self.luma_shifts)))
+        before, after = (mean - mean.mean() for mean in self.summed / max(1, self.marks.count))
         return float((before * after).sum() / (before * before).sum()) if before.std() > 2 else 1.0
 
     def _look_for_garbage(self, place: int) -> None:
@@ -240,11 +232,11 @@ class _Tally:
 
     def _motion(self) -> tuple[float | None, float | None]:
         """None where fewer than three frames move by more than encoding and flicker change them."""
-        moving = [(mine, theirs) for mine, rest, theirs in self.moved if mine > max(_MOTION_FLOOR, rest)]
+        moving = [each for each in self.moved if each.is_motion]
         if len(moving) < 3:
             return None, None
-        kept = sum(theirs for _, theirs in moving) / sum(mine for mine, _ in moving)
-        return kept, sum(theirs < 0.25 * mine for mine, theirs in moving) / len(moving)
+        kept = sum(each.result for each in moving) / sum(each.original for each in moving)
+        return kept, sum(each.result < 0.25 * each.original for each in moving) / len(moving)
 
     def _edges(self) -> float | None:
         result, original = np.sum(self.edges, axis=0) if self.edges else (0.0, 0.0)
@@ -252,14 +244,43 @@ class _Tally:
 
     def _detail(self) -> float | None:
         """None where there is little detail, or the flow finds so little of it again that the measure would be noise."""
-        result, original, energy, pixels = np.sum(self.persistent, axis=0) if self.persistent else (0.0, 0.0, 0.0, 0)
-        return float(result / original) if original > 0.02 * energy and energy > _DETAIL_FLOOR * pixels else None
+        return _gain(self.persistent[0] + self.persistent[1], _PERSISTENT_SHARE)
+
+    def _even_detail(self) -> float | None:
+        gains = [_gain(half, _SURE_SHARE) for half in self.persistent]
+        if gains[0] is None or gains[1] is None or max(gains[0], gains[1]) <= 0:
+            return None
+        return min(gains[0], gains[1]) / max(gains[0], gains[1])
+
+    def _even_grain(self) -> float | None:
+        if self.fine[:, 0, 0].min() <= _GRAIN_FLOOR:
+            return None
+        kept = self.fine[:, 0, 1] / self.fine[:, 0, 0]
+        return float(kept.min() / kept.max()) if kept.max() > 0 else None
+
+    def _grain(self) -> float | None:
+        """None where the picture is soft even of grain."""
+        original, result = self.fine[:, 1].sum(0)
+        return float(result / original) if original > _GRAIN_FLOOR * len(self.edges) else None
+
+
+def _gain(found: list[_Persistent], least_share: float) -> float | None:
+    result, original, energy, pixels = np.sum(found, axis=0) if found else (0.0, 0.0, 0.0, 0)
+    return float(result / original) if original > least_share * energy and energy > _DETAIL_FLOOR * pixels else None
 
 
 def _slopes(luma: Image) -> tuple[Image, Image]:
     """Horizontal and vertical slope of the picture without its finest noise."""
     blurred = cv2.GaussianBlur(luma, (0, 0), 1.5)
     return np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), np.float32), np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 0, 1), np.float32)
+
+
+def _fine(slopes: tuple[Image, Image], original: Image, result: Image) -> NDArray[np.float64]:
+    """Mean squared Laplacians of source and result: of the picture, and of its quieter half."""
+    size = cv2.magnitude(*slopes)
+    quiet = size <= np.median(size[::4, ::4])
+    squares = [np.square(cv2.Laplacian(side, cv2.CV_32F)) for side in (original, result)]
+    return np.array([[float(each.mean()) for each in squares], [float(each[quiet].mean()) for each in squares]])
 
 
 def _strong_edges(slopes: tuple[Image, Image]) -> NDArray[np.bool_]:
@@ -279,20 +300,15 @@ def _texture(luma: Image) -> Image:
     return np.asarray(small - cv2.GaussianBlur(small, (0, 0), _MOTION_HEIGHT_PX / 12), np.float32)
 
 
-def _explained(vectors: flow.Flow, before: tuple[Image, Image], now: tuple[Image, Image]) -> tuple[float, float, float]:
-    """Mean squared change that the source's motion explains, |t - (t-1)|^2 - |t - warped (t-1)|^2, and the rest it leaves: source's
-    part, source's rest, candidate's part. Flicker adds the same to both terms and drops out of the parts.
-    """
+def _explained(vectors: flow.Flow, before: tuple[Image, Image], now: tuple[Image, Image]) -> _Moved:
     found: list[tuple[float, float]] = []
     for earlier, later in zip(before, now, strict=True):
         rest = float(np.square(later - flow.warp(earlier, flow.resized(vectors, earlier.shape[1], earlier.shape[0]))).mean())
         found.append((float(np.square(later - earlier).mean()) - rest, rest))
-    return found[0][0], found[0][1], found[1][0]
+    return _Moved(found[0][0], found[0][1], found[1][0])
 
 
-def _persistent_detail(
-    vectors: flow.Flow, before: Image, original: Image, result: Image, strong: NDArray[np.bool_]
-) -> tuple[float, float, float, int]:
+def _persistent_detail(vectors: flow.Flow, before: Image, original: Image, result: Image, strong: NDArray[np.bool_]) -> _Persistent:
     """Sums over strong edges: Laplacians of the result times those of the warped frame before, of the original times those, of the
     original squared; and how many pixels that is.
 

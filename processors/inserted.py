@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
-from .fidelity import Image, fit, look
+from .looks import Image, fit, look
 from .records import Clip, Progress
 
 _HEIGHT_PX = 288

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -80,10 +81,19 @@ def probe(path: Path) -> Clip:
             raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=path)
         size = declared if codec in _ALPHA_DECODERS and all(declared) else (frame.width, frame.height)
         clip = _clip_of_stream(path, container, stream, frame, table, audio, size)
-    if not table.is_plain or clip.interlaced or codec in _MAY_HIDE_FRAMES:
+    if not _tells_frames(table, clip):
         stamps = tuple(int(each.pts or 0) for each in frames(clip))
-        clip = _timed(clip, _PacketTable(len(stamps), tuple(sorted(stamps)), True))
+        clip = timed(clip, len(stamps), tuple(sorted(stamps)))
     return clip
+
+
+def stamps(clip: Clip) -> tuple[int, ...]:
+    """The pts of all frames in display order, read from the packets; nothing where those do not tell."""
+    if clip.container == webp.CONTAINER:
+        return ()
+    with open_container(clip.path) as container:
+        table = _packet_table(container, video_stream(container, clip.path))
+    return table.pts if _tells_frames(table, clip) and table.count == clip.frames else ()
 
 
 def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
@@ -91,12 +101,20 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
 
     Undecodable packets are passed over. Close the generator to release the file.
     """
-    if clip.container == webp.CONTAINER:
-        yield from webp.frames(clip.path)
-        return
+    with closing(webp.frames(clip.path) if clip.container == webp.CONTAINER else _frames_of_stream(clip)) as decoded:
+        if clip.excerpt is None:
+            yield from decoded
+        else:
+            first_pts = clip.excerpt.first_pts
+            yield from islice((frame for frame in decoded if (frame.pts or 0) >= first_pts), clip.frames)
+
+
+def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
     last_pts: int | None = None
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
+        if clip.excerpt is not None and clip.excerpt.seek_pts is not None:
+            container.seek(clip.excerpt.seek_pts, stream=stream)
         for frame in _decode(container, stream):
             if (frame.width, frame.height, frame.format.name) != (clip.width, clip.height, clip.pixel_format):
                 frame = _conformed(frame, clip)
@@ -117,6 +135,8 @@ def first_frame(clip: Clip) -> av.VideoFrame:
 
 def origin(clip: Clip) -> Fraction:
     """The time in seconds at which the first of picture and sound starts."""
+    if clip.excerpt is not None:
+        return clip.excerpt.first_pts * clip.time_base
     if clip.container == webp.CONTAINER:
         return Fraction(0)
     with open_container(clip.path) as container:
@@ -199,6 +219,10 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
     return _PacketTable(count, tuple(sorted(stamps)), is_plain and len(set(stamps)) == count)
 
 
+def _tells_frames(table: _PacketTable, clip: Clip) -> bool:
+    return table.is_plain and not clip.interlaced and clip.codec not in _MAY_HIDE_FRAMES
+
+
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
     last_pts: int | None = None
     decoder = _decoder(stream)
@@ -270,22 +294,22 @@ def _clip_of_stream(
         audio=audio,
         mirrored=colors.is_mirrored(frame),
     )
-    return replace(_timed(clip, table), has_alpha=has_alpha and _shows_alpha(clip))
+    return replace(timed(clip, table.count, table.pts), has_alpha=has_alpha and _shows_alpha(clip))
 
 
-def _timed(clip: Clip, table: _PacketTable) -> Clip:
-    """The clip with count, rate and duration from its frames' own times, where those contradict the header."""
-    steps = [later - earlier for earlier, later in zip(table.pts, table.pts[1:], strict=False) if later > earlier]
+def timed(clip: Clip, count: int, pts: tuple[int, ...]) -> Clip:
+    """The clip with count, rate and duration from its frames' own times (sorted), where those contradict the header."""
+    steps = [later - earlier for earlier, later in pairwise(pts) if later > earlier]
     typical = statistics.median(steps) if steps else 0
     rate = clip.frame_rate
-    span = (table.pts[-1] - table.pts[0]) * clip.time_base if steps else Fraction(0)
+    span = (pts[-1] - pts[0]) * clip.time_base if steps else Fraction(0)
     if steps and abs(rate - len(steps) / span) > rate / 50:
         rate = Fraction(len(steps) / span).limit_denominator(1001)
     return replace(
         clip,
-        frames=max(table.count, 1),
+        frames=max(count, 1),
         frame_rate=rate,
-        duration=span + 1 / rate if table.pts else table.count / rate,
+        duration=span + 1 / rate if pts else count / rate,
         variable_frame_rate=bool(steps) and max(steps) - min(steps) > max(2, typical / 50),
     )
 

@@ -38,7 +38,8 @@ class _Claim:
 
 
 def outputs(request: Request, container_suffix: str) -> Outputs:
-    """The four paths for this source; ``container_suffix`` is the result's, with its dot.
+    """The four paths for this source; ``container_suffix`` is the result's, with its dot. A preview has its own
+    (``clip.preview.comparison.mp4``), beside what a repair of the clip left.
 
     The plain names where they are free or this source's own, else those that keep the source's suffix
     (``clip.mov.deshimmered.mov``), else numbered ones.
@@ -80,7 +81,7 @@ def former(request: Request) -> tuple[Path, ...]:
 
 
 def _named(request: Request, stem: str, container_suffix: str) -> Outputs:
-    stem = _shortened(stem)
+    stem = f"{_shortened(stem)}.preview" if request.preview else _shortened(stem)
     folder = request.output_dir
     return Outputs(
         folder / f"{request.name.replace('{stem}', stem)}{container_suffix}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .records import Outcome, Passage, Verdict
+from .records import Outcome, Passage, Plan, Verdict, Verification
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,23 @@ def decide(passage: Passage) -> Ending:
     plan, verification, diagnosis = passage.plan, passage.verification, passage.diagnosis
     assert plan is not None
     assert diagnosis is not None
+    if passage.request.preview:
+        return _preview(plan, verification)
     not_repaired = Outcome.FLAGGED if diagnosis.verdict is Verdict.INCOHERENT else Outcome.KEPT
     if verification is None:
         return Ending(not_repaired, plan.reason)
     sound = not verification.broken
     better = verification.better and sound
-    if passage.request.preview:
-        return Ending(Outcome.KEPT, "preview", better, compares=sound)
     if better or (plan.named_by_user and sound):
         return Ending(Outcome.REPAIRED, verification.reason, better, delivers=True, compares=passage.request.comparison)
     tried = len(passage.rejected) + 1
     return Ending(not_repaired, f"No result was better than the original ({tried} tried). {verification.reason}", False)
+
+
+def _preview(plan: Plan, verification: Verification | None) -> Ending:
+    """A preview keeps the clip whatever it shows; where it has nothing to show, the reason goes on."""
+    if verification is None:
+        return Ending(Outcome.KEPT, f"preview: {plan.reason}")
+    if verification.broken:
+        return Ending(Outcome.KEPT, f"preview: {verification.reason}", False)
+    return Ending(Outcome.KEPT, "preview", verification.better, compares=True)

@@ -102,8 +102,17 @@ class AudioTrack:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """Where in its file a clip lies that is a stretch of it."""
+
+    first_frame: int
+    first_pts: int
+    seek_pts: int | None  # from which decoding reaches the first frame whole; None: from the beginning
+
+
+@dataclass(frozen=True)
 class Clip:
-    """A file that was probed and found whole. Sizes are those of the decoded picture, before rotation."""
+    """A file that was probed and found whole, or a stretch of it without sound. Sizes are those of the decoded picture, before rotation."""
 
     path: Path
     digest: str  # of the file's bytes, BLAKE2b, hex
@@ -126,6 +135,7 @@ class Clip:
     color: ColorTags
     audio: tuple[AudioTrack, ...]
     mirrored: bool = False  # a player flips the picture left to right after turning it
+    excerpt: Excerpt | None = None  # for a clip that is a stretch of its file
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -204,7 +214,7 @@ class Treatment:
     strength: float = 1.0
     deflicker_size: int | None = None  # frames, FFmpeg's deflicker
     deband: bool = False
-    deblock: bool = False
+    deblock: bool = False  # blocks and pulses of key frames are to go: by a filter, or, with smoothing alone, by that
     factor: int = 1  # of the frame count, for interpolation
     fps: Fraction | None = None
     slow_motion: bool = False
@@ -212,11 +222,26 @@ class Treatment:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What a treatment did on a short stretch of the clip."""
+
+    treatment: Treatment
+    start_frame: int
+    end_frame: int  # the last one
+    better: bool
+    left: float  # part of the fault that it leaves; 1 leaves all
+    reason: str  # of the verification
+    seconds: float  # it took
+
+
+@dataclass(frozen=True)
 class Plan:
     route: Route
     treatments: tuple[Treatment, ...]  # tried in turn until one verifies; none for keep
     named_by_user: bool
-    reason: str  # one sentence
+    reason: str  # one sentence, and one more for what trials showed
+    rivals: int = 0  # so many of the first treatments could serve as well: a trial says which comes first
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..config.errors import DeshimmerError
 from ..config.settings import Settings
-from . import delivery, diagnosis, media, routing, treatment, verification
+from . import delivery, diagnosis, excerpts, media, routing, treatment, trials, verification
 from .records import Passage, Progress, Receipt
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
     Stage("diagnose", lambda passage: passage.diagnosis is None, diagnosis.diagnose_stage),
     Stage("route", lambda passage: passage.plan is None, routing.route_stage),
+    Stage("try", trials.is_due, trials.trial_stage),
+    Stage("excerpt", excerpts.is_due, excerpts.excerpt_stage),
     Stage("process", lambda passage: passage.treatment is not None and passage.candidate is None, treatment.process_stage),
     Stage("verify", lambda passage: passage.candidate is not None and passage.verification is None, verification.verify_stage),
     Stage("deliver", lambda passage: passage.receipt is None, delivery.deliver_stage),

@@ -13,6 +13,8 @@ DEFLICKER_SIZE = 5
 _GENTLE = 0.6
 _PARTS = {Route.DEBAND_SMOOTH: {Route.DEBAND, Route.SMOOTH}}
 _INTERLACED = "It is interlaced, and this version repairs whole frames only. Deinterlace it first."
+_UNBLOCKED_BY_SMOOTHING = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), deblock=True)
+"""Blocks and pulses of key frames change from frame to frame where things move, and go when frames are averaged along motion."""
 _WHY = {
     Verdict.LUMINANCE: "the brightness of the whole picture flickers",
     Verdict.GENERATIVE: "parts of the picture are drawn anew from frame to frame",
@@ -42,7 +44,8 @@ def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings)
     if not allowed:
         return _keep(f"The route {treatments[0].route} would repair it, but this hot folder does not allow it.")
     why = _WHY[diagnosis.verdict]
-    return Plan(allowed[0].route, allowed, named_by_user=False, reason=f"Because {why}.")
+    rivals = 2 if {one.route for one in allowed[:2]} == {Route.SMOOTH, Route.DEBAND} else 0
+    return Plan(allowed[0].route, allowed, named_by_user=False, reason=f"Because {why}.", rivals=rivals)
 
 
 def _keep(reason: str) -> Plan:
@@ -118,4 +121,6 @@ def _smoothing(bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
 def _codec(codec: CodecReading, bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
     banding, blocking = verdicts.banding_fault(codec), max(verdicts.blocking_fault(codec), verdicts.pulse_fault(codec))
     alone = Treatment(Route.DEBAND, deband=banding > 1 or blocking <= 1, deblock=blocking > 1)
-    return (replace(alone, route=Route.DEBAND_SMOOTH, bands=bands), alone) if bands else (alone,)
+    if bands:
+        return replace(alone, route=Route.DEBAND_SMOOTH, bands=bands), alone
+    return (alone,) if alone.deband else (alone, _UNBLOCKED_BY_SMOOTHING)

@@ -33,10 +33,14 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
     assert clip is not None
     assert diagnosis is not None
     assert treatment is not None
-    started = time.monotonic()
     stem = passage.work_folder / f"candidate-{passage.attempt}"
-    candidate = MAKERS[treatment.route](Job(clip, diagnosis, treatment, stem, settings, progress))
-    return replace(passage, candidate=replace(candidate, seconds=round(time.monotonic() - started, 3)))
+    return replace(passage, candidate=make(Job(clip, diagnosis, treatment, stem, settings, progress)))
+
+
+def make(job: Job) -> Candidate:
+    """Raises DeshimmerError."""
+    started = time.monotonic()
+    return replace(MAKERS[job.treatment.route](job), seconds=round(time.monotonic() - started, 3))
 
 
 def _smooth(job: Job) -> Candidate:

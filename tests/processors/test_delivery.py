@@ -158,7 +158,33 @@ def test_kept_clip_has_report_and_receipt_only(passage: Maker, tmp_path: Path) -
 def test_preview_has_a_comparison_and_no_result(passage: Maker, tmp_path: Path) -> None:
     receipt = _deliver(passage(request={"preview": True}))
     assert (receipt.outcome, receipt.reason) == (Outcome.KEPT, "preview")
-    assert _listing(tmp_path / "deshimmered") == {"clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
+    assert _listing(tmp_path / "deshimmered") == {f"clip.preview.{kind}" for kind in ("comparison.mp4", "report.html", "receipt.json")}
+    assert receipt.comparison == tmp_path / "deshimmered" / "clip.preview.comparison.mp4"
+
+
+def test_preview_leaves_a_finished_job_alone_and_replaces_a_former_preview(passage: Maker, tmp_path: Path) -> None:
+    _deliver(passage())
+    finished = {path.name: path.read_bytes() for path in (tmp_path / "deshimmered").iterdir()}
+    for number in (2, 3):
+        _deliver(passage(job=f"0123456789ab-{number}", request={"preview": True}))
+    lying = {path.name: path.read_bytes() for path in (tmp_path / "deshimmered").iterdir()}
+    assert len(lying) == 7
+    assert {name: lying[name] for name in finished} == finished
+    _deliver(passage(job="0123456789ab-4", better=False))
+    assert _listing(tmp_path / "deshimmered") == {
+        *("clip.report.html", "clip.receipt.json"),
+        *(f"clip.preview.{kind}" for kind in ("comparison.mp4", "report.html", "receipt.json")),
+    }
+
+
+def test_preview_with_nothing_to_show_says_why(passage: Maker, tmp_path: Path) -> None:
+    request = {"preview": True}
+    kept = outcome.decide(passage(tried=False, verdict=Verdict.INCOHERENT, request=request))
+    assert (kept.outcome, kept.reason, kept.verified, kept.compares) == (Outcome.KEPT, "preview: Nothing to repair.", None, False)
+    broken = outcome.decide(passage(better=False, broken=True, request=request))
+    assert (broken.outcome, broken.reason, broken.compares) == (Outcome.KEPT, "preview: Flicker fell by 60%.", False)
+    worse = outcome.decide(passage(better=False, request=request))
+    assert (worse.reason, worse.verified, worse.compares) == ("preview", False, True)
 
 
 def test_kept_removes_what_an_earlier_job_of_it_left(passage: Maker, tmp_path: Path) -> None:

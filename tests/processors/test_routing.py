@@ -52,10 +52,21 @@ def test_luminance_is_smoothed_or_else_deflickered() -> None:
     assert second == Treatment(Route.DEBAND, deflicker_size=5)
 
 
+def test_two_routes_that_could_serve_are_rivals() -> None:
+    pulsing = _diagnosis(Verdict.LUMINANCE, (Band.GLOBAL_LUMA,))
+    assert _plan(pulsing).rivals == 2
+    assert _plan(pulsing, replace(REQUEST, routes=(Route.SMOOTH,))).rivals == 0
+    assert _plan(pulsing, replace(REQUEST, route=Route.SMOOTH)).rivals == 0
+    assert _plan(_diagnosis(Verdict.GENERATIVE, (Band.LOW_LUMA, Band.DETAIL))).rivals == 0
+    assert _plan(_diagnosis(Verdict.LUMINANCE, (Band.GLOBAL_LUMA,), BANDED, Route.DEBAND_SMOOTH)).rivals == 0
+
+
 @pytest.mark.parametrize(("codec", "deband", "deblock"), [(BANDED, True, False), (BLOCKY, False, True), (PULSING, False, True)])
 def test_codec_damage_is_debanded_or_deblocked(codec: CodecReading, deband: bool, deblock: bool) -> None:
     found = _plan(_diagnosis(Verdict.CODEC, codec=codec, route=Route.DEBAND))
-    assert found.treatments == (Treatment(Route.DEBAND, deband=deband, deblock=deblock),)
+    smoothing = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), deblock=True)
+    assert found.treatments == (Treatment(Route.DEBAND, deband=deband, deblock=deblock), *((smoothing,) if deblock else ()))
+    assert found.rivals == (2 if deblock else 0)
 
 
 def test_both_are_repaired_in_one_go_first() -> None:
