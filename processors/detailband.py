@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from .flow import Flow
 from .levels import Plane
 
+_NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
 _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
 _SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
 _PLAIN = 30.0  # squared Laplacian of a surface without texture
 _MOST_SHARPENING = 0.5
 _FINEST_PX, _FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
-_FINE_LINES = 600  # taller luma is carried by cubic, not by Lanczos, at a third of the time
 
 
 class Neighbour(NamedTuple):
@@ -46,7 +46,7 @@ def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, 
     without its flicker.
     """
     height = own.shape[0]
-    neighbours = sorted(neighbours, key=lambda neighbour: neighbour.distance)
+    neighbours = [_in_pixels_of(own, neighbour) for neighbour in sorted(neighbours, key=lambda neighbour: neighbour.distance)]
 
     def strip(top: int) -> _Strip:
         return _strip(own, neighbours, top, min(top + _ROWS, height), tolerance)
@@ -123,17 +123,16 @@ def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]
 
 def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int) -> Plane:
     """Rows ``first`` to ``last`` of the neighbour as the centre frame has them."""
-    width = shape[1]
-    way = _way(neighbour.way, shape, first, last)
-    x = way[..., 0] + np.arange(width, dtype=np.float32)
-    y = way[..., 1] + np.arange(first, last, dtype=np.float32)[:, None]
-    kernel = cv2.INTER_LANCZOS4 if len(shape) == 2 and shape[0] <= _FINE_LINES else cv2.INTER_CUBIC
-    return _f32(cv2.remap(neighbour.planes, x, y, kernel, borderMode=cv2.BORDER_REPLICATE))
+    way = _rows(neighbour.way, shape, first, last).copy()
+    way[..., 1] += np.float32(first)  # a relative map starts at row 0
+    flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
+    return _f32(cv2.remap(neighbour.planes, way, _NONE, flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _way(flow: Flow, shape: tuple[int, ...], first: int, last: int) -> Flow:
-    """Rows of a flow that was measured at another size, in pixels of this one."""
-    return _f32(_rows(flow, shape, first, last) * np.array([shape[1] / flow.shape[1], shape[0] / flow.shape[0]], np.float32))
+def _in_pixels_of(own: Plane, neighbour: Neighbour) -> Neighbour:
+    """Its way, measured at another size, in pixels of ``own``."""
+    across, down = own.shape[1] / neighbour.way.shape[1], own.shape[0] / neighbour.way.shape[0]
+    return neighbour._replace(way=neighbour.way * np.array([across, down], np.float32))
 
 
 def _rows(field: Plane, shape: tuple[int, ...], first: int, last: int) -> Plane:

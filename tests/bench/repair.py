@@ -112,9 +112,8 @@ def repaired(source: Path, folder: Path) -> tuple[Path, str]:
     work = folder / f"{source.stem}.work"
     work.mkdir(exist_ok=True)
     passage = Passage("bench", Request(source, folder, str(source)), work)
-    for stage in road.STAGES[:4]:
-        if stage.is_due(passage):
-            passage = road.run_stage(stage, passage, Settings(), lambda part: None)
+    while passage.candidate is None and (stage := road.next_stage(passage)) and stage.name != "deliver":
+        passage = road.run_stage(stage, passage, Settings(), lambda part: None)
     if passage.candidate is None or passage.treatment is None:
         return source, "keep"
     bands = "+".join(short for band, short in SHORT.items() if band in passage.treatment.bands)
