@@ -151,7 +151,7 @@ def gains(evidence: Evidence) -> Iterator[Check]:
             yield _band_fallen(band, before, after)
     if treatment.deband and (before.codec.cambi or before.codec.posterisation or not bands):
         yield _debanded(before, after)
-    if treatment.deblock:
+    if treatment.deblock or treatment.depulse:
         yield from _deblocked(before, after)
 
 

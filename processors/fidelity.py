@@ -115,9 +115,10 @@ def look(frame: av.VideoFrame) -> Look:
     planes = media.planes(frame)
     scale = 2.0 ** (8 - layout.components[0].bits)
     full = media.is_full_range(frame)
-    luma = planes.y.astype(np.float32) * np.float32(scale)
+    stretch = 1.0 if full else 255 / 219
+    luma = np.multiply(planes.y, np.float32(scale * stretch), dtype=np.float32)
     if not full:
-        luma = (luma - np.float32(16)) * np.float32(255 / 219)
+        luma -= np.float32(16 * stretch)
     if planes.u is None or planes.v is None:
         return Look(luma, (128.0, 128.0))
     gain = scale * (1.0 if full else 255 / 224)
@@ -137,7 +138,14 @@ def fit(image: Image, height_px: int) -> Image:
     height, width = image.shape[:2]
     if height <= height_px:
         return image
-    return np.asarray(cv2.resize(image, (max(8, round(width * height_px / height)), height_px), interpolation=cv2.INTER_AREA), np.float32)
+    size = (max(8, round(width * height_px / height)), height_px)
+    while image.shape[0] % 2 == image.shape[1] % 2 == 0 and image.shape[0] >= 2 * size[1] and image.shape[1] >= 2 * size[0]:
+        image = _resized(image, (image.shape[1] // 2, image.shape[0] // 2))  # many times quicker than any other step
+    return _resized(image, size)
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 class _Counted:
@@ -185,9 +193,10 @@ class _Tally:
         if result.luma.shape != original.luma.shape:  # an odd edge cut off for the encoder
             height, width = (min(sides) for sides in zip(result.luma.shape, original.luma.shape, strict=True))
             original, result = (Look(side.luma[:height, :width], side.chroma) for side in (original, result))
-        self._levels(index, original, result)
-        guide = flow.guide(np.clip(original.luma, 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
-        texture = (_texture(original.luma), _texture(result.luma))
+        small = (fit(original.luma, _MOTION_HEIGHT_PX), fit(result.luma, _MOTION_HEIGHT_PX))
+        self._levels(index, original, result, small)
+        guide = flow.guide(np.clip(small[0], 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
+        texture = (_texture(small[0]), _texture(small[1]))
         if self.before is not None and not any(self.before.number < cut <= index for cut in self.cuts):
             vectors = flow.flow(self.before.guide, guide)
             self.moved.append(_explained(vectors, self.before.texture, texture))
@@ -198,12 +207,10 @@ class _Tally:
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
         self.before = _Before(index, original.luma, guide, texture)
 
-    def _levels(self, index: int, original: Look, result: Look) -> None:
-        self.luma_shifts.append(float(result.luma.mean()) - float(original.luma.mean()))
+    def _levels(self, index: int, original: Look, result: Look, small: tuple[Image, Image]) -> None:
+        self.luma_shifts.append(cv2.mean(result.luma)[0] - cv2.mean(original.luma)[0])
         self.chroma_shifts.append((result.chroma[0] - original.chroma[0], result.chroma[1] - original.chroma[1]))
-        mine, theirs = (
-            np.asarray(cv2.resize(side.luma, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA), np.float32) for side in (original, result)
-        )
+        mine, theirs = (_resized(side, _THUMBNAIL_PX) for side in small)
         self.summed += (mine, theirs)
         self.thumbnails.append(_Thumbnails(index, mine, theirs))
         if len(self.thumbnails) > 1:
@@ -273,9 +280,9 @@ def _edges(original: tuple[Image, Image], result: tuple[Image, Image], strong: N
     return sum(float((a * b)[strong].sum()) for a, b in both), sum(float((a * a)[strong].sum()) for a, _ in both)
 
 
-def _texture(luma: Image) -> Image:
-    """Small picture without its low band, where exposure and patches flicker, and without its finest grain."""
-    small = cv2.GaussianBlur(fit(luma, _MOTION_HEIGHT_PX), (0, 0), 1.0)
+def _texture(small: Image) -> Image:
+    """A small picture without its low band, where exposure and patches flicker, and without its finest grain."""
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)
     return np.asarray(small - cv2.GaussianBlur(small, (0, 0), _MOTION_HEIGHT_PX / 12), np.float32)
 
 

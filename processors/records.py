@@ -205,6 +205,7 @@ class Treatment:
     deflicker_size: int | None = None  # frames, FFmpeg's deflicker
     deband: bool = False
     deblock: bool = False
+    depulse: bool = False  # what jumps at key frames is spread over the frames around, along motion
     factor: int = 1  # of the frame count, for interpolation
     fps: Fraction | None = None
     slow_motion: bool = False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
+from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def _smooth(job: Job) -> Candidate:
 def _deband(job: Job) -> Candidate:
     if job.treatment.preset == "article":
         return _article(job)
-    return _encoded(job, _working_frames(job.clip), debanding.filters(job.clip, job.treatment))
+    pulses = job.treatment.depulse
+    frames = depulsing.depulse(job.clip, job.diagnosis, job.treatment.strength) if pulses else _working_frames(job.clip)
+    return _encoded(job, frames, debanding.filters(job.clip, job.treatment))
 
 
 def _deband_smooth(job: Job) -> Candidate:
