@@ -200,5 +200,5 @@ def _command(binary: Path, source: Clip, layout: _Layout, output: Path) -> list[
     return ffmpeg.arguments(binary, written)
 
 
-_H264: dict[str, Any] = {"c:v": "libx264", "crf": 17, "preset": "veryfast"}
+_H264: dict[str, Any] = {"c:v": "libx264", "crf": 17, "preset": "superfast"}
 _HEVC: dict[str, Any] = {"c:v": "libx265", "crf": 18, "preset": "ultrafast", "tag:v": "hvc1", "x265-params": "log-level=error"}

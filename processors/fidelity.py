@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import av
 import cv2
@@ -22,6 +23,8 @@ from . import flow, media
 from .records import Clip, Progress
 
 Image = NDArray[np.float32]
+Plane = NDArray[np.uint8 | np.uint16 | np.float32] | NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+P = TypeVar("P", bound=NDArray[np.generic])
 
 _MOTION_HEIGHT_PX = 144
 _THUMBNAIL_PX = (48, 27)
@@ -100,11 +103,36 @@ def _timed(frames: Iterator[av.VideoFrame], time_base: Fraction, scale: Fraction
         yield (pts - start) * time_base * scale, frame
 
 
-class Look(NamedTuple):
-    """One frame: ``luma`` (height, width) full-range 8-bit levels; ``chroma`` mean of U and V, 8-bit levels."""
+@dataclass(frozen=True)
+class Look:
+    """One frame, whose luma is brought to full-range 8-bit levels only where it is asked for."""
 
-    luma: Image
-    chroma: tuple[float, float]
+    plane: Plane  # (height, width)
+    gain: float  # that makes levels of it, with ``offset``
+    offset: float
+    chroma: tuple[float, float]  # mean of U and V, 8-bit levels
+
+    @cached_property
+    def luma(self) -> Image:
+        return self._levels(self.plane, 1)
+
+    @property
+    def mean(self) -> float:
+        return cv2.mean(self.plane)[0] * self.gain + self.offset
+
+    def small(self) -> Image:
+        """The luma at ``_MOTION_HEIGHT_PX`` lines, to a hundredth of a level."""
+        if self.plane.dtype != np.uint8:
+            return self._levels(fit(self.plane, _MOTION_HEIGHT_PX), 1)
+        return self._levels(fit(np.multiply(self.plane, np.uint16(256), dtype=np.uint16), _MOTION_HEIGHT_PX), 256)
+
+    def cropped(self, height: int, width: int) -> Look:
+        return Look(self.plane[:height, :width], self.gain, self.offset, self.chroma)
+
+    def _levels(self, plane: Plane, steps: int) -> Image:
+        levels = np.multiply(plane, np.float32(self.gain / steps), dtype=np.float32)
+        levels += np.float32(self.offset)
+        return levels
 
 
 def look(frame: av.VideoFrame) -> Look:
@@ -116,24 +144,23 @@ def look(frame: av.VideoFrame) -> Look:
     scale = 2.0 ** (8 - layout.components[0].bits)
     full = media.is_full_range(frame)
     stretch = 1.0 if full else 255 / 219
-    luma = np.multiply(planes.y, np.float32(scale * stretch), dtype=np.float32)
-    if not full:
-        luma -= np.float32(16 * stretch)
+    luma = Look(planes.y, scale * stretch, 0.0 if full else -16 * stretch, (128.0, 128.0))
     if planes.u is None or planes.v is None:
-        return Look(luma, (128.0, 128.0))
+        return luma
     gain = scale * (1.0 if full else 255 / 224)
     middle = 128 / scale
-    return Look(luma, (128 + (float(planes.u.mean()) - middle) * gain, 128 + (float(planes.v.mean()) - middle) * gain))
+    u, v = (128 + (cv2.mean(plane)[0] - middle) * gain for plane in (planes.u, planes.v))
+    return replace(luma, chroma=(u, v))
 
 
 def _look_of_rgb(rgb: NDArray[np.uint8]) -> Look:
     luma = np.asarray(rgb @ _LUMA_OF_RGB, np.float32)
     mean, red, blue = (float(part.mean()) for part in (luma, rgb[..., 0], rgb[..., 2]))
     of_red, of_blue = float(_LUMA_OF_RGB[0]), float(_LUMA_OF_RGB[2])
-    return Look(luma, (128 + (blue - mean) / (2 - 2 * of_blue), 128 + (red - mean) / (2 - 2 * of_red)))
+    return Look(luma, 1.0, 0.0, (128 + (blue - mean) / (2 - 2 * of_blue), 128 + (red - mean) / (2 - 2 * of_red)))
 
 
-def fit(image: Image, height_px: int) -> Image:
+def fit(image: P, height_px: int) -> P:
     """Shrunk to ``height_px`` lines (never enlarged), the aspect kept."""
     height, width = image.shape[:2]
     if height <= height_px:
@@ -144,8 +171,8 @@ def fit(image: Image, height_px: int) -> Image:
     return _resized(image, size)
 
 
-def _resized(image: Image, size: tuple[int, int]) -> Image:
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+def _resized(image: P, size: tuple[int, int]) -> P:
+    return cast("P", cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
 class _Counted:
@@ -164,7 +191,7 @@ class _Before(NamedTuple):
     """What is kept of the frame before."""
 
     number: int
-    luma: Image
+    look: Look
     guide: NDArray[np.uint8]
     texture: tuple[Image, Image]
 
@@ -190,10 +217,10 @@ class _Tally:
     before: _Before | None = None
 
     def add(self, index: int, original: Look, result: Look) -> None:
-        if result.luma.shape != original.luma.shape:  # an odd edge cut off for the encoder
-            height, width = (min(sides) for sides in zip(result.luma.shape, original.luma.shape, strict=True))
-            original, result = (Look(side.luma[:height, :width], side.chroma) for side in (original, result))
-        small = (fit(original.luma, _MOTION_HEIGHT_PX), fit(result.luma, _MOTION_HEIGHT_PX))
+        if result.plane.shape != original.plane.shape:  # an odd edge cut off for the encoder
+            height, width = (min(sides) for sides in zip(result.plane.shape, original.plane.shape, strict=True))
+            original, result = (side.cropped(height, width) for side in (original, result))
+        small = (original.small(), result.small())
         self._levels(index, original, result, small)
         guide = flow.guide(np.clip(small[0], 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
         texture = (_texture(small[0]), _texture(small[1]))
@@ -203,12 +230,12 @@ class _Tally:
             if len(self.moved) % max(1, self.expected // _DETAIL_PAIRS) == 1 or self.expected < _DETAIL_PAIRS:
                 slopes = _slopes(original.luma)
                 strong = _strong_edges(slopes)
-                self.persistent.append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma, strong))
+                self.persistent.append(_persistent_detail(vectors, self.before.look.luma, original.luma, result.luma, strong))
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
-        self.before = _Before(index, original.luma, guide, texture)
+        self.before = _Before(index, original, guide, texture)
 
     def _levels(self, index: int, original: Look, result: Look, small: tuple[Image, Image]) -> None:
-        self.luma_shifts.append(cv2.mean(result.luma)[0] - cv2.mean(original.luma)[0])
+        self.luma_shifts.append(result.mean - original.mean)
         self.chroma_shifts.append((result.chroma[0] - original.chroma[0], result.chroma[1] - original.chroma[1]))
         mine, theirs = (_resized(side, _THUMBNAIL_PX) for side in small)
         self.summed += (mine, theirs)
