@@ -48,11 +48,11 @@ def _deband(job: Job) -> Candidate:
         return _article(job)
     pulses = job.treatment.depulse
     frames = depulsing.depulse(job.clip, job.diagnosis, job.treatment.strength) if pulses else _working_frames(job.clip)
-    return _encoded(job, frames, debanding.filters(job.clip, job.treatment))
+    return _encoded(job, frames, _filters(job))
 
 
 def _deband_smooth(job: Job) -> Candidate:
-    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment), debanding.filters(job.clip, job.treatment))
+    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment), _filters(job))
 
 
 def _interpolate(job: Job) -> Candidate:
@@ -92,6 +92,10 @@ def _article(job: Job) -> Candidate:
     with ffmpeg.running(argv, seconds=float(job.clip.duration), progress=job.progress) as run:
         written = run.finish(output)
     return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
+
+
+def _filters(job: Job) -> str:
+    return debanding.filters(job.clip, job.treatment, job.diagnosis.reading.codec)
 
 
 def _working_frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
