@@ -22,14 +22,17 @@ DEBLOCK = "deblock=filter=strong:block=8:alpha=0.05:beta=0.03:gamma=0.03:delta=0
 the full ones take 2.9 dB from a clean pan, these 1.3."""
 
 FINE, COARSE = 0.012, 0.024
-"""Thresholds of deband, parts of the full scale, for bands of a level or two, which CAMBI sees, and for the coarse steps that it does
-not. Texture pays for them: the mean squared error of one pan is 1.3 at 0.016, 2.4 at 0.024 and 4.8 at 0.032 (encoding alone: 0.8).
+"""Thresholds of deband, parts of the full scale: the first mends steps of up to six 8-bit levels, the second of up to fourteen. Texture
+pays for it: the mean squared error of one pan is 1.0 with the first and 2.4 with the second (encoding alone: 0.8).
 """
+
+_COARSE_FAULT = 8.0  # of coarse steps, which CAMBI does not see: here the second threshold is reached
 
 _RANGE_PX = 64
 """At 32 the CAMBI of eighteen gradients was 0 to 1.2 higher; a threshold of 0.02 was no better than 0.012 on any of them."""
 
 _STRONGEST = 2.0
+_LEAST = 0.0001  # that FFmpeg takes
 
 
 def filters(clip: Clip, treatment: Treatment, found: CodecReading | None = None) -> str:
@@ -47,8 +50,9 @@ def filters(clip: Clip, treatment: Treatment, found: CodecReading | None = None)
 
 
 def deband(strength: float = 1.0, found: CodecReading | None = None) -> str:
-    coarse = found is not None and verdicts.posterised_fault(found) > 1
-    threshold = f"{(COARSE if coarse else FINE) * min(strength, _STRONGEST):.4g}"
+    """FFmpeg's deband, its threshold by ``strength`` (0-2) and by how much coarse steps show."""
+    steps = 0.0 if found is None else min(1.0, verdicts.posterised_fault(found) / _COARSE_FAULT)
+    threshold = f"{max(_LEAST, (FINE + (COARSE - FINE) * steps) * min(strength, _STRONGEST)):.4f}"
     return f"deband=1thr={threshold}:2thr={threshold}:3thr={threshold}:range={_RANGE_PX}:blur=true"
 
 

@@ -116,9 +116,11 @@ def _smoothing(bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
 
 
 def _codec(codec: CodecReading, bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
-    """Smoothing takes the frames as they came: only the chain without it spreads the pulses of key frames."""
+    """Smoothing takes the frames as they came: only the chain without it spreads the pulses of key frames. Blocks may
+    pass for bands, and debanding them only adds grain: where both show, the chain without it comes next.
+    """
     bands_show, blocks, pulses = (fault(codec) > 1 for fault in (verdicts.banding_fault, verdicts.blocking_fault, verdicts.pulse_fault))
     alone = Treatment(Route.DEBAND, deband=bands_show or not (blocks or pulses), deblock=blocks, depulse=pulses)
     if not bands:
-        return (alone,)
+        return (alone, replace(alone, deband=False)) if bands_show and (blocks or pulses) else (alone,)
     return replace(alone, route=Route.DEBAND_SMOOTH, bands=bands, deblock=blocks or pulses, depulse=False), alone

@@ -22,6 +22,7 @@ SOUND = CodecReading(0.5, 0.0, None)
 BANDED = CodecReading(15.0, 0.0, None)
 BLOCKY = CodecReading(0.5, 1.2, None)
 PULSING = CodecReading(0.5, 0.1, 3.0)
+BREAKING = CodecReading(15.0, 1.2, 3.0)
 
 
 def _diagnosis(verdict: Verdict, bands: tuple[Band, ...] = (), codec: CodecReading = SOUND, route: Route = Route.SMOOTH) -> Diagnosis:
@@ -52,10 +53,24 @@ def test_luminance_is_smoothed_or_else_deflickered() -> None:
     assert second == Treatment(Route.DEBAND, deflicker_size=5)
 
 
-@pytest.mark.parametrize(("codec", "deband", "deblock"), [(BANDED, True, False), (BLOCKY, False, True), (PULSING, False, True)])
-def test_codec_damage_is_debanded_or_deblocked(codec: CodecReading, deband: bool, deblock: bool) -> None:
+@pytest.mark.parametrize(
+    ("codec", "chains"),
+    [
+        (BANDED, ({"deband": True},)),
+        (BLOCKY, ({"deblock": True},)),
+        (PULSING, ({"depulse": True},)),
+        (BREAKING, ({"deband": True, "deblock": True, "depulse": True}, {"deblock": True, "depulse": True})),
+    ],
+)
+def test_each_codec_damage_has_its_chain(codec: CodecReading, chains: tuple[dict[str, bool], ...]) -> None:
     found = _plan(_diagnosis(Verdict.CODEC, codec=codec, route=Route.DEBAND))
-    assert found.treatments == (Treatment(Route.DEBAND, deband=deband, deblock=deblock),)
+    assert found.treatments == tuple(Treatment(Route.DEBAND, **chain) for chain in chains)
+
+
+def test_pulses_beside_flicker_are_left_to_smoothing_first() -> None:
+    first, second = _plan(_diagnosis(Verdict.CODEC, (Band.DETAIL,), PULSING, Route.DEBAND_SMOOTH)).treatments
+    assert (first.route, first.deblock, first.depulse) == (Route.DEBAND_SMOOTH, True, False)
+    assert (second.route, second.depulse) == (Route.DEBAND, True)
 
 
 def test_both_are_repaired_in_one_go_first() -> None:
