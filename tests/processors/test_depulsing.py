@@ -24,7 +24,9 @@ def _pulse(receipt: Receipt) -> tuple[float, float]:
     return receipt.before["codec"]["keyframe_pulse"], receipt.after["codec"]["keyframe_pulse"]
 
 
-@pytest.mark.parametrize(("gop", "frames", "options"), [(12, 60, "qp=36:ipratio=2"), (24, 96, "qp=30:ipratio=4"), (48, 145, "qp=36:ipratio=2")])
+@pytest.mark.parametrize(
+    ("gop", "frames", "options"), [(12, 60, "qp=36:ipratio=2"), (24, 96, "qp=30:ipratio=4"), (48, 145, "qp=36:ipratio=2")]
+)
 def test_pulses_fall_by_more_than_half(tmp_path: Path, gop: int, frames: int, options: str) -> None:
     receipt = api.fix(pulsing(tmp_path / "a.mp4", gop, frames, options), comparison=False)
     before, after = _pulse(receipt)
