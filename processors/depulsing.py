@@ -40,7 +40,7 @@ class _Seen:
     """A frame, and how it lies to the one before it in the shot."""
 
     frame: av.VideoFrame
-    planes: list[Plane]  # as they came; dropped when the frame after the next one is seen
+    planes: list[Plane]  # as they came; dropped once the next frame is compared
     guide: NDArray[np.uint8]
     back: Flow | None = None  # for each pixel, where it was in the frame before
     ahead: Flow | None = None  # for each pixel of the frame before, where it is here
@@ -67,7 +67,9 @@ class _Jump:
     def filled(self, planes: list[Plane], strength: float) -> list[Plane]:
         """Half of what is lacking at the jump, nothing at the ramp's end."""
         share = np.float32(strength * 0.5 * (1 - (self.frames + 0.5) / RAMP_FRAMES))
-        return [plane + share * _carried(lacking, self.way) for plane, lacking in zip(planes, self.lacking, strict=True)]
+        return [
+            np.asarray(plane + share * _carried(lacking, self.way), np.float32) for plane, lacking in zip(planes, self.lacking, strict=True)
+        ]
 
 
 def depulse(clip: Clip, diagnosis: Diagnosis, strength: float = 1.0) -> Generator[av.VideoFrame, None, None]:

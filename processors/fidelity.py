@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import av
 import cv2
@@ -172,7 +172,7 @@ def fit(image: P, height_px: int) -> P:
 
 
 def _resized(image: P, size: tuple[int, int]) -> P:
-    return cast("P", cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    return cast("P", cv2.resize(cast("Any", image), size, interpolation=cv2.INTER_AREA))
 
 
 class _Counted:
