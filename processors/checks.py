@@ -175,7 +175,7 @@ def gains(evidence: Evidence) -> Iterator[Check]:
     codec = before.codec
     if treatment.deband and (codec.cambi or codec.posterisation or not bands):
         yield _worse_has_fallen(_BANDING, codec, after.codec)
-    if treatment.deblock:
+    if treatment.deblock or treatment.depulse:
         yield _worse_has_fallen(_BLOCKING, codec, after.codec)
 
 

@@ -47,16 +47,27 @@ class _Layout:
     labels: tuple[NDArray[np.float32], ...]  # (height, width, 2): opacity of the plate, opacity of the text
 
 
-def make(source: Clip, candidate: Path, output: Path, settings: Settings, progress: Progress, *, curves: Path | None = None) -> None:
-    """Write the comparison to ``output``: MP4, H.264; HEVC 10 bit where 8 bit would bring back the banding that was removed.
+def make(
+    source: Clip,
+    candidate: Path,
+    output: Path,
+    settings: Settings,
+    progress: Progress,
+    *,
+    curves: Path | None = None,
+    debanded: bool = False,
+) -> None:
+    """Write the comparison to ``output``: MP4, H.264; HEVC 10 bit where 8 bit would bring back the banding that was removed, as it does
+    to a deep result that is ``debanded``, and where it is measured to do so.
 
     Of a clip over ``LONGEST_S`` seconds it shows the part in which ``curves`` (of the source) flicker most. Raises DeshimmerError.
     """
     result = media.probe(candidate)
     part = excerpt(source, curves)
     temporary = output.with_name(f"{output.stem}.part{output.suffix}")
-    _write(source, result, part, 8, temporary, settings, progress)
-    if result.bit_depth > 8 and _bands_again(result, temporary, settings):
+    is_deep = result.bit_depth > 8
+    _write(source, result, part, 10 if is_deep and debanded else 8, temporary, settings, progress)
+    if is_deep and not debanded and _bands_again(result, temporary, settings):
         _write(source, result, part, 10, temporary, settings, progress)
     temporary.replace(output)
 
@@ -189,5 +200,5 @@ def _command(binary: Path, source: Clip, layout: _Layout, output: Path) -> list[
     return ffmpeg.arguments(binary, written)
 
 
-_H264: dict[str, Any] = {"c:v": "libx264", "crf": 17, "preset": "veryfast"}
-_HEVC: dict[str, Any] = {"c:v": "libx265", "crf": 18, "preset": "veryfast", "tag:v": "hvc1", "x265-params": "log-level=error"}
+_H264: dict[str, Any] = {"c:v": "libx264", "crf": 17, "preset": "superfast"}
+_HEVC: dict[str, Any] = {"c:v": "libx265", "crf": 18, "preset": "ultrafast", "tag:v": "hvc1", "x265-params": "log-level=error"}

@@ -62,8 +62,8 @@ def _deliver(passage: Passage, settings: Settings, progress: Progress) -> Receip
     if intent is None and ending.compares:
         assert passage.candidate is not None
         assert passage.clip is not None
-        curves = passage.diagnosis.curves if passage.diagnosis else None
-        comparison.make(passage.clip, passage.candidate.path, compared, settings, progress, curves=curves)
+        curves, debanded = passage.diagnosis.curves if passage.diagnosis else None, passage.candidate.treatment.deband
+        comparison.make(passage.clip, passage.candidate.path, compared, settings, progress, curves=curves, debanded=debanded)
     with locks.holding(_lock()):
         if intent is None:
             spent = round(time.monotonic() - started, 3)

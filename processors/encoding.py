@@ -42,6 +42,9 @@ _HOLDS_PCM = ("mov", "matroska")
 _X265 = {"log-level": "error", "aq-mode": 3}
 """Bits go to dark and flat places: at crf 16 one debanded ramp has CAMBI 1.5 with it and 4.8 without, a darker one 5.9 and 6.9."""
 
+_X265_PRESET = "fast"
+"""Three quarters of medium's processor time for less bytes; CAMBI of a debanded sky 4.3 instead of 4.1."""
+
 _LARGE_PIXELS = 2560 * 1440
 _LARGE_LOOKAHEAD_FRAMES = 10
 
@@ -99,9 +102,9 @@ def _video(clip: Clip, treatment: Treatment) -> tuple[str, dict[str, Any], str, 
     if is_ten_bit(clip, treatment):
         values = {**_X265, **lookahead, **_hdr(clip)}
         parameters = ":".join(f"{key}={value}" for key, value in values.items())
-        options = {"c:v": "libx265", "crf": 14, "preset": "medium", "x265-params": parameters}
+        options = {"c:v": "libx265", "crf": 14, "preset": _X265_PRESET, "x265-params": parameters}
         deeper = ("the source has more than 10 bits; the result has 10",) if clip.bit_depth > 10 else ()
-        return f"yuv{sampling}p10le", options, "HEVC 10 bit, crf 14, medium", (*notes, *deeper)
+        return f"yuv{sampling}p10le", options, f"HEVC 10 bit, crf 14, {_X265_PRESET}", (*notes, *deeper)
     return f"yuv{sampling}p", {"c:v": "libx264", "crf": 16, "preset": "slow", **lookahead}, "H.264 8 bit, crf 16, slow", notes
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
-from .looks import THUMBNAIL_PX, Image, Look, fit, look, thumbnail
+from .looks import THUMBNAIL_PX, Image, Look, look, thumbnail
 from .marks import Marks, Meter
 from .records import Clip, Progress
 
@@ -124,7 +124,7 @@ class _Before(NamedTuple):
     """What is kept of the frame before."""
 
     number: int
-    luma: Image
+    look: Look
     guide: NDArray[np.uint8]
     texture: tuple[Image, Image]
 
@@ -166,13 +166,14 @@ class _Tally:
     before: _Before | None = None
 
     def add(self, index: int, original: Look, result: Look) -> None:
-        if result.luma.shape != original.luma.shape:  # an odd edge cut off for the encoder
-            height, width = (min(sides) for sides in zip(result.luma.shape, original.luma.shape, strict=True))
-            original, result = (Look(side.luma[:height, :width], side.chroma) for side in (original, result))
+        if result.plane.shape != original.plane.shape:  # an odd edge cut off for the encoder
+            height, width = (min(sides) for sides in zip(result.plane.shape, original.plane.shape, strict=True))
+            original, result = (side.cropped(height, width) for side in (original, result))
         begins = self.before is None or any(self.before.number < cut <= index for cut in self.cuts)
-        self._levels(index, original, result, begins=begins)
-        guide = flow.guide(np.clip(original.luma, 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
-        texture = (_texture(original.luma), _texture(result.luma))
+        small = (original.small(_MOTION_HEIGHT_PX), result.small(_MOTION_HEIGHT_PX))
+        self._levels(index, (original, result), small, begins=begins)
+        guide = flow.guide(np.clip(small[0], 0, 255).astype(np.uint8), _MOTION_HEIGHT_PX)
+        texture = (_texture(small[0]), _texture(small[1]))
         if self.before is not None and not begins:
             vectors = flow.flow(self.before.guide, guide)
             moved = _explained(vectors, self.before.texture, texture)
@@ -182,15 +183,16 @@ class _Tally:
             if len(self.moved) // 2 % max(1, self.expected // _DETAIL_PAIRS) == 0:
                 slopes = _slopes(original.luma)
                 strong = _strong_edges(slopes)
-                self.persistent[index % 2].append(_persistent_detail(vectors, self.before.luma, original.luma, result.luma, strong))
+                self.persistent[index % 2].append(_persistent_detail(vectors, self.before.look.luma, original.luma, result.luma, strong))
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
                 self.fine[index % 2] += _fine(slopes, original.luma, result.luma)
                 self.marks.look(original.luma, result.luma, strong)
-        self.before = _Before(index, original.luma, guide, texture)
+        self.before = _Before(index, original, guide, texture)
 
-    def _levels(self, index: int, original: Look, result: Look, *, begins: bool) -> None:
-        mine, theirs = (thumbnail(side.luma) for side in (original, result))
-        self.marks.add(np.dstack((mine, original.chroma)), np.dstack((theirs, result.chroma)), begins=begins)
+    def _levels(self, index: int, looks: tuple[Look, Look], small: tuple[Image, Image], *, begins: bool) -> None:
+        mine, theirs = (thumbnail(side) for side in small)
+        both = zip((mine, theirs), looks, strict=True)
+        self.marks.add(*(np.dstack((luma, side.chroma)) for luma, side in both), begins=begins)
         self.summed += (mine, theirs)
         self.thumbnails.append(_Thumbnails(index, mine, theirs))
         if len(self.thumbnails) > 1:
@@ -294,9 +296,9 @@ def _edges(original: tuple[Image, Image], result: tuple[Image, Image], strong: N
     return sum(float((a * b)[strong].sum()) for a, b in both), sum(float((a * a)[strong].sum()) for a, _ in both)
 
 
-def _texture(luma: Image) -> Image:
-    """Small picture without its low band, where exposure and patches flicker, and without its finest grain."""
-    small = cv2.GaussianBlur(fit(luma, _MOTION_HEIGHT_PX), (0, 0), 1.0)
+def _texture(small: Image) -> Image:
+    """A small picture without its low band, where exposure and patches flicker, and without its finest grain."""
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)
     return np.asarray(small - cv2.GaussianBlur(small, (0, 0), _MOTION_HEIGHT_PX / 12), np.float32)
 
 

@@ -215,6 +215,7 @@ class Treatment:
     deflicker_size: int | None = None  # frames, FFmpeg's deflicker
     deband: bool = False
     deblock: bool = False  # blocks and pulses of key frames are to go: by a filter, or, with smoothing alone, by that
+    depulse: bool = False  # what jumps at key frames is spread over the frames around, along motion; with smoothing alone, by that
     factor: int = 1  # of the frame count, for interpolation
     fps: Fraction | None = None
     slow_motion: bool = False

@@ -204,6 +204,8 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield f"Deflicker: one gain a frame, from {treatment.deflicker_size} frames."
     if treatment.deblock:
         yield "Deblocking along the encoder's grid."
+    if treatment.depulse:
+        yield "What jumped at key frames was spread over the frames around, along motion."
     if treatment.deband and treatment.preset == "article":
         yield "Debanding as in the article, at 8 bit."
     elif treatment.deband:

@@ -13,7 +13,7 @@ DEFLICKER_SIZE = 5
 _GENTLE = 0.6
 _PARTS = {Route.DEBAND_SMOOTH: {Route.DEBAND, Route.SMOOTH}}
 _INTERLACED = "It is interlaced, and this version repairs whole frames only. Deinterlace it first."
-_UNBLOCKED_BY_SMOOTHING = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), deblock=True)
+_UNBLOCKED_BY_SMOOTHING = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL))
 """Blocks and pulses of key frames change from frame to frame where things move, and go when frames are averaged along motion."""
 _WHY = {
     Verdict.LUMINANCE: "the brightness of the whole picture flickers",
@@ -80,16 +80,16 @@ def _named_treatment(request: Request, route: Route, diagnosis: Diagnosis) -> Tr
         )
     if request.preset is not None:
         return Treatment(route, deband=True, deflicker_size=DEFLICKER_SIZE, preset=request.preset)
-    codec = diagnosis.reading.codec
-    deblock = verdicts.blocking_fault(codec) > 1 or verdicts.pulse_fault(codec) > 1
     bands = diagnosis.flickering or tuple(Band)
+    found = _codec(diagnosis.reading.codec, bands if route is Route.DEBAND_SMOOTH else ())[0]
     return Treatment(
         route,
         bands=bands if route in (Route.SMOOTH, Route.DEBAND_SMOOTH) else (),
         deflicker_size=DEFLICKER_SIZE if route is Route.DEBAND and diagnosis.verdict is Verdict.LUMINANCE else None,
         strength=request.strength,
         deband=route in (Route.DEBAND, Route.DEBAND_SMOOTH),
-        deblock=deblock and route is not Route.SMOOTH,
+        deblock=found.deblock and route is not Route.SMOOTH,
+        depulse=found.depulse and route is Route.DEBAND,
     )
 
 
@@ -119,8 +119,13 @@ def _smoothing(bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
 
 
 def _codec(codec: CodecReading, bands: tuple[Band, ...]) -> tuple[Treatment, ...]:
-    banding, blocking = verdicts.banding_fault(codec), max(verdicts.blocking_fault(codec), verdicts.pulse_fault(codec))
-    alone = Treatment(Route.DEBAND, deband=banding > 1 or blocking <= 1, deblock=blocking > 1)
+    """Smoothing takes the frames as they came: only the chain without it spreads the pulses of key frames. Blocks may
+    pass for bands, and debanding them only adds grain: where both show, the chain without it comes next.
+    """
+    bands_show, blocks, pulses = (fault(codec) > 1 for fault in (verdicts.banding_fault, verdicts.blocking_fault, verdicts.pulse_fault))
+    alone = Treatment(Route.DEBAND, deband=bands_show or not (blocks or pulses), deblock=blocks, depulse=pulses)
     if bands:
-        return replace(alone, route=Route.DEBAND_SMOOTH, bands=bands), alone
-    return (alone,) if alone.deband else (alone, _UNBLOCKED_BY_SMOOTHING)
+        return replace(alone, route=Route.DEBAND_SMOOTH, bands=bands, deblock=blocks or pulses, depulse=False), alone
+    if not alone.deband:
+        return alone, replace(_UNBLOCKED_BY_SMOOTHING, deblock=blocks, depulse=pulses)
+    return (alone, replace(alone, deband=False)) if blocks or pulses else (alone,)

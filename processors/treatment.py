@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
+from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -50,11 +50,13 @@ def _smooth(job: Job) -> Candidate:
 def _deband(job: Job) -> Candidate:
     if job.treatment.preset == "article":
         return _article(job)
-    return _encoded(job, _working_frames(job.clip), debanding.filters(job.clip, job.treatment))
+    pulses = job.treatment.depulse
+    frames = depulsing.depulse(job.clip, job.diagnosis, job.treatment.strength) if pulses else _working_frames(job.clip)
+    return _encoded(job, frames, _filters(job))
 
 
 def _deband_smooth(job: Job) -> Candidate:
-    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment), debanding.filters(job.clip, job.treatment))
+    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment), _filters(job))
 
 
 def _interpolate(job: Job) -> Candidate:
@@ -94,6 +96,10 @@ def _article(job: Job) -> Candidate:
     with ffmpeg.running(argv, seconds=float(job.clip.duration), progress=job.progress) as run:
         written = run.finish(output)
     return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
+
+
+def _filters(job: Job) -> str:
+    return debanding.filters(job.clip, job.treatment, job.diagnosis.reading.codec)
 
 
 def _working_frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from clipmaker import pan, ramp, turn, write
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.settings import Settings
 from deshimmer.processors import api, cambi, debanding, encoding, ffmpeg, frame_pipe, media
-from deshimmer.processors.records import AudioTrack, Clip, ColorTags, Outcome, Route, Treatment, Verdict
+from deshimmer.processors.records import AudioTrack, Clip, CodecReading, ColorTags, Outcome, Route, Treatment, Verdict
 
 SETTINGS = Settings()
 DEBAND = Treatment(Route.DEBAND, deband=True)
@@ -25,6 +26,33 @@ def _debanded(source: Path, treatment: Treatment = DEBAND) -> Clip:
     frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
     assert frame_pipe.encode(clip, frames, chosen, output, SETTINGS, filters=debanding.filters(clip, treatment)) == clip.frames
     return media.probe(output)
+
+
+def _gradient(kind: str, frames: int = 5, size: tuple[int, int] = (960, 540)) -> list[np.ndarray]:
+    width, height = size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / height
+
+    def shot(index: int) -> np.ndarray:
+        luma = {
+            "dark": 18 + 32 * (x * height / width + y) / 2,
+            "sky": 100 + 40 * y + 0.2 * index,
+            "radial": 100 - 40 * np.clip(np.hypot(x - 0.9 - 0.01 * index, y - 0.5), 0, 1.1) / 1.1,
+            "dark radial": 45 - 25 * np.clip(np.hypot(x - 0.9 - 0.01 * index, y - 0.5), 0, 1.1) / 1.1,
+        }[kind]
+        return np.repeat(luma[..., None], 3, 2).astype(np.float32)
+
+    return [shot(index) for index in range(frames)]
+
+
+@pytest.mark.parametrize(("kind", "crf"), [("dark", 28), ("sky", 18), ("radial", 23), ("dark radial", 18), ("dark radial", 28)])
+def test_severe_banding_of_gradients_is_mended(tmp_path: Path, kind: str, crf: int) -> None:
+    source = write(tmp_path / "a.mp4", _gradient(kind), options={"crf": str(crf), "preset": "medium"})
+    receipt = api.fix(source, comparison=False)
+    assert (receipt.outcome, receipt.route, receipt.verified) == (Outcome.REPAIRED, Route.DEBAND, True)
+    assert receipt.before is not None
+    assert receipt.after is not None
+    assert receipt.before["codec"]["cambi"] > 20
+    assert receipt.after["codec"]["cambi"] <= 7
 
 
 @pytest.mark.parametrize(("low", "high"), [(40, 72), (90, 130), (16, 30)])
@@ -53,7 +81,29 @@ def test_filters_follow_the_treatment(tmp_path: Path) -> None:
     clip = media.probe(write(tmp_path / "clip.mp4", pan(2)))
     assert debanding.filters(clip, Treatment(Route.DEBAND)) == ""
     assert debanding.filters(clip, Treatment(Route.DEBAND, deflicker_size=9)) == "deflicker=size=9:mode=am"
-    assert debanding.filters(clip, Treatment(Route.DEBAND, deband=True, deblock=True)) == f"{debanding.DEBLOCK},{debanding.DEBAND}"
+    assert debanding.filters(clip, Treatment(Route.DEBAND, deband=True, deblock=True)) == f"{debanding.DEBLOCK},{debanding.deband()}"
+
+
+def test_the_coarser_the_measured_steps_the_wider_the_threshold() -> None:
+    def threshold(posterisation: float | None, strength: float = 1.0) -> float:
+        found = CodecReading(20.0, 0.0, None, posterisation)
+        return float(debanding.deband(strength, found).split("1thr=")[1].split(":")[0])
+
+    assert threshold(None) == threshold(0.0) == debanding.FINE
+    assert debanding.FINE < threshold(0.03) < threshold(0.1) < threshold(0.2) == threshold(0.9) == debanding.COARSE
+    assert threshold(0.0, 0.5) == debanding.FINE / 2
+    assert threshold(0.0, 0.0) > 0  # which FFmpeg would refuse
+
+
+def test_articles_command_is_the_designs_text(tmp_path: Path) -> None:
+    design = Path(__file__).resolve().parents[3] / "shared" / "DESIGN.md"
+    if not design.is_file():
+        pytest.skip("the design (../shared/DESIGN.md) is not here")
+    said = re.search(r"`(deflicker=[^`]+)`, (\w+) crf (\d+) preset (\w+)", design.read_text())
+    assert said is not None
+    clip = media.probe(write(tmp_path / "a.mp4", pan(2)))
+    argv = debanding.article_command(ffmpeg.tool(SETTINGS), clip, tmp_path / "b.mp4")
+    assert tuple(argv[argv.index(option) + 1] for option in ("-vf", "-vcodec", "-crf", "-preset")) == said.groups()
 
 
 def test_articles_command_is_the_articles(tmp_path: Path) -> None:
@@ -102,3 +152,6 @@ def test_coarse_steps_that_cambi_does_not_see_are_what_has_to_fall(tmp_path: Pat
     receipt = api.fix(write(tmp_path / "steps.mp4", shots, options={"crf": "14", "preset": "medium"}), comparison=False)
     assert (receipt.outcome, receipt.verdict, receipt.route) == (Outcome.REPAIRED, Verdict.CODEC, Route.DEBAND)
     assert receipt.reason.startswith("Coarse steps fell")
+    assert receipt.before is not None
+    assert receipt.after is not None
+    assert receipt.after["codec"]["posterisation"] < receipt.before["codec"]["posterisation"] / 4

@@ -22,6 +22,7 @@ SOUND = CodecReading(0.5, 0.0, None)
 BANDED = CodecReading(15.0, 0.0, None)
 BLOCKY = CodecReading(0.5, 1.2, None)
 PULSING = CodecReading(0.5, 0.1, 3.0)
+BREAKING = CodecReading(15.0, 1.2, 3.0)
 
 
 def _diagnosis(verdict: Verdict, bands: tuple[Band, ...] = (), codec: CodecReading = SOUND, route: Route = Route.SMOOTH) -> Diagnosis:
@@ -61,12 +62,33 @@ def test_two_routes_that_could_serve_are_rivals() -> None:
     assert _plan(_diagnosis(Verdict.LUMINANCE, (Band.GLOBAL_LUMA,), BANDED, Route.DEBAND_SMOOTH)).rivals == 0
 
 
-@pytest.mark.parametrize(("codec", "deband", "deblock"), [(BANDED, True, False), (BLOCKY, False, True), (PULSING, False, True)])
-def test_codec_damage_is_debanded_or_deblocked(codec: CodecReading, deband: bool, deblock: bool) -> None:
+@pytest.mark.parametrize(
+    ("codec", "chains"),
+    [
+        (BANDED, ({"deband": True},)),
+        (BLOCKY, ({"deblock": True}, {"deblock": True})),
+        (PULSING, ({"depulse": True}, {"depulse": True})),
+        (BREAKING, ({"deband": True, "deblock": True, "depulse": True}, {"deblock": True, "depulse": True})),
+    ],
+)
+def test_each_codec_damage_has_its_chain(codec: CodecReading, chains: tuple[dict[str, bool], ...]) -> None:
     found = _plan(_diagnosis(Verdict.CODEC, codec=codec, route=Route.DEBAND))
-    smoothing = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), deblock=True)
-    assert found.treatments == (Treatment(Route.DEBAND, deband=deband, deblock=deblock), *((smoothing,) if deblock else ()))
-    assert found.rivals == (2 if deblock else 0)
+    told = [{name: True for name in ("deband", "deblock", "depulse") if getattr(each, name)} for each in found.treatments]
+    assert tuple(told) == chains
+
+
+@pytest.mark.parametrize(("codec", "rivals"), [(BANDED, 0), (BLOCKY, 2), (PULSING, 2), (BREAKING, 0)])
+def test_blocks_and_pulses_may_go_by_smoothing_as_well(codec: CodecReading, rivals: int) -> None:
+    found = _plan(_diagnosis(Verdict.CODEC, codec=codec, route=Route.DEBAND))
+    assert found.rivals == rivals
+    second = found.treatments[-1].bands
+    assert second == ((Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL) if rivals else ())
+
+
+def test_pulses_beside_flicker_are_left_to_smoothing_first() -> None:
+    first, second = _plan(_diagnosis(Verdict.CODEC, (Band.DETAIL,), PULSING, Route.DEBAND_SMOOTH)).treatments
+    assert (first.route, first.deblock, first.depulse) == (Route.DEBAND_SMOOTH, True, False)
+    assert (second.route, second.depulse) == (Route.DEBAND, True)
 
 
 def test_both_are_repaired_in_one_go_first() -> None:
