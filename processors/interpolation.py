@@ -9,30 +9,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from . import media
+from . import media, rife
+from .interpolators import Interpolator
 from .records import Clip, Diagnosis, Treatment
-from .rife import Picture, Rife, loaned
 
 
-def interpolate(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
+def interpolate(
+    clip: Clip, diagnosis: Diagnosis, treatment: Treatment, interpolator: Interpolator | None = None
+) -> Generator[av.VideoFrame, None, None]:
     """Yield the clip at ``treatment``'s cadence: frames in ``media.working_format``, with their own pts and time base.
 
-    Raises NotSetUp without the extra ``[ai]``, and what ``Rife.motion`` raises.
+    ``interpolator``: RIFE with the weights that come along where it is None. Raises NotSetUp without the extra ``[ai]``, and what
+    the interpolator raises.
     """
     wanted = media.working_format(clip)
     cuts = {shot.start for shot in diagnosis.shots}
     cadence: Cadence | None = None
-    with loaned() as rife, closing(media.frames(clip)) as decoded:
-        sources = (_Source(media.to_format(frame, wanted), (frame.pts or 0) * clip.time_base, rife) for frame in decoded)
+    with nullcontext(interpolator) if interpolator else rife.loaned() as lent, closing(media.frames(clip)) as decoded:
+        sources = (_Source(media.to_format(frame, wanted), (frame.pts or 0) * clip.time_base, lent) for frame in decoded)
         for index, (source, following) in enumerate(_with_next(sources)):
             cadence = cadence or Cadence.of(clip, treatment, source.time)
             moving = following is not None and index + 1 not in cuts and not source.looks_like(following)
@@ -108,19 +112,19 @@ class Cadence:
 class _Source:
     """A decoded frame in the working format, and, once it is needed, on the device."""
 
-    def __init__(self, frame: av.VideoFrame, time: Fraction, rife: Rife) -> None:
+    def __init__(self, frame: av.VideoFrame, time: Fraction, interpolator: Interpolator) -> None:
         self.frame = frame
         self.time = time
-        self._rife = rife
+        self._interpolator = interpolator
 
     @property
     def planes(self) -> list[NDArray[np.uint8] | NDArray[np.uint16]]:
         return [plane for plane in media.planes(self.frame) if plane is not None]
 
     @cached_property
-    def picture(self) -> Picture:
+    def picture(self) -> Any:
         rgb = self.frame.to_ndarray(format="rgb24").astype(np.float32)
-        return self._rife.picture(rgb / np.float32(255), self.planes)
+        return self._interpolator.picture(rgb / np.float32(255), self.planes)
 
     def looks_like(self, other: _Source) -> bool:
         return all(np.array_equal(mine, theirs) for mine, theirs in zip(self.planes, other.planes, strict=True))
@@ -129,7 +133,7 @@ class _Source:
         return self._filled(self.planes)
 
     def towards(self, other: _Source, position: Fraction) -> av.VideoFrame:
-        return self._filled(np.rint(plane) for plane in self._rife.between(self.picture, other.picture, float(position)))
+        return self._filled(np.rint(plane) for plane in self._interpolator.between(self.picture, other.picture, float(position)))
 
     def _filled(self, planes: Iterable[NDArray[np.generic]]) -> av.VideoFrame:
         made = av.VideoFrame(self.frame.width, self.frame.height, self.frame.format.name)

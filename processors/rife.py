@@ -1,4 +1,4 @@
-"""RIFE: the picture at any moment between two frames. Needs the extra ``[ai]``; the weights are shipped.
+"""RIFE: the picture at any moment between two frames. Needs the extra ``[ai]``; weights are shipped, a user's own will do too.
 
 The network only finds the motion. What it moves are the planes it is given, in their own format and depth, so that nothing
 passes through an RGB conversion and back.
@@ -24,12 +24,13 @@ from ..config.errors import DeshimmerError, NotSetUp, ToolFailed
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .rife_network import IntermediateFlow, Motion
+    from .rife_network import Motion
+    from .rife_weights import Network
 
 WEIGHTS = Path(__file__).parent / "weights" / "rife_4.25.safetensors"
 
 REMEDY = (
-    "Interpolation with RIFE needs PyTorch and safetensors. Install them with: pipx install --force 'deshimmer[ai]' "
+    "Interpolation needs PyTorch and safetensors. Install them with: pipx install --force 'deshimmer[ai]' "
     "(in a virtual environment: pip install 'deshimmer[ai]'; from a checkout: python3 dev.py run --ai), then try again."
 )
 
@@ -45,7 +46,7 @@ class Picture:
 class Rife:
     """The network on one device. Get it from ``load``, which keeps it for the life of the process."""
 
-    def __init__(self, network: IntermediateFlow, device: str) -> None:
+    def __init__(self, network: Network, device: str) -> None:
         self.device = device
         self._network = network
 
@@ -104,11 +105,35 @@ class Rife:
         return torch.from_numpy(np.array(array[None], np.float32)).to(self.device)
 
 
-def load(device: str | None = None) -> Rife:
+def load(device: str | None = None, weights: Path = WEIGHTS) -> Rife:
     """Load the network on ``device`` (``cuda``, ``cuda:1``, ``mps``, ``cpu``; None: the best there is), once a process.
 
-    Raises NotSetUp, which says how to install what is missing.
+    Raises NotSetUp, which says how to install what is missing, and SettingsError for ``weights`` that cannot be used.
     """
+    require_torch()
+    changed_ns = weights.stat().st_mtime_ns if weights.exists() else 0
+    return _load(device or best_device(), weights, changed_ns)
+
+
+@contextmanager
+def loaned(weights: Path = WEIGHTS) -> Generator[Rife, None, None]:
+    """The network on the best device for the length of the block. A GPU has one holder of its memory for each user: others wait.
+
+    Raises as ``load`` does.
+    """
+    rife = load(weights=weights)
+    if rife.device == "cpu":
+        yield rife
+        return
+    with locks.holding(paths.gpu_lock()):
+        try:
+            yield rife
+        finally:
+            rife.release()
+
+
+def require_torch() -> None:
+    """Import torch and safetensors. Raises NotSetUp, which says how to install what is missing."""
     # Read when torch is first imported. Threads that spin while they wait for one another take up to twenty times as long, and the
     # editor's cores besides, as soon as another program is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -117,24 +142,6 @@ def load(device: str | None = None) -> Rife:
         importlib.import_module("safetensors.torch")
     except (ImportError, OSError) as error:  # OSError: a library that torch needs is missing
         raise NotSetUp(f"{REMEDY} ({error})") from error
-    return _load(device or best_device())
-
-
-@contextmanager
-def loaned() -> Generator[Rife, None, None]:
-    """The network on the best device for the length of the block. A GPU has one holder of its memory for each user: others wait.
-
-    Raises NotSetUp, as ``load`` does.
-    """
-    rife = load()
-    if rife.device == "cpu":
-        yield rife
-        return
-    with locks.holding(paths.runtime_dir() / "gpu.lock"):
-        try:
-            yield rife
-        finally:
-            rife.release()
 
 
 def best_device() -> str:
@@ -147,11 +154,7 @@ def best_device() -> str:
 
 
 @cache
-def _load(device: str) -> Rife:
-    import safetensors.torch
+def _load(device: str, weights: Path, changed_ns: int) -> Rife:
+    from . import rife_weights
 
-    from .rife_network import IntermediateFlow
-
-    network = IntermediateFlow()
-    network.load_state_dict({name: tensor.float() for name, tensor in safetensors.torch.load_file(WEIGHTS).items()}, strict=True)
-    return Rife(network.to(device).eval().requires_grad_(False), device)
+    return Rife(rife_weights.network(weights).to(device), device)

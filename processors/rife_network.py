@@ -91,10 +91,10 @@ class _Block(nn.Module):
         self.lastconv = nn.Sequential(nn.ConvTranspose2d(channels, 4 * (4 + 1 + _CONTEXT), 4, 2, 1), nn.PixelShuffle(2))
 
     def forward(self, known: Sequence[Tensor], flow: Tensor | None, scale: int) -> tuple[Tensor, Tensor, Tensor]:
-        inputs = [_resized(part, 1 / scale) for part in known]  # one by one: joined at full size they fill the memory bus
+        inputs = [resized(part, 1 / scale) for part in known]  # one by one: joined at full size they fill the memory bus
         if flow is not None:
-            inputs.append(_resized(flow, 1 / scale) / scale)
-        found = _resized(self.lastconv(self.convblock(self.conv0(torch.cat(inputs, 1)))), scale)
+            inputs.append(resized(flow, 1 / scale) / scale)
+        found = resized(self.lastconv(self.convblock(self.conv0(torch.cat(inputs, 1)))), scale)
         return found[:, :4] * scale, found[:, 4:5], found[:, 5:]
 
 
@@ -128,7 +128,8 @@ def _halving(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(0.2))
 
 
-def _resized(x: Tensor, factor: float) -> Tensor:
+def resized(x: Tensor, factor: float) -> Tensor:
+    """Pictures (1, c, h, w) at ``factor`` times their size, bilinear."""
     return x if factor == 1 else functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 

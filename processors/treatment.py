@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
+from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, smoothing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def _deband_smooth(job: Job) -> Candidate:
 
 
 def _interpolate(job: Job) -> Candidate:
-    return _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment))
+    notes: list[str] = []
+    with interpolators.chosen(job.clip, job.settings, job.output_stem.parent, notes.append) as interpolator:
+        candidate = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, interpolator))
+    return replace(candidate, notes=(*candidate.notes, *notes))
 
 
 MAKERS: dict[Route, Callable[[Job], Candidate]] = {
