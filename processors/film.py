@@ -7,6 +7,7 @@ the one that the settings name (``models.film``) is ever opened, nothing from a 
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Film:
         while True:
             try:
                 made = in_tiles(partial(self._padded, moment), (first, second), self._side_px)
-            except (MemoryError, RuntimeError, ValueError) as error:
+            except (MemoryError, RuntimeError, ValueError, TypeError, LookupError) as error:  # a model of another kind raises any of them
                 if not is_out_of_memory(error):
                     raise ToolFailed(f"FILM failed: {_last_line(error)}. Check that models.film is a FILM.") from error
                 self._step_down(first)
@@ -145,15 +146,20 @@ def _load_torchscript(path: Path, changed_ns: int) -> Model:
 
     device = rife.best_device()
     try:
-        jit: Any = torch.jit
-        module = jit.load(path, map_location="cpu").float().to(device).eval()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)  # FILM is published in no newer form
+            jit: Any = torch.jit
+            module = jit.load(path, map_location="cpu").float().to(device).eval()
     except (OSError, RuntimeError, ValueError) as error:
         raise _unusable(f"It is no TorchScript file ({_last_line(error)}). Download it again.", path) from None
 
     def run(first: Rgb, second: Rgb, moment: float) -> Rgb:
         with torch.inference_mode():
             pair = [torch.from_numpy(np.array(each.transpose(2, 0, 1)[None])).to(device) for each in (first, second)]
-            made = module(*pair, pair[0].new_full((1, 1), moment))
+            try:
+                made = module(*pair, pair[0].new_full((1, 1), moment))
+            except torch.jit.Error as error:
+                raise RuntimeError(str(error)) from None
             return made[0].float().cpu().numpy().transpose(1, 2, 0)
 
     return Model(path.name, device, run, any_moment=True)
@@ -175,7 +181,10 @@ def _load_saved_model(path: Path, changed_ns: int) -> Model:
     def run(first: Rgb, second: Rgb, moment: float) -> Rgb:
         inputs = {"x0": first[None], "x1": second[None], "time": np.array([[moment]], np.float32)}
         tensors = {name: tensorflow.constant(value, tensorflow.float32) for name, value in inputs.items()}
-        return model(tensors, training=False)["image"][0].numpy()
+        try:
+            return model(tensors, training=False)["image"][0].numpy()
+        except tensorflow.errors.OpError as error:
+            raise RuntimeError(str(error)) from None
 
     return Model(path.name, "cpu", run, any_moment=False)
 
