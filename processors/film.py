@@ -54,7 +54,7 @@ class Film:
         self._model = model
         self._tell = tell
         self._side_px = _WHOLE if model.device == "cuda" else SIDES_PX[0]  # elsewhere the system ends what asks for too much
-        self._is_tiled = False
+        self._told: set[str] = set()
 
     def __call__(self, first: Rgb, second: Rgb, moment: float) -> Rgb:
         """The picture at ``moment``: a middle, or a middle of middles, which is what FILM was trained for.
@@ -69,6 +69,8 @@ class Film:
             if moment == 0.5:
                 break
             first, second, moment = (first, made, 2 * moment) if moment < 0.5 else (made, second, 2 * moment - 1)
+        else:
+            self._tell_once(f"this FILM makes middles only: moments were met to 1/{2**_HALVINGS} of a step")
         return made
 
     def _made(self, first: Rgb, second: Rgb, moment: float) -> Rgb:
@@ -80,21 +82,26 @@ class Film:
                     raise ToolFailed(f"FILM failed: {_last_line(error)}. Check that models.film is a FILM.") from error
                 self._step_down(first)
                 continue
-            if max(first.shape[:2]) > self._side_px and not self._is_tiled:
-                self._is_tiled = True
-                self._tell(f"FILM worked in overlapping tiles of {self._side_px} pixels")
+            if max(first.shape[:2]) > self._side_px:
+                self._tell_once(f"FILM worked in overlapping tiles of {self._side_px} pixels")
             return made
 
     def _step_down(self, picture: Rgb) -> None:
         height, width = picture.shape[:2]
-        smaller = next((side for side in SIDES_PX if side < min(self._side_px, max(height, width))), None)
+        tried = min(self._side_px, max(height, width))
+        smaller = next((side for side in SIDES_PX if side < tried), None)
         if smaller is None:
             raise DeshimmerError(
-                f"FILM ran out of memory on '{self._model.device}' at {width}x{height}, in tiles of {self._side_px} pixels too. "
+                f"FILM ran out of memory on '{self._model.device}' at {width}x{height}, looking at {tried} pixels at once. "
                 "Close other programs that use it, or set models.interpolator to rife.",
                 title="Not enough memory",
             )
-        self._side_px, self._is_tiled = smaller, False
+        self._side_px = smaller
+
+    def _tell_once(self, note: str) -> None:
+        if note not in self._told:
+            self._told.add(note)
+            self._tell(note)
 
     def _padded(self, moment: float, first: Rgb, second: Rgb) -> Rgb:
         height, width = first.shape[:2]
@@ -114,8 +121,6 @@ def loaned(path: Path, tell: Callable[[str], None]) -> Generator[Film, None, Non
     model = load(path)
     with nullcontext() if model.device == "cpu" else locks.holding(paths.gpu_lock()):
         tell(f"the inserted frames are made by FILM ({model.name})")
-        if not model.any_moment:
-            tell(f"this FILM finds middles of middles: moments are met to 1/{2**_HALVINGS} of a step")
         try:
             yield Film(model, tell)
         finally:
