@@ -24,10 +24,12 @@ with (here / "runs.jsonl").open("a") as runs:
 mode = (here / "mode").read_text() if (here / "mode").exists() else ""
 if mode == "always" or (mode == "gpu" and options.get("-g") != "-1"):
     sys.exit("invalid gpu device")
-from PIL import Image
 if mode != "silent":
-    pictures = [Image.open(options[key]) for key in ("-0", "-1")]
-    Image.blend(*pictures, float(options["-s"])).save(options["-o"])
+    import numpy as np
+    from PIL import Image
+    first, second = (np.asarray(Image.open(options[key]), float) for key in ("-0", "-1"))
+    blended = np.rint(first + float(options["-s"]) * (second - first))
+    Image.fromarray(blended.astype(np.uint8)).save(options["-o"])
 """
 
 
