@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import warnings
+import zipfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +135,23 @@ def load(path: Path) -> Model:
 
     Raises NotSetUp for a missing package, SettingsError for a path that is no such model.
     """
-    if not path.exists():
-        raise _unusable("There is no such file or folder. Correct the path models.film.", path)
+    check(path)
     changed_ns = path.stat().st_mtime_ns
     return _load_saved_model(path, changed_ns) if path.is_dir() else _load_torchscript(path, changed_ns)
+
+
+def check(path: Path) -> None:
+    """Raises what ``load`` would, as far as that can be told without running the model."""
+    if not path.exists():
+        raise _unusable("There is no such file or folder. Correct the path models.film.", path)
+    if path.is_dir() and not (path / "saved_model.pb").is_file():
+        raise _unusable("It is no SavedModel. Give the folder that holds saved_model.pb.", path)
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise _unusable("It is no TorchScript file. Download it again.", path)
+    if path.is_dir() and find_spec("tensorflow") is None:
+        raise NotSetUp(_TENSORFLOW, path=path)
+    if path.is_file() and find_spec("torch") is None:
+        raise NotSetUp(rife.REMEDY, path=path)
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -181,7 +196,7 @@ def _load_saved_model(path: Path, changed_ns: int) -> Model:
         tensorflow.config.set_visible_devices([], "GPU")
         model: Any = tensorflow.saved_model.load(str(path))
     except (OSError, RuntimeError, ValueError, AttributeError) as error:
-        raise _unusable(f"It is no SavedModel ({_last_line(error)}). Give the folder that holds saved_model.pb.", path) from None
+        raise _unusable(f"It is no SavedModel ({_last_line(error)}). Download it again.", path) from None
 
     def run(first: Rgb, second: Rgb, moment: float) -> Rgb:
         inputs = {"x0": first[None], "x1": second[None], "time": np.array([[moment]], np.float32)}

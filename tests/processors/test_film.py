@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,14 +123,19 @@ def test_another_signature_is_no_film(tmp_path: Path) -> None:
 
 def test_paths_that_are_no_model_are_named(tmp_path: Path) -> None:
     (tmp_path / "page.pt").write_text("<html>not found</html>")
-    for name, message in (("absent.pt", "no such file"), ("page.pt", "no TorchScript")):
+    (tmp_path / "folder").mkdir()
+    with zipfile.ZipFile(tmp_path / "other.pt", "w") as archive:
+        archive.writestr("other/data.pkl", b"")
+    faults = {"absent.pt": "no such file", "page.pt": "no TorchScript", "other.pt": "no TorchScript", "folder": "no SavedModel"}
+    for name, message in faults.items():
         with pytest.raises(SettingsError, match=message) as caught:
             film.load(tmp_path / name)
         assert caught.value.path == str(tmp_path / name)
 
 
 def test_without_tensorflow_a_saved_model_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "tensorflow", None)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    (tmp_path / "saved_model.pb").touch()
     with pytest.raises(NotSetUp, match="pip install tensorflow"):
         film.load(tmp_path)
 
@@ -153,5 +160,6 @@ def test_a_saved_model_is_called_as_films_own_program_does(tmp_path: Path) -> No
         for moment, error in ((0.5, 1e-5), (0.25, 1e-5), (0.4, 1 / 32)):
             assert np.abs(middle(first, second, moment) - (first * (1 - moment) + second * moment)).max() < error
     assert told[1:] == ["this FILM makes middles only: moments were met to 1/32 of a step"]
+    (tmp_path / "saved_model.pb").write_bytes(b"x")
     with pytest.raises(SettingsError, match="no SavedModel"):
         film.load(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from clipmaker import pan, write
 
 from deshimmer.config.errors import NotSetUp, SettingsError
 from deshimmer.config.settings import Models, Settings, Tools
-from deshimmer.processors import api, film, interpolation, interpolators, media, rife
+from deshimmer.processors import api, interpolation, interpolators, media, rife
 from deshimmer.processors.records import Clip, CodecReading, Diagnosis, Outcome, Reading, Route, Shot, Treatment, Verdict
 from deshimmer.processors.through_rgb import ThroughRgb
 
@@ -94,8 +95,9 @@ def test_without_torch_and_without_a_tool_the_remedy_is_named(
     clip: Clip, tmp_path: Path, without_torch: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    for models in (Models(), Models(interpolator="film", film=rife.WEIGHTS)):
-        film._load_torchscript.cache_clear()
+    with zipfile.ZipFile(tmp_path / "film.pt", "w") as archive:
+        archive.writestr("film/data.pkl", b"")
+    for models in (Models(), Models(interpolator="film", film=tmp_path / "film.pt")):
         with pytest.raises(NotSetUp, match=r"deshimmer\[ai\]"):
             chosen(clip, Settings(models=models))
     with pytest.raises(NotSetUp, match="Unpack a release"):
