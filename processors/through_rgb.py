@@ -80,8 +80,9 @@ class ThroughRgb:
         self._middle = middle
         self._conversion = conversion
 
-    def picture(self, rgb: Rgb, planes: Sequence[NDArray[Any]]) -> Picture:
-        """``rgb`` (h, w, 3) 0-1, as FFmpeg makes it of ``planes``: Y, U, V and, where there is one, alpha, in code values."""
+    def picture(self, rgb: NDArray[Any], planes: Sequence[NDArray[Any]]) -> Picture:
+        """``rgb`` (h, w, 3), 0-255 in uint8 or 0-1, as FFmpeg makes it of ``planes``: Y, U, V and, where there is one, alpha, in code values."""
+        rgb = rgb.astype(np.float32) / np.float32(255 if rgb.dtype == np.uint8 else 1)
         colour = planes[:3]
         made = self._conversion.planes(rgb, colour)
         lost = tuple(plane.astype(np.float32) - own for plane, own in zip(colour, made, strict=True))
