@@ -99,6 +99,7 @@ class NcnnRife:
         self._binary = binary
         self._model = model
         self._folder = folder
+        self._inputs = folder / "0.png", folder / "1.png"
         self._tell = tell
         self._gpu: int | None = None
 
@@ -107,30 +108,31 @@ class NcnnRife:
 
         Raises ToolFailed with the program's words when it fails there too.
         """
-        inputs = self._folder / "0.png", self._folder / "1.png"
-        for path, picture in zip(inputs, (first, second), strict=True):
+        for path, picture in zip(self._inputs, (first, second), strict=True):
             Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(path, compress_level=1)
         try:
-            return self._run(*inputs, moment, first.shape)
+            return self._run(first, second, moment)
         except ToolFailed as failed:
             if self._gpu == CPU:
                 raise
             self._gpu = CPU
-            made = self._run(*inputs, moment, first.shape)
+            made = self._run(first, second, moment)
             self._tell(f"{NAME} worked on the CPU, because its run on the GPU failed: {failed.message}")
             return made
 
-    def _run(self, first: Path, second: Path, moment: float, shape: tuple[int, ...]) -> Rgb:
+    def _run(self, first: Rgb, second: Rgb, moment: float) -> Rgb:
         output = self._folder / "between.png"
         output.unlink(missing_ok=True)
-        spawn.run(arguments(self._binary, self._model, first, second, output, moment, self._gpu), timeout_s=_TIMEOUT_S)
+        spawn.run(arguments(self._binary, self._model, *self._inputs, output, moment, self._gpu), timeout_s=_TIMEOUT_S)
         try:
             with Image.open(output) as picture:
                 made = np.asarray(picture.convert("RGB"), np.float32) / np.float32(255)
         except (OSError, UnidentifiedImageError):  # it ends with code 0 when it cannot write
             raise ToolFailed(f"{NAME} ended without a picture. Update the GPU's driver, or unpack its release again.") from None
-        if made.shape != shape:
+        if made.shape != first.shape:
             raise ToolFailed(f"{NAME} made a picture of another size ({made.shape[1]}x{made.shape[0]}).")
+        if not made.any() and first.any() and second.any():  # it ends with code 0 when the GPU's memory runs out
+            raise ToolFailed(f"{NAME} made a black picture. Close other programs that use the GPU.")
         return made
 
 

@@ -46,8 +46,9 @@ def test_three_pngs_at_a_time_and_none_stays(tmp_path: Path) -> None:
     assert told == ["the inserted frames are made by rife-ncnn-vulkan, model rife-v4.6"]
 
 
-def test_the_cpu_takes_over_where_the_gpu_run_fails(tmp_path: Path) -> None:
-    program = fake_ncnn.install(tmp_path / "tool", "gpu")
+@pytest.mark.parametrize(("mode", "words"), [("gpu", "invalid gpu device"), ("black", "made a black picture")])
+def test_the_cpu_takes_over_where_the_gpu_run_fails(tmp_path: Path, mode: str, words: str) -> None:
+    program = fake_ncnn.install(tmp_path / "tool", mode)
     told: list[str] = []
     first, second = (shot / 255 for shot in pan(2, (64, 48)))
     with rife_ncnn.loaned(settings_for(program), tmp_path, told.append) as middle:
@@ -56,7 +57,7 @@ def test_the_cpu_takes_over_where_the_gpu_run_fails(tmp_path: Path) -> None:
     assert [run["options"].get("-g") for run in fake_ncnn.runs(program)] == [None, "-1", "-1"]
     assert len(told) == 2
     assert "on the CPU" in told[1]
-    assert "invalid gpu device" in told[1]
+    assert words in told[1]
 
 
 def test_a_run_that_fails_on_the_cpu_too_says_what_the_program_said(tmp_path: Path) -> None:

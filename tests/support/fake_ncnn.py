@@ -1,7 +1,7 @@
 """A stand-in for rife-ncnn-vulkan, which cannot be had here: it takes the program's arguments and blends the two pictures.
 
 ``install`` puts it into a folder with its model. A file ``mode`` beside it makes it fail like the real one: "gpu" unless it is told ``-g -1``,
-"always", "silent" (code 0 and no picture). Every run is written to ``runs.jsonl``, with the PNGs that lay in the work folder then.
+"always", "black" (a black picture, unless ``-g -1``), "silent" (code 0 and no picture). Every run is written to ``runs.jsonl``, with the PNGs that lay in the work folder then.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if mode != "silent":
     import numpy as np
     from PIL import Image
     first, second = (np.asarray(Image.open(options[key]), float) for key in ("-0", "-1"))
-    blended = np.rint(first + float(options["-s"]) * (second - first))
+    scale = 0 if mode == "black" and options.get("-g") != "-1" else 1
+    blended = scale * np.rint(first + float(options["-s"]) * (second - first))
     Image.fromarray(blended.astype(np.uint8)).save(options["-o"])
 """
 
