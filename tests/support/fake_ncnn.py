@@ -1,7 +1,8 @@
 """A stand-in for rife-ncnn-vulkan, which cannot be had here: it takes the program's arguments and blends the two pictures.
 
-``install`` puts it into a folder with its model. A file ``mode`` beside it makes it fail like the real one: "gpu" unless it is told ``-g -1``,
-"always", "black" (a black picture, unless ``-g -1``), "silent" (code 0 and no picture). Every run is written to ``runs.jsonl``, with the PNGs that lay in the work folder then.
+``install`` puts it into a folder with its model. A file ``mode`` beside it makes it fail like the real one: "gpu" unless it is told
+``-g -1``, "always", "black" (a black picture, unless ``-g -1``), "silent" (code 0 and no picture). Every run is written to
+``runs.jsonl``, with the PNGs that lay in the work folder then.
 """
 
 from __future__ import annotations
