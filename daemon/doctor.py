@@ -118,9 +118,9 @@ def _film(settings: Settings) -> Iterable[Check]:
 
 
 def _film_model(path: Path) -> str:
-    from ..processors import film
+    from ..processors import film_models
 
-    film.check(path)
+    film_models.check(path)
     return f"{path}, not run"
 
 

@@ -13,7 +13,7 @@ from clipmaker import pan
 from numpy.typing import NDArray
 
 from deshimmer.config.errors import DeshimmerError, NotSetUp, SettingsError, ToolFailed
-from deshimmer.processors import film
+from deshimmer.processors import film, film_models
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -94,7 +94,7 @@ def test_wide_pictures_are_tiled_at_the_articles_limit_without_being_scaled(tmp_
     first, second = (shot / 255 for shot in pan(2, (1400, 80), step_px=5.0))
     with film.loaned(saved(Blend(), tmp_path / "film.pt"), told.append) as middle:
         assert np.abs(middle(first, second, 0.5) - (first + second) / 2).max() < 1e-5
-    if film.load(tmp_path / "film.pt").device != "cuda":
+    if film_models.load(tmp_path / "film.pt").device != "cuda":
         assert told[1:] == ["FILM worked in overlapping tiles of 1280 pixels"]
 
 
@@ -129,7 +129,7 @@ def test_paths_that_are_no_model_are_named(tmp_path: Path) -> None:
     faults = {"absent.pt": "no such file", "page.pt": "no TorchScript", "other.pt": "no TorchScript", "folder": "no SavedModel"}
     for name, message in faults.items():
         with pytest.raises(SettingsError, match=message) as caught:
-            film.load(tmp_path / name)
+            film_models.load(tmp_path / name)
         assert caught.value.path == str(tmp_path / name)
 
 
@@ -137,7 +137,7 @@ def test_without_tensorflow_a_saved_model_says_how_to_get_it(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     (tmp_path / "saved_model.pb").touch()
     with pytest.raises(NotSetUp, match="pip install tensorflow"):
-        film.load(tmp_path)
+        film_models.load(tmp_path)
 
 
 def test_a_saved_model_is_called_as_films_own_program_does(tmp_path: Path) -> None:
@@ -162,4 +162,4 @@ def test_a_saved_model_is_called_as_films_own_program_does(tmp_path: Path) -> No
     assert told[1:] == ["this FILM makes middles only: moments were met to 1/32 of a step"]
     (tmp_path / "saved_model.pb").write_bytes(b"x")
     with pytest.raises(SettingsError, match="no SavedModel"):
-        film.load(tmp_path)
+        film_models.load(tmp_path)
