@@ -189,5 +189,5 @@ def _as_settings_error(error: ValidationError, origins: Mapping[str, str], file:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     origin = next((where for name, where in origins.items() if f"{key}.".startswith(f"{name}.") or name.startswith(f"{key}.")), str(file))
-    what = "is not a setting" if first["type"] == "extra_forbidden" else f"does not fit: {first['msg']}"
+    what = "is not a setting" if first["type"] == "extra_forbidden" else f"does not fit: {first['msg'].removeprefix('Value error, ')}"
     return SettingsError(f"'{key}' {what} (from {origin}). 'deshimmer config show' lists every key.", path=file)

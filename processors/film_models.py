@@ -50,11 +50,11 @@ def load(path: Path) -> Model:
 def check(path: Path) -> None:
     """Raises what ``load`` would, as far as that can be told without running the model."""
     if not path.exists():
-        raise _unusable("There is no such file or folder. Correct the path models.film.", path)
+        raise _unusable("there is no such file or folder. Correct the path models.film.", path)
     if path.is_dir() and not (path / "saved_model.pb").is_file():
-        raise _unusable("It is no SavedModel. Give the folder that holds saved_model.pb.", path)
+        raise _unusable("it is no SavedModel. Give the folder that holds saved_model.pb.", path)
     if path.is_file() and not zipfile.is_zipfile(path):
-        raise _unusable("It is no TorchScript file. Download it again.", path)
+        raise _unusable("it is no TorchScript file. Download it again.", path)
     if path.is_dir() and find_spec("tensorflow") is None:
         raise NotSetUp(_TENSORFLOW, path=path)
     if path.is_file() and find_spec("torch") is None:
@@ -73,7 +73,7 @@ def _load_torchscript(path: Path, changed_ns: int) -> Model:
             jit: Any = torch.jit
             module = jit.load(path, map_location="cpu").float().to(device).eval()
     except (OSError, RuntimeError, ValueError) as error:
-        raise _unusable(f"It is no TorchScript file ({last_line(error)}). Download it again.", path) from None
+        raise _unusable(f"it is no TorchScript file ({last_line(error)}). Download it again.", path) from None
 
     def run(first: Rgb, second: Rgb, moment: float) -> Rgb:
         with torch.inference_mode():
@@ -98,7 +98,7 @@ def _load_saved_model(path: Path, changed_ns: int) -> Model:
         tensorflow.config.set_visible_devices([], "GPU")
         model: Any = tensorflow.saved_model.load(str(path))
     except (OSError, RuntimeError, ValueError, AttributeError) as error:
-        raise _unusable(f"It is no SavedModel ({last_line(error)}). Download it again.", path) from None
+        raise _unusable(f"it is no SavedModel ({last_line(error)}). Download it again.", path) from None
 
     def run(first: Rgb, second: Rgb, moment: float) -> Rgb:
         inputs = {"x0": first[None], "x1": second[None], "time": np.array([[moment]], np.float32)}
@@ -117,4 +117,4 @@ def last_line(error: Exception) -> str:
 
 
 def _unusable(message: str, path: Path) -> SettingsError:
-    return SettingsError(message, path=path, title="This FILM cannot be used")
+    return SettingsError(f"{path.name}: {message}", path=path, title="This FILM cannot be used")

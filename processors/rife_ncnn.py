@@ -80,7 +80,7 @@ def probe(settings: Settings) -> NcnnProbe:
         if _USAGE_WORDS not in _usage(binary):
             return NcnnProbe(NAME, None, False, f"{binary} does not answer as {NAME} does", REMEDY)
     except DeshimmerError as error:
-        return NcnnProbe(NAME, None, False, f"{error.message}", REMEDY)
+        return NcnnProbe(NAME, None, False, f"{error.path}: it cannot be used" if error.path else "not found", error.message)
     dated = re.search(r"\d{8}", binary.resolve().parent.name)
     version = dated[0] if dated else None
     return NcnnProbe(NAME, version, True, f"{NAME} {version or 'of unknown version'} at {binary}, model {folder.name}", None)

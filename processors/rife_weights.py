@@ -54,15 +54,15 @@ def read(path: Path) -> dict[str, Tensor]:
     """The file's tensors by name, without the prefix of parallel training. Raises SettingsError for anything but a file of tensors."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise _unusable(f"RIFE weights are files that end with {', '.join(_READERS)}.", path)
+        raise _unusable(f"weights of RIFE are files that end with {', '.join(_READERS)}. Correct the path models.rife.", path)
     try:
         found = reader(path)
     except OSError as error:
-        raise _unusable(f"The file cannot be read ({error.strerror or error}). Correct the path models.rife.", path) from None
+        raise _unusable(f"the file cannot be read ({error.strerror or error}). Correct the path models.rife.", path) from None
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError):
-        raise _unusable("It holds no weights that can be read without running code. Download it again.", path) from None
+        raise _unusable("it holds no weights that can be read without running code. Download it again.", path) from None
     if not isinstance(found, dict):
-        raise _unusable("It holds no table of tensors. Give the state dict of the network, which is called flownet.", path)
+        raise _unusable("it holds no table of tensors. Give the state dict of the network, which is called flownet.", path)
     tensors = cast("dict[object, object]", found)
     return {str(name).removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
 
@@ -75,7 +75,7 @@ def layout(tensors: Mapping[str, Tensor], path: Path) -> Layout:
         if _shapes(_used(tensors, known)) == _shapes(wanted):
             return known
     raise _unusable(
-        f"Its {len(tensors)} tensors have none of the layouts known here, {_KNOWN}. "
+        f"its {len(tensors)} tensors have none of the layouts known here, {_KNOWN}. "
         "Give weights of one of these, or remove models.rife to use those that come along.",
         path,
     )
@@ -109,4 +109,4 @@ _READERS: dict[str, Callable[[Path], object]] = {
 
 
 def _unusable(message: str, path: Path) -> SettingsError:
-    return SettingsError(message, path=path, title="These RIFE weights cannot be used")
+    return SettingsError(f"{path.name}: {message}", path=path, title="These RIFE weights cannot be used")
