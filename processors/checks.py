@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import interpolation
+from . import timing
 from .fidelity import Fidelity
 from .inserted import Inserted
 from .records import Band, Check, Clip, Diagnosis, Reading, Route, Treatment
@@ -91,9 +91,9 @@ class Evidence:
 def wholeness(evidence: Evidence) -> Iterator[Check]:
     """What makes a file broken: it is not the clip that it stands for."""
     clip, result, seen = evidence.clip, evidence.result, evidence.fidelity
-    wanted = interpolation.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
+    wanted = timing.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
     yield _check("frames", seen.frames == wanted, clip.frames, seen.frames, f"{seen.frames} of {wanted} frames can be played.")
-    length = clip.duration * (interpolation.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
+    length = clip.duration * (timing.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
     kept = float(abs(result.duration - length)) <= float(1 / clip.frame_rate) + 0.001
     yield _check(
         "duration",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
+from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing, timing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def _deband_smooth(job: Job) -> Candidate:
 
 
 def _interpolate(job: Job) -> Candidate:
-    return _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment))
+    account = interpolation.Account()
+    made = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, account))
+    return replace(made, notes=(*made.notes, *account.notes()))
 
 
 MAKERS: dict[Route, Callable[[Job], Candidate]] = {
@@ -68,7 +70,7 @@ MAKERS: dict[Route, Callable[[Job], Candidate]] = {
 def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = None) -> Candidate:
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
-    expected = interpolation.frame_count(job.clip, job.treatment)
+    expected = timing.frame_count(job.clip, job.treatment)
     written = frame_pipe.encode(
         job.clip,
         frames,
@@ -76,7 +78,7 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
         output,
         job.settings,
         filters=filters,
-        frame_rate=interpolation.frame_rate(job.clip, job.treatment),
+        frame_rate=timing.frame_rate(job.clip, job.treatment),
         progress=job.progress,
         expected_frames=expected,
     )
