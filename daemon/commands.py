@@ -98,7 +98,9 @@ def fix(
         _end(session, summary)
         return summary["outcome"] != "failed"
 
-    return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, preview=preview, **options), tell)
+    return _each(
+        session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, preview=preview, **options), tell
+    )
 
 
 def watch(

@@ -161,4 +161,6 @@ def _energy(frame: Look) -> float:
 
 def _fitted(image: Image, like: Image) -> Image:
     """An encoder cuts an odd edge off, which moves the size of the small picture by a pixel."""
-    return image if image.shape == like.shape else np.asarray(cv2.resize(image, like.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    return (
+        image if image.shape == like.shape else np.asarray(cv2.resize(image, like.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    )

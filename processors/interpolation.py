@@ -24,7 +24,7 @@ from .records import Clip, Diagnosis, Treatment
 from .rife import Picture, Rife, loaned
 
 _HALF = Fraction(1, 2)
-_GHOST = 0.08
+_GHOST = 0.12
 """Share of a picture that may be double."""
 
 

@@ -11,15 +11,20 @@ from clipmaker import Picture, pan, write
 
 from deshimmer.processors import inserted, media
 from deshimmer.processors.inserted import Inserted
+from deshimmer.processors.records import Route, Treatment
 
 
 def measured(path: Path, change: Callable[[Picture, Picture, Picture], Picture], *, cuts: tuple[int, ...] = ()) -> Inserted:
     """A clip of twice the rate, whose inserted frames are made of (frame before, true frame, frame after)."""
-    shots = pan(17, (256, 160), "astronaut", 3.0)
+    shots = pan(18, (256, 160), "astronaut", 3.0)
+    source = write(path.with_name("source.mp4"), shots[::2], fps=24)
     for index in range(1, 16, 2):
         shots[index] = change(shots[index - 1], shots[index], shots[index + 1])
-    write(path, shots, fps=48)
-    return inserted.measure(media.probe(path), 2, lambda _: None, cuts=cuts)
+    return judged(source, write(path, shots, fps=48), Treatment(Route.INTERPOLATE, factor=2), cuts)
+
+
+def judged(source: Path, result: Path, treatment: Treatment, cuts: tuple[int, ...] = ()) -> Inserted:
+    return inserted.measure(media.probe(source), media.probe(result), treatment, lambda _: None, cuts=cuts)
 
 
 def test_true_frames_follow_the_motion(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from clipmaker import Picture, pan, write
 from numpy.typing import NDArray
 
-from deshimmer.processors import interpolation, media
+from deshimmer.processors import interpolation, media, timing
 from deshimmer.processors.records import Clip, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
 
 torch = pytest.importorskip("torch")
@@ -39,10 +40,11 @@ def diagnosis(*starts: int, frames: int) -> Diagnosis:
     )
 
 
-def interpolated(clip: Clip, *cuts: int, factor: int = 2, fps: Fraction | None = None, slow_motion: bool = False) -> list[av.VideoFrame]:
-    treatment = Treatment(Route.INTERPOLATE, factor=factor, fps=fps, slow_motion=slow_motion)
-    made = list(interpolation.interpolate(clip, diagnosis(*cuts, frames=clip.frames), treatment))
-    assert len(made) == interpolation.frame_count(clip, treatment)
+def interpolated(clip: Clip, *cuts: int, account: interpolation.Account | None = None, **options: Any) -> list[av.VideoFrame]:
+    treatment = Treatment(Route.INTERPOLATE, **{"factor": 2, **options})
+    account = account or interpolation.Account()
+    made = list(interpolation.interpolate(clip, diagnosis(*cuts, frames=clip.frames), treatment, account))
+    assert len(made) == timing.frame_count(clip, treatment)
     assert {frame.format.name for frame in made} == {media.working_format(clip)}
     return made
 
@@ -115,8 +117,8 @@ def test_slow_motion_keeps_the_rate_and_stretches_the_time(tmp_path: Path) -> No
     treatment = Treatment(Route.INTERPOLATE, factor=4, slow_motion=True)
     start = times_of(clip)[0]
     assert seconds(interpolated(clip, factor=4, slow_motion=True)) == [start + Fraction(k, 24) for k in range(16)]
-    assert interpolation.frame_rate(clip, treatment) == 24
-    assert interpolation.stretch(clip, treatment) == 4
+    assert timing.frame_rate(clip, treatment) == 24
+    assert timing.stretch(clip, treatment) == 4
     assert seconds(interpolated(clip, fps=Fraction(48), slow_motion=True)) == [start + Fraction(k, 24) for k in range(8)]
 
 
@@ -185,8 +187,8 @@ def test_one_frame_is_held(tmp_path: Path) -> None:
 
 def test_times_too_fine_for_a_time_base_are_rounded() -> None:
     times = [Fraction(k, 1_000_000_000) for k in (7, 1_000_000_018)]
-    cadence = interpolation.Cadence(
-        times[0], Fraction(2), 4, None, 8, Fraction(1), interpolation.common_measure(Fraction(1, 4_000_000_000), times[0])
+    cadence = timing.Cadence(
+        times[0], Fraction(2), 4, None, 8, Fraction(1), timing.common_measure(Fraction(1, 4_000_000_000), times[0])
     )
     assert cadence.time_base == Fraction(1, 1_000_000)
-    assert [cadence.pts(moment) for moment, _ in cadence.moments(*times)] == [0, 250_000, 500_000, 750_000]
+    assert [cadence.pts(moment) for moment, _ in cadence.moments(times[:1], times[1])] == [0, 250_000, 500_000, 750_000]
