@@ -21,7 +21,7 @@ _HEIGHT_PX = 288
 _MOVING_PX = 2.0  # at that height; slower edges are as wide as their step, and a blend of them is right
 _STEPS = 96  # from one source picture to the next, that are looked at
 _PLACES = 8  # on the way between two source pictures, that are told apart
-_HALF_WAY = (Fraction(1, 4), Fraction(3, 4))
+_HALF_WAY = (Fraction(1, 4), Fraction(3, 4))  # nearer to a neighbour a frame may well look like it
 _REPEAT = 0.15  # of the change between the neighbours: what a coded repeat differs from its neighbour by
 _LEAST_CHANGE = 0.5  # levels; neighbours that differ by less may be repeated
 
@@ -32,9 +32,9 @@ class Inserted:
 
     pulse: float  # levels: the largest distance, over places between source frames, of their mean brightness from that at source frames
     colour_pulse: float  # levels: the same of U or V
-    sharpness: float | None  # of the frames about half-way, relative to their neighbours, as far as encoding leaves that to source frames
+    sharpness: float | None  # relative to their neighbours, as far as encoding leaves that to source frames
     follows_motion: float | None  # 1: frames about half-way show things where they then are, 0: they show both positions at once
-    repeats: float | None  # part of those, where things move, that only repeat a neighbour
+    repeats: float | None  # part of those frames, where things move, that only repeat a neighbour
 
 
 def measure(source: Clip, candidate: Clip, treatment: Treatment, progress: Progress, *, cuts: Iterable[int] = ()) -> Inserted:
@@ -74,7 +74,7 @@ class _Tally:
 
     def add(self, first: Look, frames: list[tuple[Fraction, Look]], last: Look) -> None:
         """``first``, ``last``: source pictures; ``frames``: what is shown from the one to before the other, with its place between them."""
-        means, energies = [[of(end) for end in (first, last)] for of in (_means, _energy)]
+        means, energies = (_means(first), _means(last)), (_energy(first.luma), _energy(last.luma))
         pair = _Pair(fit(first.luma, _HEIGHT_PX), fit(last.luma, _HEIGHT_PX))
         for position, frame in frames:
             part, small = float(position), _fitted(fit(frame.luma, _HEIGHT_PX), pair.first)
@@ -82,7 +82,7 @@ class _Tally:
                 _Shown(
                     position,
                     _means(frame) - means[0] * (1 - part) - means[1] * part,
-                    (_energy(frame), energies[0] * (1 - part) + energies[1] * part),
+                    (_energy(frame.luma), energies[0] * (1 - part) + energies[1] * part),
                     min(float(np.abs(small - end).mean()) for end in (pair.first, pair.last)),
                     float(np.abs(pair.last - pair.first).mean()),
                     pair.ghost(small, part) if _HALF_WAY[0] <= position <= _HALF_WAY[1] else None,
@@ -93,15 +93,16 @@ class _Tally:
         sources = [each for each in self.shown if not each.position]
         coded = float(np.mean([each.distance for each in sources])) if sources else 0.0
         inserted = [each for each in self.shown if each.position]
-        moving = [each for each in inserted if each.change > max(_LEAST_CHANGE, 3 * coded)]
-        made = [each for each in moving if each.distance > 1.5 * coded + _REPEAT * each.change]
+        telling = [each for each in inserted if each.ghost is not None and each.change > max(_LEAST_CHANGE, 3 * coded)]
+        repeats = {id(each) for each in telling if each.distance < 1.5 * coded + _REPEAT * each.change}
+        made = [each for each in inserted if id(each) not in repeats]
         pulses = _pulses([*sources, *made])
         return Inserted(
             pulse=float(pulses[0]),
             colour_pulse=float(max(pulses[1:])),
             sharpness=_sharpness(sources, made),
             follows_motion=_follows([each.ghost for each in made if each.ghost is not None]),
-            repeats=1 - len(made) / len(moving) if moving else None,
+            repeats=len(repeats) / len(telling) if telling else None,
         )
 
 
@@ -139,7 +140,7 @@ def _pulses(shown: list[_Shown]) -> NDArray[np.float64]:
 
 
 def _sharpness(sources: list[_Shown], made: list[_Shown]) -> float | None:
-    """Energy of inserted frames about half-way over that of what is around them, less what encoding takes from source frames."""
+    """Energy of inserted frames over that of what is around them, less what encoding takes from source frames."""
     if not made or sum(each.energy[1] for each in made) <= len(made):
         return None
     kept = [sum(each.energy[0] for each in some) / sum(each.energy[1] for each in some) for some in (sources, made) if some]
@@ -155,8 +156,8 @@ def _means(frame: Look) -> NDArray[np.float64]:
     return np.array([frame.luma.mean(), *frame.chroma])
 
 
-def _energy(frame: Look) -> float:
-    return float(np.square(cv2.Laplacian(frame.luma, cv2.CV_32F)).mean())
+def _energy(luma: Image) -> float:
+    return float(np.square(cv2.Laplacian(luma, cv2.CV_32F)).mean())
 
 
 def _fitted(image: Image, like: Image) -> Image:

@@ -110,7 +110,7 @@ class _Source:
 
     @cached_property
     def picture(self) -> Picture:
-        rgb = self.frame.to_ndarray(format="rgb24")
+        rgb = np.asarray(self.frame.to_ndarray(format="rgb24"), np.uint8)
         return self._ladder.run(lambda way: self._rife.picture(rgb, self.planes, way))
 
     def looks_like(self, other: _Source) -> bool:

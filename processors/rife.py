@@ -69,7 +69,8 @@ class Rife:
     def picture(self, rgb: NDArray[np.uint8] | NDArray[np.float32], planes: Sequence[NDArray[Any]], way: Way = WHOLE) -> Picture:
         """Take a frame to the device: ``rgb`` (h, w, 3) 0-255 in uint8 or 0-1, ``planes`` (h', w') each of full or of subsampled size."""
         device = "cpu" if way.on_cpu else self.device
-        whole, small = _tensor(rgb.transpose(2, 0, 1), device), _tensor(_small_luma(rgb)[None], device)
+        kept = np.uint8 if rgb.dtype == np.uint8 else np.float32  # a quarter of the memory
+        whole, small = _tensor(rgb.transpose(2, 0, 1), device, kept), _tensor(_small_luma(rgb)[None], device)
         return Picture(whole, tuple(_tensor(plane[None], device) for plane in planes), small)
 
     def motion(self, first: Picture, second: Picture, moment: float = 0.5, way: Way = WHOLE) -> Motion:
@@ -125,11 +126,10 @@ def _small_luma(rgb: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.floa
     return np.asarray(small.reshape(lines, -1, 3) @ (_LUMA / np.float32(scale)), np.float32)
 
 
-def _tensor(array: NDArray[Any], device: str) -> Tensor:
-    """uint8 stays what it is, a quarter of the memory; all else becomes float32."""
+def _tensor(array: NDArray[Any], device: str, kind: type[np.generic] = np.float32) -> Tensor:
     import torch
 
-    return torch.from_numpy(np.array(array[None], np.uint8 if array.dtype == np.uint8 else np.float32)).to(device)
+    return torch.from_numpy(np.array(array[None], kind)).to(device)
 
 
 def load(device: str | None = None) -> Rife:

@@ -43,7 +43,7 @@ class Motion(NamedTuple):
         if (height, width) == (own_height, own_width):
             return self
         steps = self.first_flow.new_tensor((_ratio(own_width, width), _ratio(own_height, height))).view(1, 2, 1, 1)
-        flows = [_at_size(flow, height, width) / steps for flow in (self.first_flow, self.second_flow)]
+        flows = [_at_size(flow, height, width).div_(steps) for flow in (self.first_flow, self.second_flow)]
         return Motion(flows[0], flows[1], _at_size(self.first_weight, height, width))
 
 
@@ -87,7 +87,7 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
     grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
     # Clamped to the picture, zero padding is never seen; padding_mode="border" does the same but is missing on Apple's GPUs.
-    return functional.grid_sample(image, grid.clamp(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
+    return functional.grid_sample(image, grid.clamp_(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
 class _Block(nn.Module):
