@@ -21,9 +21,10 @@ _HEIGHT_PX = 288
 _MOVING_PX = 2.0  # at that height; slower edges are as wide as their step, and a blend of them is right
 _STEPS = 96  # from one source picture to the next, that are looked at
 _PLACES = 8  # on the way between two source pictures, that are told apart
-_HALF_WAY = (Fraction(1, 4), Fraction(3, 4))  # nearer to a neighbour a frame may well look like it
+_HALF_WAY = (Fraction(3, 10), Fraction(7, 10))  # nearer to a neighbour a frame may well look like it
+_LEAST_MOTION = 1e4  # levels squared, over a small picture: with less nothing moves that could be double
 _REPEAT = 0.15  # of the change between the neighbours: what a coded repeat differs from its neighbour by
-_LEAST_CHANGE = 0.5  # levels; neighbours that differ by less may be repeated
+_LEAST_CHANGE, _CERTAIN = 0.5, 10.0  # levels, and times what encoding changes: neighbours must differ by more to tell a repeat
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class _Tally:
         sources = [each for each in self.shown if not each.position]
         coded = float(np.mean([each.distance for each in sources])) if sources else 0.0
         inserted = [each for each in self.shown if each.position]
-        telling = [each for each in inserted if each.ghost is not None and each.change > max(_LEAST_CHANGE, 3 * coded)]
+        telling = [each for each in inserted if each.ghost is not None and each.change > max(_LEAST_CHANGE, _CERTAIN * coded)]
         repeats = {id(each) for each in telling if each.distance < 1.5 * coded + _REPEAT * each.change}
         made = [each for each in inserted if id(each) not in repeats]
         pulses = _pulses([*sources, *made])
@@ -149,7 +150,7 @@ def _sharpness(sources: list[_Shown], made: list[_Shown]) -> float | None:
 
 def _follows(ghosts: list[_Ghost]) -> float | None:
     along, whole = (sum(values) for values in zip(*ghosts, strict=True)) if ghosts else (0.0, 0.0)
-    return along / whole if whole > 0 else None
+    return along / whole if whole > _LEAST_MOTION * len(ghosts) else None
 
 
 def _means(frame: Look) -> NDArray[np.float64]:

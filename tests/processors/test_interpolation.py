@@ -187,15 +187,16 @@ def test_one_frame_is_held(tmp_path: Path) -> None:
 
 def test_times_too_fine_for_a_time_base_are_rounded() -> None:
     times = [Fraction(k, 1_000_000_000) for k in (7, 1_000_000_018)]
-    cadence = timing.Cadence(
-        times[0], Fraction(2), 4, None, 8, Fraction(1), timing.common_measure(Fraction(1, 4_000_000_000), times[0])
-    )
+    cadence = timing.Cadence(times[0], Fraction(2), 4, None, 8, Fraction(1), timing.common_measure(Fraction(1, 4_000_000_000), times[0]))
     assert cadence.time_base == Fraction(1, 1_000_000)
     assert [cadence.pts(moment) for moment, _ in cadence.moments(times[:1], times[1])] == [0, 250_000, 500_000, 750_000]
 
 
 def test_motion_that_cannot_be_followed_repeats_the_nearer_frame_and_says_so(tmp_path: Path) -> None:
-    shots = [*pan(3, (256, 160), "astronaut"), *pan(2, (256, 160), "coffee")]  # another scene, not marked as a cut: nothing moves from one to the other
+    shots = [
+        *pan(3, (256, 160), "astronaut"),
+        *pan(2, (256, 160), "coffee"),
+    ]  # another scene, not marked as a cut: nothing moves from one to the other
     clip = clip_of(tmp_path / "impossible.mkv", shots)
     account = interpolation.Account()
     made = [luma(frame) for frame in interpolated(clip, factor=4, account=account)]

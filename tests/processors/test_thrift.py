@@ -70,7 +70,8 @@ def test_other_errors_are_not_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "first"), [((1920, 1080), Way()), ((2560, 1440), Way(2, (2, 2))), ((3840, 2160), Way(2, (2, 2))), ((7680, 4320), Way(4, (2, 2)))]
+    ("size", "first"),
+    [((1920, 1080), Way()), ((2560, 1440), Way(2, (2, 2))), ((3840, 2160), Way(2, (2, 2))), ((7680, 4320), Way(4, (2, 2)))],
 )
 def test_on_the_cpu_the_search_is_cheap_above_1080p(size: tuple[int, int], first: Way) -> None:
     assert thrift.ways("cpu", *size)[0] == first
