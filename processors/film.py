@@ -15,6 +15,7 @@ import numpy as np
 from ..config import locks, paths
 from ..config.errors import DeshimmerError, ToolFailed
 from .film_models import MULTIPLE_PX, Model, last_line, load
+from .thrift import is_out_of_memory
 from .through_rgb import Rgb
 from .tiles import in_tiles
 
@@ -23,7 +24,6 @@ SIDES_PX = (1280, 640, 320)
 
 _WHOLE = 1 << 16
 _HALVINGS = 5
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "OOM when allocating")
 
 
 class Film:
@@ -109,11 +109,6 @@ def loaned(path: Path, tell: Callable[[str], None]) -> Generator[Film, None, Non
         finally:
             if model.device != "cpu":
                 _release(model.device)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """True for what PyTorch and TensorFlow raise then, from within a TorchScript too, and for Python's own."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
 def _release(device: str) -> None:

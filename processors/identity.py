@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..config.settings import Settings
     from .records import Request
 
-_ASKED = ("name", "routes", "route", "preset", "strength", "factor", "fps", "slow_motion", "preview", "comparison")
+_ASKED = ("name", "routes", "route", "preset", "strength", "factor", "fps", "slow_motion", "drops_duplicates", "preview", "comparison")
 
 
 def job_digest(content_digest: str, request: Request, settings: Settings) -> str:

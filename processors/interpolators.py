@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import NotSetUp
-from . import film, rife, rife_ncnn
+from . import film, rife, rife_ncnn, thrift
+from .rife import Made
 from .through_rgb import Conversion, ThroughRgb
 
 if TYPE_CHECKING:
@@ -28,13 +29,42 @@ Tell = Callable[[str], None]
 class Interpolator(Protocol):
     """What ``interpolation`` needs. Pictures are the interpolator's own: a frame is brought to it once and used for two pairs."""
 
-    def picture(self, rgb: NDArray[np.float32], planes: Sequence[NDArray[Any]]) -> Any:
-        """``rgb`` (h, w, 3) 0-1, ``planes`` (h', w') each: luma, chroma of its own size, alpha where there is one, in code values."""
+    def picture(self, rgb: NDArray[np.uint8], planes: Sequence[NDArray[Any]]) -> Any:
+        """``rgb`` (h, w, 3) 0-255, ``planes`` (h', w') each: luma, chroma of its own size, alpha where there is one, in code values."""
         ...
 
-    def between(self, first: Any, second: Any, moment: float = 0.5) -> Sequence[NDArray[np.float32]]:
+    def between(self, first: Any, second: Any, moment: float = 0.5) -> Made:
         """The planes at ``moment`` (0: the first picture, 1: the second), as ``picture`` took them, within their range. Raises DeshimmerError."""
         ...
+
+    def notes(self) -> tuple[str, ...]:
+        """What was done otherwise for want of memory, for a person."""
+        ...
+
+
+class ByRife:
+    """RIFE's network, looking for a clip's motion in as much memory as there is."""
+
+    def __init__(self, network: rife.Rife, clip: Clip) -> None:
+        self.network = network
+        size = f"{clip.width}x{clip.height}"
+        self._ladder = thrift.Ladder(thrift.ways(network.device, clip.width, clip.height), f"RIFE on '{network.device}' at {size}")
+
+    def picture(self, rgb: NDArray[np.uint8], planes: Sequence[NDArray[Any]]) -> rife.Picture:
+        return self._ladder.run(lambda way: self.network.picture(rgb, planes, way))
+
+    def between(self, first: rife.Picture, second: rife.Picture, moment: float = 0.5) -> Made:
+        return self._ladder.run(lambda way: self.network.between(first, second, moment, way))
+
+    def notes(self) -> tuple[str, ...]:
+        return self._ladder.notes()
+
+
+@contextmanager
+def by_rife(clip: Clip, weights: Path = rife.WEIGHTS) -> Generator[ByRife, None, None]:
+    """RIFE for a clip, for the length of the block. Raises as ``rife.loaned`` does."""
+    with rife.loaned(weights) as network:
+        yield ByRife(network, clip)
 
 
 @contextmanager
@@ -59,7 +89,7 @@ def _rife(clip: Clip, settings: Settings, work_folder: Path, tell: Tell) -> Abst
         return _ncnn(clip, settings, work_folder, tell)
     if own is not None:
         tell(f"the inserted frames are made by RIFE with the weights {own.name}")
-    return rife.loaned(own or rife.WEIGHTS)
+    return by_rife(clip, own or rife.WEIGHTS)
 
 
 @contextmanager

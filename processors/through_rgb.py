@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import media
 from .records import Clip
+from .rife import Made
 
 Rgb = NDArray[np.float32]
 """``(height, width, 3)``, 0-1."""
@@ -88,14 +89,17 @@ class ThroughRgb:
         lost = tuple(plane.astype(np.float32) - own for plane, own in zip(colour, made, strict=True))
         return Picture(rgb, lost, self._as_gray(planes[3]) if len(planes) > len(colour) else None)
 
-    def between(self, first: Picture, second: Picture, moment: float = 0.5) -> list[Plane]:
-        """The planes at ``moment``, code values with fractions. Raises what the ``Middle`` raises."""
+    def between(self, first: Picture, second: Picture, moment: float = 0.5) -> Made:
+        """The planes at ``moment``, code values with fractions; ghosts are not looked for. Raises what the ``Middle`` raises."""
         made = self._conversion.planes(self._middle(first.rgb, second.rgb, moment), first.lost)
         lost = (cv2.addWeighted(one, 1 - moment, other, moment, 0) for one, other in zip(first.lost, second.lost, strict=True))
         planes = [np.add(plane, part, dtype=np.float32) for plane, part in zip(made, lost, strict=True)]
         if first.alpha is not None and second.alpha is not None:
             planes.append(np.multiply(self._middle(first.alpha, second.alpha, moment)[..., 1], self._conversion.peak, dtype=np.float32))
-        return [np.clip(plane, 0, self._conversion.peak, dtype=np.float32) for plane in planes]
+        return Made(tuple(np.clip(plane, 0, self._conversion.peak, dtype=np.float32) for plane in planes), doubled=0.0)
+
+    def notes(self) -> tuple[str, ...]:
+        return ()  # the ``Middle`` tells its own
 
     def _as_gray(self, plane: NDArray[Any]) -> Rgb:
         return np.repeat((plane / self._conversion.peak).astype(np.float32)[..., None], 3, axis=2)

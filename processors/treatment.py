@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, smoothing
+from . import debanding, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, smoothing, timing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def _deband_smooth(job: Job) -> Candidate:
 
 
 def _interpolate(job: Job) -> Candidate:
-    notes: list[str] = []
+    account, notes = interpolation.Account(), list[str]()
     with interpolators.chosen(job.clip, job.settings, job.output_stem.parent, notes.append) as interpolator:
-        candidate = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, interpolator))
-    return replace(candidate, notes=(*candidate.notes, *notes))
+        made = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, account, interpolator))
+    return replace(made, notes=(*made.notes, *notes, *account.notes()))
 
 
 MAKERS: dict[Route, Callable[[Job], Candidate]] = {
@@ -71,7 +71,7 @@ MAKERS: dict[Route, Callable[[Job], Candidate]] = {
 def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = None) -> Candidate:
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
-    expected = interpolation.frame_count(job.clip, job.treatment)
+    expected = timing.frame_count(job.clip, job.treatment)
     written = frame_pipe.encode(
         job.clip,
         frames,
@@ -79,7 +79,7 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
         output,
         job.settings,
         filters=filters,
-        frame_rate=interpolation.frame_rate(job.clip, job.treatment),
+        frame_rate=timing.frame_rate(job.clip, job.treatment),
         progress=job.progress,
         expected_frames=expected,
     )

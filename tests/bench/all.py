@@ -25,6 +25,7 @@ SECTIONS = {
     "outcomes": ("Every labelled clip through `watch --once`", ["outcomes.py"]),
     "diagnosis": ("Diagnosis: labels and speed", ["diagnosis.py"]),
     "repair": ("Repair of clips with a known truth", ["repair.py"]),
+    "restore": ("Frames left out and made again", ["restore.py"]),
     "memory": ("Peak memory, short and ten times longer", ["memory.py"]),
     "kills": ("50 kill -9 over 20 clips", ["kills.py", "--kills", "50", "--clips", "20"]),
 }

@@ -69,14 +69,17 @@ def chosen(clip: Clip, settings: Settings) -> tuple[interpolators.Interpolator, 
 
 
 def test_rife_with_its_own_weights_needs_no_note(clip: Clip) -> None:
-    assert chosen(clip, Settings()) == (rife.load(), [])
+    interpolator, told = chosen(clip, Settings())
+    assert isinstance(interpolator, interpolators.ByRife)
+    assert (interpolator.network, told) == (rife.load(), [])
 
 
 def test_weights_of_the_users_own_are_named(clip: Clip, tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     path.write_bytes(rife.WEIGHTS.read_bytes())
     interpolator, told = chosen(clip, Settings(models=Models(rife=path)))
-    assert interpolator is rife.load(weights=path)
+    assert isinstance(interpolator, interpolators.ByRife)
+    assert interpolator.network is rife.load(weights=path)
     assert told == ["the inserted frames are made by RIFE with the weights own.safetensors"]
     with pytest.raises(SettingsError, match="cannot be read"):
         chosen(clip, Settings(models=Models(rife=tmp_path / "absent.pth")))
@@ -108,7 +111,9 @@ def test_without_torch_and_without_a_tool_the_remedy_is_named(
 def test_source_frames_stay_and_inserted_ones_do_not_pulse(clip: Clip, tmp_path: Path, kind: str) -> None:
     sources = [media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip)]
     with interpolators.chosen(clip, settings_for(kind, tmp_path), tmp_path, lambda note: None) as interpolator:
-        made = list(interpolation.interpolate(clip, one_shot(clip), Treatment(Route.INTERPOLATE, factor=2), interpolator))
+        made = list(
+            interpolation.interpolate(clip, one_shot(clip), Treatment(Route.INTERPOLATE, factor=2), interpolation.Account(), interpolator)
+        )
     assert len(made) == 12
     for name in ("y", "u", "v"):
         planes = [getattr(media.planes(frame), name).astype(np.float64) / 4 for frame in made]  # 8-bit levels
@@ -140,7 +145,7 @@ def test_without_what_replaces_the_loss_of_rgb_it_would_pulse(clip: Clip, tmp_pa
         assert isinstance(through, ThroughRgb)
         picture = through.picture(rgb, [plane for plane in media.planes(frame) if plane is not None])
         assert abs(float(picture.lost[0].mean())) / 4 > 0.5  # 8-bit levels
-        assert abs(float((through.between(picture, picture, 0.5)[0] - luma).mean())) / 4 < 0.01
+        assert abs(float((through.between(picture, picture, 0.5).planes[0] - luma).mean())) / 4 < 0.01
 
 
 def test_another_interpolator_is_another_job(clip: Clip, tmp_path: Path) -> None:

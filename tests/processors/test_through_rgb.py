@@ -98,7 +98,7 @@ def test_what_stands_still_is_the_source_frame_itself(tmp_path: Path, pixel_form
     frame = frames_of(path, pixel_format=pixel_format, size=size)[0]
     through = ThroughRgb(in_8_bit, Conversion.of(media.probe(path)))
     picture, again = pictures_of([frame, frame], through)
-    for plane, source in zip(through.between(picture, again, 0.3), planes_of(frame), strict=True):
+    for plane, source in zip(through.between(picture, again, 0.3).planes, planes_of(frame), strict=True):
         assert np.array_equal(np.rint(plane), source)
 
 
@@ -107,7 +107,7 @@ def test_the_mean_of_every_plane_lies_between_those_of_the_frames_around(tmp_pat
     path = tmp_path / "clip.mkv"
     frames = frames_of(path, matrix=MATRICES[matrix])
     through = ThroughRgb(in_8_bit, Conversion.of(media.probe(path)))
-    made = through.between(*pictures_of(frames, through), 0.3)
+    made = through.between(*pictures_of(frames, through), 0.3).planes
     for plane, before, after in zip(made, *map(planes_of, frames), strict=True):
         assert abs(plane.mean() - (0.7 * before.mean() + 0.3 * after.mean())) / 4 < 0.05  # 8-bit levels
 
@@ -116,7 +116,7 @@ def test_values_stay_within_their_depth(tmp_path: Path) -> None:
     path = tmp_path / "clip.mkv"
     frames = frames_of(path)
     through = ThroughRgb(brighter, Conversion.of(media.probe(path)))
-    luma = through.between(*pictures_of(frames, through), 0.5)[0]
+    luma = through.between(*pictures_of(frames, through), 0.5).planes[0]
     assert luma.max() == 1023
     assert luma.min() >= 0
 
@@ -127,6 +127,6 @@ def test_transparency_takes_the_same_way(tmp_path: Path) -> None:
     through = ThroughRgb(in_8_bit, Conversion.of(media.probe(path)))
     alphas = [np.full(planes_of(frame)[0].shape, code, np.uint16) for frame, code in zip(frames, (0, 1023), strict=True)]
     pictures = [through.picture(rgb_of(frame), [*planes_of(frame), alpha]) for frame, alpha in zip(frames, alphas, strict=True)]
-    made = through.between(*pictures, 0.25)
+    made = through.between(*pictures, 0.25).planes
     assert len(made) == 4
     assert np.abs(made[3] - 1023 / 4).max() < 2.1
