@@ -34,6 +34,11 @@ def runtime_dir() -> Path:
     return _made(folder, "runtime", 0o700)
 
 
+def gpu_lock() -> Path:
+    """The lock that whoever uses GPU memory holds."""
+    return runtime_dir() / "gpu.lock"
+
+
 def log_dir() -> Path:
     return _made(_DIRS.user_log_path, "log")
 

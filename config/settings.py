@@ -9,9 +9,9 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import paths
 from .errors import SettingsError
@@ -72,8 +72,28 @@ class Repair(_Section):
     strength: float = Field(default=1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
 
 
+class Models(_Section):
+    """What makes the frames that route interpolate inserts."""
+
+    interpolator: Literal["rife", "rife-ncnn-vulkan", "film"] = Field(
+        default="rife", description='"rife", "rife-ncnn-vulkan" or "film"; without PyTorch, rife is rife-ncnn-vulkan where that is there'
+    )
+    rife: UserPath | None = Field(default=None, description="RIFE 4.x weights of your own: .safetensors, .pkl or .pth; default: 4.25")
+    rife_ncnn: str = Field(
+        default="rife-v4.6", pattern="rife-v4", description="model of rife-ncnn-vulkan: a folder beside the program, or a path"
+    )
+    film: UserPath | None = Field(default=None, description="FILM: a TorchScript file, or the folder of a SavedModel; its code is run")
+
+    @model_validator(mode="after")
+    def _film_has_a_path(self) -> Self:
+        if self.interpolator == "film" and self.film is None:
+            raise ValueError("interpolator 'film' needs the key models.film, the path of the model")
+        return self
+
+
 class Tools(_Section):
     ffmpeg: str | None = Field(default=None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+    rife_ncnn_vulkan: UserPath | None = Field(default=None, description="path of rife-ncnn-vulkan; default: the one on the PATH")
 
 
 class Disk(_Section):
@@ -85,6 +105,7 @@ class Settings(_Section):
     intake: Intake = Intake()
     queue: Queue = Queue()
     repair: Repair = Repair()
+    models: Models = Models()
     tools: Tools = Tools()
     disk: Disk = Disk()
 
@@ -168,5 +189,5 @@ def _as_settings_error(error: ValidationError, origins: Mapping[str, str], file:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     origin = next((where for name, where in origins.items() if f"{key}.".startswith(f"{name}.") or name.startswith(f"{key}.")), str(file))
-    what = "is not a setting" if first["type"] == "extra_forbidden" else f"does not fit: {first['msg']}"
+    what = "is not a setting" if first["type"] == "extra_forbidden" else f"does not fit: {first['msg'].removeprefix('Value error, ')}"
     return SettingsError(f"'{key}' {what} (from {origin}). 'deshimmer config show' lists every key.", path=file)

@@ -76,6 +76,9 @@ def fix(
     factor: Annotated[int | None, typer.Option(metavar="N", help="Interpolate to N times the frame rate.")] = None,
     fps: Annotated[str | None, typer.Option(metavar="F", help="Interpolate to this frame rate: 60, 59.94 or 60000/1001.")] = None,
     slow_motion: Annotated[bool, typer.Option("--slow-motion", help="Keep the frame rate and stretch the time.")] = False,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Interpolate, and move on where frames of the clip are repeated.")
+    ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Repair and compare the worst two seconds only.")] = False,
     candidates: Annotated[int | None, typer.Option(metavar="N", help="Make N candidates (not in this version).")] = None,
 ) -> int:
@@ -86,16 +89,18 @@ def fix(
     from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
 
     options: dict[str, Any] = dict(route=route, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
-    options |= dict(slow_motion=slow_motion, preview=preview)
+    options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates)
     settings = session.settings
-    api.check_options(**{key: options[key] for key in ("route", "preset", "strength", "factor", "fps", "slow_motion")})
+    api.check_options(**options)
 
     def tell(receipt: Receipt) -> bool:
         summary = delivery.summary(receipt)
         _end(session, summary)
         return summary["outcome"] != "failed"
 
-    return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
+    return _each(
+        session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, preview=preview, **options), tell
+    )
 
 
 def watch(

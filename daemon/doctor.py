@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from ..config import paths
-from ..config.errors import CannotWrite
+from ..config.errors import CannotWrite, DeshimmerError
 from ..config.settings import Settings
 from . import client, show
 from .session import FAILED, OK, Session
@@ -81,13 +81,55 @@ def _torch(settings: Settings) -> Iterable[Check]:
     yield Check("torch", present, True, detail, _AI)
 
 
-def _weights(settings: Settings) -> Iterable[Check]:
+def _rife(settings: Settings) -> Iterable[Check]:
     from ..processors.rife import WEIGHTS
 
-    present = WEIGHTS.is_file()
-    yield Check(
-        "rife weights", present, True, WEIGHTS.name if present else "not there", "Install deshimmer again: its weights are missing."
-    )
+    own = settings.models.rife
+    if own is not None and find_spec("torch") is not None:
+        yield _configured("rife weights", own, _own_weights)
+        return
+    used = own or WEIGHTS
+    remedy = "Correct models.rife." if own else "Install deshimmer again: its weights are missing."
+    yield Check("rife weights", used.is_file(), own is None, used.name if used.is_file() else f"{used}: not there", remedy)
+
+
+def _own_weights(path: Path) -> str:
+    from ..processors import rife_weights
+
+    layout = rife_weights.layout(rife_weights.read(path), path)
+    return f"{path}, layout of RIFE {layout.versions}"
+
+
+def _ncnn(settings: Settings) -> Iterable[Check]:
+    from ..processors import rife_ncnn
+
+    probe = rife_ncnn.probe(settings)
+    is_wanted = settings.tools.rife_ncnn_vulkan is not None or settings.models.interpolator == rife_ncnn.NAME
+    yield Check(rife_ncnn.NAME, probe.ok, not is_wanted, probe.detail, probe.remedy)
+
+
+def _film(settings: Settings) -> Iterable[Check]:
+    path = settings.models.film
+    if path is None:
+        remedy = "Set models.film to FILM's TorchScript file or SavedModel folder, and models.interpolator to film."
+        yield Check("film", False, True, "not set up: models.film names no model", remedy)
+        return
+    yield _configured("film", path, _film_model)
+
+
+def _film_model(path: Path) -> str:
+    from ..processors import film_models
+
+    film_models.check(path)
+    return f"{path}, not run"
+
+
+def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check:
+    """A model that the settings name: no optional part then."""
+    try:
+        return Check(name, True, False, describe(path))
+    except DeshimmerError as error:
+        return Check(name, False, False, f"{path}: {error.title.lower()}", error.message)
 
 
 def _gpu(settings: Settings) -> Iterable[Check]:
@@ -151,4 +193,16 @@ def _daemon(settings: Settings) -> Iterable[Check]:
     yield Check("daemon", daemon is not None, True, detail, "deshimmer run, or deshimmer watch DIR")
 
 
-_CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (_python, _ffmpeg, _packages, _torch, _weights, _gpu, _state, _events, _daemon)
+_CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (
+    _python,
+    _ffmpeg,
+    _packages,
+    _torch,
+    _rife,
+    _ncnn,
+    _film,
+    _gpu,
+    _state,
+    _events,
+    _daemon,
+)

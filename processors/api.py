@@ -115,6 +115,7 @@ def fix(
     factor: int | None = None,
     fps: Fraction | float | None = None,
     slow_motion: bool = False,
+    drop_duplicates: bool = False,
     preview: bool = False,
     comparison: bool = True,
     progress: StageProgress | None = None,
@@ -123,26 +124,35 @@ def fix(
 
     ``output`` is the folder for the results, ``deshimmered`` beside the clip by default; the clip's own former results there are
     replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
-    ``fps`` and ``slow_motion`` ask for interpolation. ``preview`` repairs and compares the worst two
-    seconds only, beside whatever an earlier repair left.
+    ``fps`` and ``slow_motion`` ask for interpolation, and ``drop_duplicates`` for one that goes on where frames are repeated.
+    ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left.
 
     A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
     when there is no file to speak of, WrongUsage for options that do not go together, CannotWrite for the output folder. Whatever
     interrupts it, no work files stay.
     """
     settings = settings or load_settings()
-    check_options(route=route, preset=preset, strength=strength, factor=factor, fps=fps, slow_motion=slow_motion)
+    check_options(
+        route=route,
+        preset=preset,
+        strength=strength,
+        factor=factor,
+        fps=fps,
+        slow_motion=slow_motion,
+        drop_duplicates=drop_duplicates,
+    )
     source = _existing(path)
     request = Request(
         path=source,
         output_dir=source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute(),
         shown_path=fspath(path),
-        route=Route.INTERPOLATE if factor or fps or slow_motion else (None if route is None else Route(route)),
+        route=Route.INTERPOLATE if factor or fps or slow_motion or drop_duplicates else (None if route is None else Route(route)),
         preset=preset,
         strength=settings.repair.strength if strength is None else strength,
         factor=factor,
         fps=None if fps is None else frame_rate(fps),
         slow_motion=slow_motion,
+        drops_duplicates=drop_duplicates,
         preview=preview,
         comparison=comparison,
     )
@@ -166,9 +176,10 @@ def check_options(
     factor: int | None = None,
     fps: Fraction | float | None = None,
     slow_motion: bool = False,
+    drop_duplicates: bool = False,
 ) -> None:
     """Raises WrongUsage for options of ``fix`` that are out of range or do not go together."""
-    interpolates = factor is not None or fps is not None or slow_motion
+    interpolates = factor is not None or fps is not None or slow_motion or drop_duplicates
     wrongs = (
         (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
         (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
@@ -178,7 +189,7 @@ def check_options(
         (factor is not None and fps is not None, "--factor and --fps both set the frame rate. Give one of them."),
         (
             interpolates and route not in (None, Route.INTERPOLATE),
-            f"--factor, --fps and --slow-motion mean --route interpolate, not --route {route}. Leave one out.",
+            f"--factor, --fps, --slow-motion and --drop-duplicates mean --route interpolate, not --route {route}. Leave one out.",
         ),
     )
     for is_wrong, message in wrongs:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import interpolation
+from . import timing
 from .fidelity import Fidelity
 from .inserted import Inserted
 from .records import Band, Check, Clip, CodecReading, Diagnosis, Reading, Route, Treatment
@@ -80,11 +80,15 @@ in one half for each 1 in the other (those repairs: 0.94 and more); of detail th
 alternate, and 0.94 and more).
 """
 INSERTED_PULSE_LEVELS = 0.5
-"""Brightness of inserted frames against their neighbours: half a level at half the frame rate is not seen."""
+"""Brightness and colour of inserted frames against source frames: half a level at half the frame rate is not seen."""
 INSERTED_SHARPNESS = 0.50
 """Inserted frames are softer (they are warped); under half their neighbours' energy the result pulses in sharpness."""
 INSERTED_FOLLOWS = 0.50
-"""1 follows the motion, 0 is a cross-fade with double edges."""
+"""1 follows the motion, 0 is a cross-fade with double edges. Frames that repeat a neighbour, because they would have been ghosts, are
+counted apart. Frames under RIFE's own limit for ghosts have 0.55-1.3 where anything moves by more than encoding hides.
+"""
+INSERTED_REPEATS = 0.50
+"""Part of the inserted frames that may repeat a neighbour where things move: with more of them the clip moves as it did before."""
 
 BAND_WORDS = {
     Band.GLOBAL_LUMA: "whole-frame brightness",
@@ -114,9 +118,9 @@ class Evidence:
 def wholeness(evidence: Evidence) -> Iterator[Check]:
     """What makes a file broken: it is not the clip that it stands for."""
     clip, result, seen = evidence.clip, evidence.result, evidence.fidelity
-    wanted = interpolation.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
+    wanted = timing.frame_count(clip, evidence.treatment) if evidence.interpolates else clip.frames
     yield _check("frames", seen.frames == wanted, clip.frames, seen.frames, f"{seen.frames} of {wanted} frames can be played.")
-    length = clip.duration * (interpolation.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
+    length = clip.duration * (timing.stretch(clip, evidence.treatment) if evidence.interpolates else 1)
     kept = float(abs(result.duration - length)) <= float(1 / clip.frame_rate) + 0.001
     yield _check(
         "duration",
@@ -371,6 +375,8 @@ def _marks(seen: Fidelity) -> Iterator[Check]:
 def _inserted_frames(seen: Inserted) -> Iterator[Check]:
     steady = f"Inserted frames differ by {seen.pulse:.2f} levels in mean brightness from their neighbours."
     yield _check("no pulse", seen.pulse <= INSERTED_PULSE_LEVELS, 0, seen.pulse, steady)
+    tinted = f"Inserted frames differ by {seen.colour_pulse:.2f} levels in mean colour from their neighbours."
+    yield _check("no colour pulse", seen.colour_pulse <= INSERTED_PULSE_LEVELS, 0, seen.colour_pulse, tinted)
     if seen.sharpness is not None:
         detail = f"Inserted frames have {seen.sharpness:.0%} of their neighbours' sharpness."
         yield _check("even sharpness", seen.sharpness >= INSERTED_SHARPNESS, 1, seen.sharpness, detail)
@@ -378,6 +384,9 @@ def _inserted_frames(seen: Inserted) -> Iterator[Check]:
         fits = seen.follows_motion >= INSERTED_FOLLOWS
         detail = "Inserted frames follow the motion." if fits else "Inserted frames show double edges where things move."
         yield _check("no ghosts", fits, 1, seen.follows_motion, detail)
+    if seen.repeats is not None:
+        detail = f"{seen.repeats:.0%} of the inserted frames repeat a neighbour where things move."
+        yield _check("new frames", seen.repeats <= INSERTED_REPEATS, 0, seen.repeats, detail)
 
 
 def praise(evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ None of these measures rewards calm: a frozen clip keeps no motion, a blurred or
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -59,19 +59,28 @@ class Fidelity:
 
 
 def measure(
-    source: Clip, candidate: Clip, progress: Progress, *, factor: int | None = 1, stretch: Fraction = Fraction(1), cuts: Iterable[int] = ()
+    source: Clip,
+    candidate: Clip,
+    progress: Progress,
+    *,
+    factor: int | None = 1,
+    stretch: Fraction = Fraction(1),
+    cuts: Iterable[int] = (),
+    replaced: Container[int] = (),
 ) -> Fidelity:
     """Compare source frames with their counterparts: the candidate's frame ``factor`` times the index; without a factor (another frame
     rate) the one shown at the same moment, ``stretch`` times later, where there is one.
 
-    ``cuts`` are the first frames of shots: nothing is compared across them. Frames are streamed; both clips are decoded once.
+    ``cuts`` are the first frames of shots: nothing is compared across them. ``replaced`` source frames have no counterpart. Frames are
+    streamed; both clips are decoded once.
     """
     tally = _Tally(source.frames, tuple(cuts))
     counted = _Counted(candidate)
     with closing(media.frames(source)) as originals, closing(counted.frames()) as results:
         pairs = _by_time(source, candidate, originals, results, stretch) if factor is None else _by_index(originals, results, factor)
         for index, original, result in pairs:
-            tally.add(index, look(original), look(result))
+            if index not in replaced:
+                tally.add(index, look(original), look(result))
             progress(min(1.0, (index + 1) / source.frames))
         for _ in results:
             pass

@@ -6,13 +6,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from .records import to_json
+from .records import Route, to_json
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from .records import Request
 
-_ASKED = ("name", "routes", "route", "preset", "strength", "factor", "fps", "slow_motion", "preview", "comparison")
+_ASKED = ("name", "routes", "route", "preset", "strength", "factor", "fps", "slow_motion", "drops_duplicates", "preview", "comparison")
 
 
 def job_digest(content_digest: str, request: Request, settings: Settings) -> str:
@@ -24,5 +24,6 @@ def job_digest(content_digest: str, request: Request, settings: Settings) -> str
         "output": str(request.output_dir / request.path.name),
         "repair": settings.repair.model_dump(mode="json"),
         "ffmpeg": settings.tools.ffmpeg,
+        **({"models": settings.models.model_dump(mode="json")} if request.route is Route.INTERPOLATE else {}),
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

@@ -2,125 +2,116 @@
 
 Source frames are delivered as they were decoded, in the working format, and inserted ones are made of the very same planes:
 an RGB conversion on one of the two kinds alone would make the output pulse. Nothing is invented across a cut: there the nearer
-frame is held, as the last one is, so that a clip of n frames has n times the factor and lasts as long as it did.
+frame is held, as the last one is, so that a clip of n frames has n times the factor and lasts as long as it did. The nearer frame
+is held as well where motion is too large to follow: a frame shown twice stutters for once, a double image is seen.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from . import media
+from . import cadence, interpolators, media, timing
+from .interpolators import Interpolator
 from .records import Clip, Diagnosis, Treatment
-from .rife import Picture, Rife, loaned
+
+_HALF = Fraction(1, 2)
+_GHOST = 0.12
+"""Share of a picture that may be double."""
 
 
-def interpolate(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
+@dataclass
+class Account:
+    """What became of the frames, for the receipt."""
+
+    inserted: int = 0  # where things move
+    repeated: int = 0  # of those: a neighbour, because the motion could not be followed
+    memory: tuple[str, ...] = ()
+
+    def notes(self) -> tuple[str, ...]:
+        """For a person."""
+        verb = "repeats its" if self.repeated == 1 else "repeat their"
+        told = f"{self.repeated} of {self.inserted} inserted frames {verb} neighbour: motion too large to follow"
+        return (*(told,) * bool(self.repeated), *self.memory)
+
+
+def interpolate(
+    clip: Clip, diagnosis: Diagnosis, treatment: Treatment, account: Account, interpolator: Interpolator | None = None
+) -> Generator[av.VideoFrame, None, None]:
     """Yield the clip at ``treatment``'s cadence: frames in ``media.working_format``, with their own pts and time base.
 
-    Raises NotSetUp without the extra ``[ai]``, and what ``Rife.motion`` raises.
+    ``account`` is filled in as they are made. ``interpolator``: RIFE with the weights that come along where it is None. Raises NotSetUp
+    without the extra ``[ai]``, DeshimmerError where memory suffices for nothing, and what the interpolator raises.
     """
-    wanted = media.working_format(clip)
     cuts = {shot.start for shot in diagnosis.shots}
-    cadence: Cadence | None = None
-    with loaned() as rife, closing(media.frames(clip)) as decoded:
-        sources = (_Source(media.to_format(frame, wanted), (frame.pts or 0) * clip.time_base, rife) for frame in decoded)
-        for index, (source, following) in enumerate(_with_next(sources)):
-            cadence = cadence or Cadence.of(clip, treatment, source.time)
-            moving = following is not None and index + 1 not in cuts and not source.looks_like(following)
-            for moment, position in cadence.moments(source.time, following.time if following else None):
-                frame = _frame_at(source, following, position, moving)
-                frame.pts = cadence.pts(moment)
-                frame.time_base = cadence.time_base
+    with nullcontext(interpolator) if interpolator else interpolators.by_rife(clip) as lent, closing(pictures(clip, treatment)) as runs:
+        sources = (_Source(run.frame, run.times, lent) for run in runs)
+        for step in timing.steps(sources, clip, treatment):
+            for moment, frame in zip(step.moments, _frames(step, step.next_frame in cuts, account), strict=True):
+                frame.pts = step.cadence.pts(moment.time)
+                frame.time_base = step.cadence.time_base
                 yield frame
-
-
-def frame_count(clip: Clip, treatment: Treatment) -> int:
-    """How many frames ``interpolate`` makes of a sound clip."""
-    return clip.frames * treatment.factor if treatment.fps is None else max(1, round(clip.duration * treatment.fps))
-
-
-def frame_rate(clip: Clip, treatment: Treatment) -> Fraction:
-    """The average frame rate of the result."""
-    return clip.frame_rate if treatment.slow_motion else treatment.fps or clip.frame_rate * treatment.factor
-
-
-def stretch(clip: Clip, treatment: Treatment) -> Fraction:
-    """How many times longer the result lasts: 1 unless slow motion was asked for."""
-    if not treatment.slow_motion:
-        return Fraction(1)
-    return Fraction(treatment.factor) if treatment.fps is None else treatment.fps / clip.frame_rate
+            account.memory = lent.notes()
 
 
 @dataclass(frozen=True)
-class Cadence:
-    """When the output's frames are taken from the source, and when they are shown."""
+class Run:
+    """A picture of the source in the working format, and the seconds at which its frames are shown."""
 
-    start: Fraction  # seconds, of the first frame in the source and in the output
-    end: Fraction  # seconds, of the source
-    factor: int  # frames made of one, where there is no ``fps``
-    fps: Fraction | None  # of the samples taken in source time
-    count: int  # frames of the output, where there is an ``fps``
-    stretch: Fraction
-    time_base: Fraction  # of the output; every frame's time is a whole number of ticks
+    frame: av.VideoFrame
+    times: tuple[Fraction, ...]
 
-    @classmethod
-    def of(cls, clip: Clip, treatment: Treatment, start: Fraction) -> Cadence:
-        longer = stretch(clip, treatment)
-        step = clip.time_base / treatment.factor if treatment.fps is None else 1 / treatment.fps
-        return cls(
-            start=start,
-            end=start + clip.duration,
-            factor=treatment.factor,
-            fps=treatment.fps,
-            count=frame_count(clip, treatment),
-            stretch=longer,
-            time_base=common_measure(step * longer, start),
-        )
 
-    def moments(self, begin: Fraction, following: Fraction | None) -> list[tuple[Fraction, Fraction]]:
-        """The output's frames from one source frame to before the next: source seconds, and part of the way there (0 to below 1).
+def pictures(clip: Clip, treatment: Treatment) -> Generator[Run, None, None]:
+    """The source's pictures: its frames, or where ``treatment.drops_duplicates`` the first frame of every run of repeats."""
+    wanted = media.working_format(clip)
+    with closing(media.frames(clip)) as decoded:
+        frames = (media.to_format(frame, wanted) for frame in decoded)
+        for run in cadence.runs(frames) if treatment.drops_duplicates else ([frame] for frame in frames):
+            yield Run(run[0], tuple((frame.pts or 0) * clip.time_base for frame in run))
 
-        ``following`` is None after the last frame, which stands for all that remains.
-        """
-        end = following if following is not None else max(self.end, begin)
-        length = end - begin
-        if self.fps is None:
-            return [(begin + length * k / self.factor, Fraction(k, self.factor)) for k in range(self.factor)]
-        first = max(0, math.ceil((begin - self.start) * self.fps))
-        stop = self.count if following is None else min(self.count, math.ceil((following - self.start) * self.fps))
-        times = [self.start + k / self.fps for k in range(first, stop)]
-        return [(time, (time - begin) / length if time < end else Fraction(0)) for time in times]
 
-    def pts(self, moment: Fraction) -> int:
-        """The tick at which the frame taken at ``moment`` (source seconds) is shown."""
-        return round((self.start + (moment - self.start) * self.stretch) / self.time_base)
+def replaced_frames(clip: Clip, treatment: Treatment) -> frozenset[int]:
+    """The source's frames that the result need not show: repeats, where those are dropped."""
+    if not treatment.drops_duplicates:
+        return frozenset()
+    replaced: list[int] = []
+    shown = 0
+    for run in pictures(clip, treatment):
+        replaced += range(shown + 1, shown + len(run.times))
+        shown += len(run.times)
+    return frozenset(replaced)
+
+
+class _Made(NamedTuple):
+    frame: av.VideoFrame
+    is_ghost: bool
 
 
 class _Source:
-    """A decoded frame in the working format, and, once it is needed, on the device."""
+    """A picture in the working format, and, once it is needed, on the device."""
 
-    def __init__(self, frame: av.VideoFrame, time: Fraction, rife: Rife) -> None:
+    def __init__(self, frame: av.VideoFrame, times: tuple[Fraction, ...], interpolator: Interpolator) -> None:
         self.frame = frame
-        self.time = time
-        self._rife = rife
+        self.times = times
+        self._interpolator = interpolator
 
     @property
     def planes(self) -> list[NDArray[np.uint8] | NDArray[np.uint16]]:
         return [plane for plane in media.planes(self.frame) if plane is not None]
 
     @cached_property
-    def picture(self) -> Picture:
-        rgb = self.frame.to_ndarray(format="rgb24").astype(np.float32)
-        return self._rife.picture(rgb / np.float32(255), self.planes)
+    def picture(self) -> Any:
+        rgb = np.asarray(self.frame.to_ndarray(format="rgb24"), np.uint8)
+        return self._interpolator.picture(rgb, self.planes)
 
     def looks_like(self, other: _Source) -> bool:
         return all(np.array_equal(mine, theirs) for mine, theirs in zip(self.planes, other.planes, strict=True))
@@ -128,8 +119,9 @@ class _Source:
     def copy(self) -> av.VideoFrame:
         return self._filled(self.planes)
 
-    def towards(self, other: _Source, position: Fraction) -> av.VideoFrame:
-        return self._filled(np.rint(plane) for plane in self._rife.between(self.picture, other.picture, float(position)))
+    def towards(self, other: _Source, position: Fraction) -> _Made:
+        made = self._interpolator.between(self.picture, other.picture, float(position))
+        return _Made(self._filled(np.rint(plane) for plane in made.planes), made.doubled > _GHOST)
 
     def _filled(self, planes: Iterable[NDArray[np.generic]]) -> av.VideoFrame:
         made = av.VideoFrame(self.frame.width, self.frame.height, self.frame.format.name)
@@ -141,25 +133,27 @@ class _Source:
         return made
 
 
-def _frame_at(source: _Source, following: _Source | None, position: Fraction, moving: bool) -> av.VideoFrame:
-    if following is None or not moving:
-        nearest = following if following is not None and position > Fraction(1, 2) else source
-        return nearest.copy()
-    return source.towards(following, position) if position else source.copy()
+def _frames(step: timing.Step[_Source], is_cut: bool, account: Account) -> Iterator[av.VideoFrame]:
+    """The frames of one step. One ghost among them and all repeat their neighbours: motion that goes and stops goes backwards."""
+    source, following = step.picture, step.following
+    between = [moment.position for moment in step.moments if moment.position]
+    moves = bool(between) and following is not None and not is_cut and not source.looks_like(following)
+    if following is None or not moves:
+        yield from (_nearest(source, following, moment.time) for moment in step.moments)
+        return
+    account.inserted += len(between)
+    hardest = min(between, key=lambda position: abs(position - _HALF))
+    made = source.towards(following, hardest)
+    if made.is_ghost:
+        account.repeated += len(between)
+        yield from (_nearest(source, following, moment.time) for moment in step.moments)
+        return
+    for moment in step.moments:
+        position = moment.position
+        yield source.copy() if not position else (made if position == hardest else source.towards(following, position)).frame
 
 
-def _with_next(sources: Iterable[_Source]) -> Iterator[tuple[_Source, _Source | None]]:
-    previous: _Source | None = None
-    for source in sources:
-        if previous is not None:
-            yield previous, source
-        previous = source
-    if previous is not None:
-        yield previous, None
-
-
-def common_measure(step: Fraction, start: Fraction) -> Fraction:
-    """The longest time that both are a whole number of; a microsecond where that is finer than a time base can be (31 bits)."""
-    scale = step.denominator * start.denominator
-    exact = Fraction(math.gcd(step.numerator * start.denominator, start.numerator * step.denominator), scale)
-    return exact if exact.denominator < 2**31 else Fraction(1, 1_000_000)
+def _nearest(source: _Source, following: _Source | None, time: Fraction) -> av.VideoFrame:
+    """The source's frame that is shown nearest to ``time``; where it was repeated, so it is here."""
+    is_later = following is not None and time > (source.times[-1] + following.times[0]) / 2
+    return (following if following is not None and is_later else source).copy()

@@ -75,6 +75,7 @@ class Request:
     factor: int | None = None  # of interpolation
     fps: Fraction | None = None
     slow_motion: bool = False
+    drops_duplicates: bool = False
     preview: bool = False
     comparison: bool = True
 
@@ -219,6 +220,7 @@ class Treatment:
     factor: int = 1  # of the frame count, for interpolation
     fps: Fraction | None = None
     slow_motion: bool = False
+    drops_duplicates: bool = False  # repeated frames count as one that lasts longer: interpolation moves on where they stood still
     preset: str | None = None
 
 

@@ -26,22 +26,31 @@ _CONTEXT = 8  # that a block hands to the next one
 
 
 class Motion(NamedTuple):
-    """How a picture at a moment between two frames is made of them. Sizes are those of the frames."""
+    """How a picture at a moment between two frames is made of them. Sizes are those of the frames, or of smaller ones that were searched."""
 
-    first_flow: Tensor  # (1, 2, h, w) pixels, x then y: where each pixel was in the first frame
+    first_flow: Tensor  # (1, 2, h, w) pixels of that size, x then y: where each pixel was in the first frame
     second_flow: Tensor  # (1, 2, h, w): where it will be in the second frame
     first_weight: Tensor  # (1, 1, h, w) of the first frame, 0 to 1; the second one has the rest
 
     def blend(self, first: Tensor, second: Tensor) -> Tensor:
-        """Make one plane (1, c, h', w') of the picture from both frames' planes, whose size may be a subsampled one."""
-        (height, width), (full_height, full_width) = first.shape[2:], self.first_weight.shape[2:]
-        if (height, width) == (full_height, full_width):
-            flows, weight = (self.first_flow, self.second_flow), self.first_weight
-        else:
-            steps = torch.tensor((round(full_width / width), round(full_height / height)), device=first.device).view(1, 2, 1, 1)
-            flows = [_at_size(flow, height, width) / steps for flow in (self.first_flow, self.second_flow)]
-            weight = _at_size(self.first_weight, height, width)
-        return warp(first, flows[0]) * weight + warp(second, flows[1]) * (1 - weight)
+        """Make one plane (1, c, h', w') of the picture from both frames' planes, whose size may be another one than that of the motion."""
+        first_flow, second_flow, weight = self.at_size(*first.shape[2:])
+        return warp(first, first_flow) * weight + warp(second, second_flow) * (1 - weight)
+
+    def at_size(self, height: int, width: int) -> Motion:
+        """The same motion for pictures of another size."""
+        own_height, own_width = self.first_weight.shape[2:]
+        if (height, width) == (own_height, own_width):
+            return self
+        steps = self.first_flow.new_tensor((_ratio(own_width, width), _ratio(own_height, height))).view(1, 2, 1, 1)
+        flows = [_at_size(flow, height, width).div_(steps) for flow in (self.first_flow, self.second_flow)]
+        return Motion(flows[0], flows[1], _at_size(self.first_weight, height, width))
+
+
+def _ratio(motion_px: int, plane_px: int) -> float:
+    """Subsampled chroma is half of luma exactly, also where an odd side was rounded up."""
+    ratio = motion_px / plane_px
+    return round(ratio) if abs(ratio - round(ratio)) * plane_px <= 1 and ratio > 1 else ratio
 
 
 class IntermediateFlow(nn.Module):
@@ -78,7 +87,7 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
     grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
     # Clamped to the picture, zero padding is never seen; padding_mode="border" does the same but is missing on Apple's GPUs.
-    return functional.grid_sample(image, grid.clamp(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
+    return functional.grid_sample(image, grid.clamp_(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
 class _Block(nn.Module):
@@ -91,10 +100,10 @@ class _Block(nn.Module):
         self.lastconv = nn.Sequential(nn.ConvTranspose2d(channels, 4 * (4 + 1 + _CONTEXT), 4, 2, 1), nn.PixelShuffle(2))
 
     def forward(self, known: Sequence[Tensor], flow: Tensor | None, scale: int) -> tuple[Tensor, Tensor, Tensor]:
-        inputs = [_resized(part, 1 / scale) for part in known]  # one by one: joined at full size they fill the memory bus
+        inputs = [resized(part, 1 / scale) for part in known]  # one by one: joined at full size they fill the memory bus
         if flow is not None:
-            inputs.append(_resized(flow, 1 / scale) / scale)
-        found = _resized(self.lastconv(self.convblock(self.conv0(torch.cat(inputs, 1)))), scale)
+            inputs.append(resized(flow, 1 / scale) / scale)
+        found = resized(self.lastconv(self.convblock(self.conv0(torch.cat(inputs, 1)))), scale)
         return found[:, :4] * scale, found[:, 4:5], found[:, 5:]
 
 
@@ -128,7 +137,8 @@ def _halving(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(0.2))
 
 
-def _resized(x: Tensor, factor: float) -> Tensor:
+def resized(x: Tensor, factor: float) -> Tensor:
+    """Pictures (1, c, h, w) at ``factor`` times their size, bilinear."""
     return x if factor == 1 else functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 

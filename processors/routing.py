@@ -75,6 +75,7 @@ def _named_treatment(request: Request, route: Route, diagnosis: Diagnosis) -> Tr
             factor=request.factor or 2,
             fps=request.fps,
             slow_motion=request.slow_motion,
+            drops_duplicates=request.drops_duplicates,
             strength=request.strength,
             preset=request.preset,
         )

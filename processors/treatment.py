@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, media, smoothing
+from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, smoothing, timing
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def _deband_smooth(job: Job) -> Candidate:
 
 
 def _interpolate(job: Job) -> Candidate:
-    return _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment))
+    account, notes = interpolation.Account(), list[str]()
+    with interpolators.chosen(job.clip, job.settings, job.output_stem.parent, notes.append) as interpolator:
+        made = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, account, interpolator))
+    return replace(made, notes=(*made.notes, *notes, *account.notes()))
 
 
 MAKERS: dict[Route, Callable[[Job], Candidate]] = {
@@ -74,7 +77,7 @@ MAKERS: dict[Route, Callable[[Job], Candidate]] = {
 def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = None) -> Candidate:
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
-    expected = interpolation.frame_count(job.clip, job.treatment)
+    expected = timing.frame_count(job.clip, job.treatment)
     written = frame_pipe.encode(
         job.clip,
         frames,
@@ -82,7 +85,7 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
         output,
         job.settings,
         filters=filters,
-        frame_rate=interpolation.frame_rate(job.clip, job.treatment),
+        frame_rate=timing.frame_rate(job.clip, job.treatment),
         progress=job.progress,
         expected_frames=expected,
     )

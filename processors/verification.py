@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, inserted, interpolation, media
+from . import checks, diagnosis, fidelity, inserted, interpolation, media, timing
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
@@ -77,10 +77,16 @@ def _compare(clip: Clip, found: Diagnosis, treatment: Treatment, result: Clip, p
     cuts = tuple(shot.start for shot in found.shots)
     if treatment.route is not Route.INTERPOLATE:
         return fidelity.measure(clip, result, progress, cuts=cuts), None
-    if treatment.fps is not None:
-        return fidelity.measure(clip, result, progress, factor=None, stretch=interpolation.stretch(clip, treatment), cuts=cuts), None
-    seen = fidelity.measure(clip, result, _part(progress, 0.0, 0.6), factor=treatment.factor, cuts=cuts)
-    return seen, inserted.measure(result, treatment.factor, _part(progress, 0.6, 1.0), cuts=cuts)
+    seen = fidelity.measure(
+        clip,
+        result,
+        _part(progress, 0.0, 0.6),
+        factor=treatment.factor if treatment.fps is None else None,
+        stretch=timing.stretch(clip, treatment),
+        cuts=cuts,
+        replaced=interpolation.replaced_frames(clip, treatment),
+    )
+    return seen, inserted.measure(clip, result, treatment, _part(progress, 0.6, 1.0), cuts=cuts)
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:

@@ -26,6 +26,7 @@ SECTIONS = {
     "diagnosis": ("Diagnosis: labels and speed", ["diagnosis.py"]),
     "repair": ("Repair of clips with a known truth", ["repair.py"]),
     "cost": ("Cost of `deband` beside the article's bare command", ["cost.py"]),
+    "restore": ("Frames left out and made again", ["restore.py"]),
     "memory": ("Peak memory, short and ten times longer", ["memory.py"]),
     "kills": ("50 kill -9 over 20 clips", ["kills.py", "--kills", "50", "--clips", "20"]),
 }

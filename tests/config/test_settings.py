@@ -24,6 +24,10 @@ def test_explicit_beats_environment_beats_file_beats_default(tmp_path: Path) -> 
         ("[intake]\nquiet_s = 'soon'\n", "intake.quiet_s"),
         ("nonsense = 1\n", "nonsense"),
         ("[[hot_folders]]\noutput = 'x'\n", "hot_folders.0.path"),
+        ("[models]\ninterpolator = 'dain'\n", "models.interpolator"),
+        ("[models]\nrife = 'flownet.pkl'\n", "models.rife"),
+        ("[models]\nrife_ncnn = 'rife-v2.3'\n", "models.rife_ncnn"),
+        ("[models]\ninterpolator = 'film'\n", "models"),
     ],
 )
 def test_a_wrong_key_or_value_names_key_and_file(tmp_path: Path, text: str, named: str) -> None:
@@ -55,3 +59,10 @@ def test_set_takes_bare_words_and_toml_values() -> None:
     assert settings.hot_folders[0].existing == "process"
     with pytest.raises(SettingsError, match="key=value"):
         load_settings(None, ["queue.cpu_jobs"], {})
+
+
+def test_film_is_chosen_together_with_its_path() -> None:
+    settings = load_settings(None, ["models.interpolator=film", "models.film=/models/film_net_fp32.pt"], {})
+    assert (settings.models.interpolator, settings.models.film) == ("film", Path("/models/film_net_fp32.pt"))
+    with pytest.raises(SettingsError, match=r"models\.film"):
+        load_settings(None, ["models.interpolator=film"], {})

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from clipmaker import Picture, pan, write
 from numpy.typing import NDArray
 
-from deshimmer.processors import interpolation, media
+from deshimmer.processors import interpolation, media, rife, thrift, timing
 from deshimmer.processors.records import Clip, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
 
 torch = pytest.importorskip("torch")
@@ -39,10 +40,11 @@ def diagnosis(*starts: int, frames: int) -> Diagnosis:
     )
 
 
-def interpolated(clip: Clip, *cuts: int, factor: int = 2, fps: Fraction | None = None, slow_motion: bool = False) -> list[av.VideoFrame]:
-    treatment = Treatment(Route.INTERPOLATE, factor=factor, fps=fps, slow_motion=slow_motion)
-    made = list(interpolation.interpolate(clip, diagnosis(*cuts, frames=clip.frames), treatment))
-    assert len(made) == interpolation.frame_count(clip, treatment)
+def interpolated(clip: Clip, *cuts: int, account: interpolation.Account | None = None, **options: Any) -> list[av.VideoFrame]:
+    treatment = Treatment(Route.INTERPOLATE, **{"factor": 2, **options})
+    account = account or interpolation.Account()
+    made = list(interpolation.interpolate(clip, diagnosis(*cuts, frames=clip.frames), treatment, account))
+    assert len(made) == timing.frame_count(clip, treatment)
     assert {frame.format.name for frame in made} == {media.working_format(clip)}
     return made
 
@@ -115,8 +117,8 @@ def test_slow_motion_keeps_the_rate_and_stretches_the_time(tmp_path: Path) -> No
     treatment = Treatment(Route.INTERPOLATE, factor=4, slow_motion=True)
     start = times_of(clip)[0]
     assert seconds(interpolated(clip, factor=4, slow_motion=True)) == [start + Fraction(k, 24) for k in range(16)]
-    assert interpolation.frame_rate(clip, treatment) == 24
-    assert interpolation.stretch(clip, treatment) == 4
+    assert timing.frame_rate(clip, treatment) == 24
+    assert timing.stretch(clip, treatment) == 4
     assert seconds(interpolated(clip, fps=Fraction(48), slow_motion=True)) == [start + Fraction(k, 24) for k in range(8)]
 
 
@@ -185,8 +187,67 @@ def test_one_frame_is_held(tmp_path: Path) -> None:
 
 def test_times_too_fine_for_a_time_base_are_rounded() -> None:
     times = [Fraction(k, 1_000_000_000) for k in (7, 1_000_000_018)]
-    cadence = interpolation.Cadence(
-        times[0], Fraction(2), 4, None, 8, Fraction(1), interpolation.common_measure(Fraction(1, 4_000_000_000), times[0])
-    )
+    cadence = timing.Cadence(times[0], Fraction(2), 4, None, 8, Fraction(1), timing.common_measure(Fraction(1, 4_000_000_000), times[0]))
     assert cadence.time_base == Fraction(1, 1_000_000)
-    assert [cadence.pts(moment) for moment, _ in cadence.moments(*times)] == [0, 250_000, 500_000, 750_000]
+    assert [cadence.pts(moment) for moment, _ in cadence.moments(times[:1], times[1])] == [0, 250_000, 500_000, 750_000]
+
+
+def test_motion_that_cannot_be_followed_repeats_the_nearer_frame_and_says_so(tmp_path: Path) -> None:
+    shots = [
+        *pan(3, (256, 160), "astronaut"),
+        *pan(2, (256, 160), "coffee"),
+    ]  # another scene, not marked as a cut: nothing moves from one to the other
+    clip = clip_of(tmp_path / "impossible.mkv", shots)
+    account = interpolation.Account()
+    made = [luma(frame) for frame in interpolated(clip, factor=4, account=account)]
+    assert [np.array_equal(made[index], made[8]) for index in (9, 10)] == [True, True]
+    assert np.array_equal(made[11], made[12])
+    assert not np.array_equal(made[4], made[5])
+    assert not np.array_equal(made[13], made[14])
+    assert account.notes() == ("3 of 12 inserted frames repeat their neighbour: motion too large to follow",)
+
+
+def test_motion_that_can_be_followed_is_told_nothing_of(tmp_path: Path) -> None:
+    account = interpolation.Account()
+    interpolated(clip_of(tmp_path / "clip.mkv", pan(5, SIZE, step_px=6.0)), account=account)
+    assert (account.inserted, account.repeated, account.notes()) == (4, 0, ())
+
+
+def test_memory_that_does_not_suffice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = rife.Rife.motion
+
+    def short(self: rife.Rife, first: rife.Picture, second: rife.Picture, moment: float, way: thrift.Way) -> object:
+        if way.shrink == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return search(self, first, second, moment, way)
+
+    monkeypatch.setattr(rife.Rife, "motion", short)
+    account = interpolation.Account()
+    assert len(interpolated(clip_of(tmp_path / "clip.mkv", pan(2, SIZE)), account=account)) == 4
+    assert account.notes() == ("memory did not suffice for RIFE on 'cpu' at 128x96: motion was looked for at 1/2 of the size",)
+
+
+@pytest.mark.parametrize(("options", "count"), [({"factor": 2}, 16), ({"fps": Fraction(24)}, 8), ({"fps": Fraction(60)}, 20)])
+def test_dropped_duplicates_move_on_and_last_as_long(tmp_path: Path, options: dict[str, Any], count: int) -> None:
+    fine = pan(8, SIZE, "astronaut", 2.0)
+    clip = clip_of(tmp_path / "twos.mp4", [shot for shot in fine[::2] for _ in range(2)])
+    made = interpolated(clip, drops_duplicates=True, **options)
+    assert len(made) == count
+    rate = options.get("fps", 48)
+    start = times_of(clip)[0]
+    assert seconds(made) == [start + Fraction(k) / rate for k in range(count)]
+    truth = [luma(frame.reformat(format="yuv420p10le")) for frame in media.frames(clip_of(tmp_path / "truth.mkv", fine))]
+    for index in (1, 3, 5):  # shown twice in the clip
+        restored = luma(made[index * rate // 24]) if index * rate % 24 == 0 else None
+        if restored is not None:
+            assert psnr(restored, truth[index], 1023) > psnr(truth[index - 1], truth[index], 1023) + 5
+    assert interpolation.replaced_frames(clip, Treatment(Route.INTERPOLATE, drops_duplicates=True)) == frozenset({1, 3, 5, 7})
+
+
+def test_a_dropped_duplicate_before_a_cut_shows_its_own_scene(tmp_path: Path) -> None:
+    first, other = pan(1, SIZE)[0], pan(1, SIZE, "astronaut")[0]
+    clip = clip_of(tmp_path / "cut.mkv", [first, first, first, other])
+    made = [luma(frame) for frame in interpolated(clip, 3, factor=4, drops_duplicates=True)]
+    assert all(np.array_equal(frame, made[0]) for frame in made[:11])
+    assert np.array_equal(made[11], made[12])
+    assert not np.array_equal(made[10], made[11])
