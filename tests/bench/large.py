@@ -12,8 +12,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from clipmaker import Picture, photograph, write
+from degraded import Picture, write
 from memory import peak_mib
+from skimage import data
 
 SIZE = (3840, 2160)
 FRAMES = 4
@@ -24,7 +25,7 @@ def shots() -> Iterator[Picture]:
     """A pan over an enlarged photograph."""
     width, height = SIZE
     room = [FRAMES * step for step in STEP_PX]
-    picture = cv2.resize(photograph("coffee"), (width + room[0], height + room[1]), interpolation=cv2.INTER_CUBIC)
+    picture = cv2.resize(data.coffee().astype(np.float32), (width + room[0], height + room[1]), interpolation=cv2.INTER_CUBIC)
     for index in range(FRAMES):
         left, top = (step * index for step in STEP_PX)
         yield np.clip(picture[top : top + height, left : left + width], 0, 255)
