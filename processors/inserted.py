@@ -23,8 +23,8 @@ _STEPS = 96  # from one source picture to the next, that are looked at
 _PLACES = 8  # on the way between two source pictures, that are told apart
 _HALF_WAY = (Fraction(3, 10), Fraction(7, 10))  # nearer to a neighbour a frame may well look like it
 _LEAST_MOTION = 1e4  # levels squared, over a small picture: with less nothing moves that could be double
-_REPEAT = 0.15  # of the change between the neighbours: what a coded repeat differs from its neighbour by
-_LEAST_CHANGE, _CERTAIN = 0.5, 10.0  # levels, and times what encoding changes: neighbours must differ by more to tell a repeat
+_REPEAT = 0.12  # of the change between the neighbours: what a coded repeat differs from its neighbour by, beside coding itself
+_LEAST_CHANGE, _CERTAIN = 0.5, 4.0  # levels, and times what encoding changes: neighbours must differ by more to tell a repeat
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Tally:
         coded = float(np.mean([each.distance for each in sources])) if sources else 0.0
         inserted = [each for each in self.shown if each.position]
         telling = [each for each in inserted if each.ghost is not None and each.change > max(_LEAST_CHANGE, _CERTAIN * coded)]
-        repeats = {id(each) for each in telling if each.distance < 1.5 * coded + _REPEAT * each.change}
+        repeats = {id(each) for each in telling if each.distance < 1.2 * coded + _REPEAT * each.change}
         made = [each for each in inserted if id(each) not in repeats]
         pulses = _pulses([*sources, *made])
         return Inserted(

@@ -64,7 +64,9 @@ def minterpolated(kept: list[Picture]) -> list[Picture]:
 
 
 def psnr(made: list[Picture], truth: list[Picture]) -> float:
-    return float(np.mean([10 * math.log10(255**2 / np.square(one - other).mean()) for one, other in zip(made, truth, strict=True)]))
+    """Mean over frames, as 8-bit pictures."""
+    shown = [np.clip(np.rint(picture), 0, 255) for picture in made]
+    return float(np.mean([10 * math.log10(255**2 / np.square(one - other).mean()) for one, other in zip(shown, truth, strict=True)]))
 
 
 def row(name: str, frames: list[Picture], gap: int) -> str:

@@ -110,6 +110,7 @@ def test_an_output_that_takes_no_files_is_a_clear_error(clip: Path, tmp_path: Pa
         {"preset": "other"},
         {"factor": 2, "fps": Fraction(60)},
         {"route": "smooth", "factor": 2},
+        {"route": "smooth", "drop_duplicates": True},
     ],
 )
 def test_options_that_do_not_go_together(clip: Path, options: dict[str, object]):

@@ -196,7 +196,7 @@ def test_motion_that_cannot_be_followed_repeats_the_nearer_frame_and_says_so(tmp
     shots = [
         *pan(3, (256, 160), "astronaut"),
         *pan(2, (256, 160), "coffee"),
-    ]  # another scene, not marked as a cut: nothing moves from one to the other
+    ]  # another scene, not marked as a cut
     clip = clip_of(tmp_path / "impossible.mkv", shots)
     account = interpolation.Account()
     made = [luma(frame) for frame in interpolated(clip, factor=4, account=account)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,3 +44,18 @@ def test_luma_and_chroma_hold_still_at_every_place_between_source_frames(
         assert np.abs(at[place] - at[Fraction(0)]).max() < 0.3, (place, at)
     names = {check["name"] for check in receipt.details["verification"]["checks"]}
     assert {"no pulse", "no colour pulse", "no ghosts", "new frames"} <= names
+
+
+def test_dropped_duplicates_are_delivered_verified_and_on_the_receipt(tmp_path: Path) -> None:
+    fine = pan(16, (192, 128), "astronaut", 2.0)
+    source = write(tmp_path / "twos.mp4", [shot for shot in fine[::2] for _ in range(2)], fps=24)
+    receipt = api.fix(source, tmp_path / "out", comparison=False, fps=24, drop_duplicates=True)
+    assert (receipt.outcome, receipt.verified) == (Outcome.REPAIRED, True), receipt.reason
+    assert receipt.output is not None
+    result = media.probe(receipt.output)
+    assert (result.frames, result.frame_rate) == (16, 24)
+    assert receipt.details["request"]["drops_duplicates"] is True
+    assert receipt.details["candidate"]["treatment"]["drops_duplicates"] is True
+    held = [frame.to_ndarray(format="gray").astype(float) for frame in media.frames(result)]
+    changes = [float(np.abs(later - earlier).mean()) for earlier, later in pairwise(held[:15])]
+    assert min(changes) > 0.5 * max(changes)  # in the source every other one is nothing
