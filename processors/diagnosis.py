@@ -99,14 +99,16 @@ _NO_CODEC = CodecReading(None, None, None)
 def _judged(shot: ShotMeasure, codec: CodecReading) -> Shot:
     faults = verdicts.faults(shot)
     verdict = verdicts.verdict(verdicts.amounts(faults, codec))
+    products = shot.counted if shot.pairs else shot.end - shot.start
     return Shot(
         shot.start,
         shot.end,
         verdict,
         _readings(shot.flicker),
-        confidence=round(verdicts.confidence(faults, codec, shot.counted if shot.pairs else shot.end - shot.start), 3),
+        confidence=round(verdicts.confidence(faults, codec, products), 3),
         flicker_score=round(verdicts.amount(faults.temporal), 4),
         route=first_route(verdict, codec, faults),
+        still=verdicts.still_bands(faults, shot.counted),
     )
 
 

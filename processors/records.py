@@ -177,6 +177,7 @@ class Shot:
     confidence: float = 0.0  # 0 to 1
     flicker_score: float = 0.0
     route: Route = Route.KEEP
+    still: tuple[Band, ...] = ()  # bands that surely do not flicker in it
 
 
 @dataclass(frozen=True)

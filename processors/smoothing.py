@@ -52,10 +52,20 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
     starts = sorted(shot.start for shot in diagnosis.shots)
     numbered = enumerate(media.to_format(frame, pixel_format) for frame in media.frames(clip))
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="smooth") as workers:
-        for _, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
-            for frame in _smoothed_shot((frame for _, frame in shot), clip, treatment, workers):
+        for number, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
+            frames = (frame for _, frame in shot)
+            due = _due(diagnosis, number - 1, treatment)
+            for frame in _smoothed_shot(frames, clip, due, workers) if due.bands else frames:
                 frame.time_base = clip.time_base
                 yield frame
+
+
+def _due(diagnosis: Diagnosis, shot: int, treatment: Treatment) -> Treatment:
+    """The treatment without bands that are treated for another shot's sake, and are still in this one."""
+    if not 0 <= shot < len(diagnosis.shots):
+        return treatment
+    spared = set(diagnosis.shots[shot].still) & set(diagnosis.flickering)
+    return replace(treatment, bands=tuple(band for band in treatment.bands if band not in spared))
 
 
 def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:

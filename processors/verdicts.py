@@ -37,6 +37,7 @@ _BORDER_SPREAD, _RIVAL_SPREAD = 0.35, 0.25  # of the faults' logarithms; docs/be
 _HALF_SURE_PRODUCTS = 4
 _SUBSTANTIAL_FRAMES = 24
 _SUBSTANTIAL_SHARE = 0.15
+_STILL_FRACTION = 0.25  # of the border: a band with less has nothing to repair
 _BAND_FRACTION = 0.5  # of the border: bands that flicker this much beside a worse one are treated with it
 
 
@@ -172,6 +173,13 @@ def flickering_bands(found: Faults) -> tuple[Band, ...]:
         return ()
     stepping = (Band.LOW_LUMA, Band.LOW_CHROMA) if found.steps > 1 else ()
     return tuple(band for band in sorted(Band, key=found.band, reverse=True) if found.band(band) > _BAND_FRACTION or band in stepping)
+
+
+def still_bands(found: Faults, products: int) -> tuple[Band, ...]:
+    """Bands that surely do not flicker in a shot, even where they do in another. ``products``: see ``confidence``."""
+    if products < _HALF_SURE_PRODUCTS or found.steps > _STILL_FRACTION:
+        return ()
+    return tuple(band for band in Band if found.band(band) < _STILL_FRACTION)
 
 
 def _together(*parts: float) -> float:

@@ -13,6 +13,7 @@ import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
 from deshimmer.processors import cadence, media, smoothing
+from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
     Band,
     CodecReading,
@@ -213,3 +214,17 @@ def test_a_thin_thing_too_fast_to_follow_does_not_fade(tmp_path: Path) -> None:
         kept.append(contrast[1] / contrast[0])
     assert np.mean(kept) > 0.9
     assert min(kept) > 0.75
+
+
+def test_a_shot_that_is_still_is_left_alone_bit_for_bit(tmp_path: Path) -> None:
+    shots = [*exposure_flicker(pan(24, (256, 160), "chelsea")), *pan(24, (256, 160), "coffee")]
+    path = write(tmp_path / "two-shots.mp4", shots, options=LOSSLESS)
+    found = diagnose(media.probe(path), None, lambda part: None)
+    assert [shot.start for shot in found.shots] == [0, 24]
+    assert Band.GLOBAL_LUMA in found.flickering
+    bands = tuple(found.flickering)
+    assert set(bands) <= set(found.shots[1].still)
+    result = smoothing.smooth(media.probe(path), found, Treatment(Route.SMOOTH, bands))
+    changes = [float(np.abs(a - b).max()) for a, b in zip(pictures(result), pictures(source(path)), strict=True)]
+    assert max(changes[24:]) == 0
+    assert np.mean(changes[:24]) > 2
