@@ -11,7 +11,7 @@ import pytest
 from clipmaker import pan, write
 from numpy.typing import NDArray
 
-from deshimmer.processors import api, fidelity, media
+from deshimmer.processors import api, looks, media
 from deshimmer.processors.records import Outcome
 
 pytest.importorskip("torch")
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 def means(path: Path) -> NDArray[np.float64]:
     """(frames, 3): mean luma, U and V of each frame, in levels."""
-    looks = [fidelity.look(frame) for frame in media.frames(media.probe(path))]
-    return np.array([(each.luma.mean(), *each.chroma) for each in looks])
+    seen = [looks.look(frame) for frame in media.frames(media.probe(path))]
+    return np.array([(each.luma.mean(), *each.chroma.mean((0, 1))) for each in seen])
 
 
 @pytest.mark.parametrize(("options", "per_frame"), [({"factor": 2}, Fraction(2)), ({"fps": 60}, Fraction(5, 2))])
