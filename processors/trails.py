@@ -14,6 +14,7 @@ from .flow import Flow, flow, resized, warp
 
 _REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
+_STEPS_PER_PX = np.float32(32)  # of flows as they are kept: finer than any measured flow, and room for 1000 px
 _local = threading.local()
 
 
@@ -29,7 +30,7 @@ class Trails:
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
-        self._flows: dict[tuple[int, int], NDArray[np.float16]] = {}
+        self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
         self._small: dict[tuple[int, int], Flow] = {}
 
     def add(self, place: int, guide: NDArray[np.uint8], keep: int) -> None:
@@ -40,7 +41,7 @@ class Trails:
         self._guides[place] = guide
         pairs = list(self._new_pairs(place))
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
-            self._flows[pair] = found.astype(np.float16)  # 0.01 px at 16 px: finer than any measured flow
+            self._flows[pair] = np.rint(found * _STEPS_PER_PX).astype(np.int16)
             self._small[pair] = resized(found, *self._size)
         self._guides.pop(place - self._direct, None)
         for known in (self._flows, self._small):
@@ -50,7 +51,7 @@ class Trails:
     def flow(self, here: int, there: int) -> Flow:
         """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
         if abs(there - here) <= self._direct:
-            return self._flows[here, there].astype(np.float32)
+            return np.multiply(self._flows[here, there], 1 / _STEPS_PER_PX, dtype=np.float32)
         halfway = _halfway(here, there)
         first = self.flow(here, halfway)
         return first + warp(self.flow(halfway, there), first)

@@ -30,7 +30,16 @@ DIAGNOSIS = {
     "bands": BANDS,
     "codec": CODEC,
     "shots": [
-        {"start": int, "end": int, "verdict": str, "bands": BANDS, "confidence": NUMBER, "flicker_score": NUMBER, "route": str, "still": [str]},
+        {
+            "start": int,
+            "end": int,
+            "verdict": str,
+            "bands": BANDS,
+            "confidence": NUMBER,
+            "flicker_score": NUMBER,
+            "route": str,
+            "still": [str],
+        },
     ],
     "worst": ({"start_frame": int, "end_frame": int}, None),
     "map": {band: ([[NUMBER]], None) for band in ("low_luma", "low_chroma", "detail")},
