@@ -14,7 +14,7 @@ from .flow import Flow, flow, resized, warp
 
 _REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
-_STEPS_PER_PX = np.float32(32)  # of flows as they are kept: finer than any measured flow, and room for 1000 px
+_STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
 
 
