@@ -183,6 +183,10 @@ def check_options(
     wrongs = (
         (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
         (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
+        (
+            preset is not None and route not in (None, Route.DEBAND, Route.INTERPOLATE),
+            f"The article has no preset for the route {route}. Use it with deband or interpolate.",
+        ),
         (strength is not None and not 0 <= strength <= 2, "--strength goes from 0 to 2; 1 removes what was measured."),
         (factor is not None and factor < 2, "--factor multiplies the frame rate: give 2 or more."),
         (fps is not None and fps <= 0, "--fps must be more than 0."),

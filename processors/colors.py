@@ -31,6 +31,8 @@ _MATRICES = {
     **{0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc", 10: "bt2020c"},
     **{11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp"},
 }
+_UNSPECIFIED, _BT2020_NC, _BT2020_C = 2, 9, 10
+_CONVERTED = (0, 1, 2, 4, 5, 6, 7, _BT2020_NC)
 _RANGES = {1: "tv", 2: "pc"}
 
 
@@ -42,6 +44,16 @@ def tags(frame: av.VideoFrame) -> ColorTags:
         matrix=_MATRICES.get(int(frame.colorspace)),
         range="pc" if is_always_full_range(frame.format) else _RANGES.get(int(frame.color_range)),
     )
+
+
+def convertible(frame: av.VideoFrame) -> int:
+    """The frame's matrix by its number, or the nearest that FFmpeg converts from: with any other it refuses each reformat, also one that
+    leaves the matrix alone.
+    """
+    matrix = int(frame.colorspace)
+    if matrix in _CONVERTED or is_always_full_range(frame.format):
+        return matrix
+    return _BT2020_NC if matrix == _BT2020_C else _UNSPECIFIED
 
 
 def is_always_full_range(layout: av.VideoFormat) -> bool:

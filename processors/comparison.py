@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from . import cambi, ffmpeg, frame_pipe, media, pictures
-from .checks import CAMBI_RISE, CAMBI_UNSEEN
 from .records import Clip, Progress
+from .tolerances import CAMBI_RISE, CAMBI_UNSEEN
 
 if TYPE_CHECKING:
     from ..config.settings import Settings

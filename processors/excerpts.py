@@ -5,6 +5,7 @@ An excerpt is a ``Clip`` itself, of the same file: whatever takes a clip takes i
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -53,7 +54,8 @@ def of(clip: Clip, stretch: Stretch) -> Clip:
         part = _cut(clip, first, wanted, stamps[first - _PREROLL_FRAMES])
         if tuple(frame.pts for frame in media.frames(part)) == wanted:
             return part
-    shown = tuple(int(frame.pts or 0) for frame in islice(media.frames(clip), first, stretch.end))
+    with closing(media.frames(clip)) as decoded:
+        shown = tuple(int(frame.pts or 0) for frame in islice(decoded, first, stretch.end))
     return _cut(clip, first, shown, None)
 
 

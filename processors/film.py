@@ -14,6 +14,7 @@ import numpy as np
 
 from ..config import locks, paths
 from ..config.errors import DeshimmerError, ToolFailed
+from . import rife
 from .film_models import MULTIPLE_PX, Model, last_line, load
 from .thrift import is_out_of_memory
 from .through_rgb import Rgb
@@ -108,11 +109,4 @@ def loaned(path: Path, tell: Callable[[str], None]) -> Generator[Film, None, Non
             yield Film(model, tell)
         finally:
             if model.device != "cpu":
-                _release(model.device)
-
-
-def _release(device: str) -> None:
-    """Give back what the device's allocator keeps for later."""
-    import torch
-
-    (torch.cuda if device.startswith("cuda") else torch.mps).empty_cache()
+                rife.release(model.device)

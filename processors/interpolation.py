@@ -46,7 +46,7 @@ class Account:
 def interpolate(
     clip: Clip, diagnosis: Diagnosis, treatment: Treatment, account: Account, interpolator: Interpolator | None = None
 ) -> Generator[av.VideoFrame, None, None]:
-    """Yield the clip at ``treatment``'s cadence: frames in ``media.working_format``, with their own pts and time base.
+    """Yield the clip at the times that ``treatment`` asks for: frames in ``media.working_format``, with their own pts and time base.
 
     ``account`` is filled in as they are made. ``interpolator``: RIFE with the weights that come along where it is None. Raises NotSetUp
     without the extra ``[ai]``, DeshimmerError where memory suffices for nothing, and what the interpolator raises.
@@ -56,8 +56,8 @@ def interpolate(
         sources = (_Source(run.frame, run.times, lent) for run in runs)
         for step in timing.steps(sources, clip, treatment):
             for moment, frame in zip(step.moments, _frames(step, step.next_frame in cuts, account), strict=True):
-                frame.pts = step.cadence.pts(moment.time)
-                frame.time_base = step.cadence.time_base
+                frame.pts = step.timetable.pts(moment.time)
+                frame.time_base = step.timetable.time_base
                 yield frame
             account.memory = lent.notes()
 

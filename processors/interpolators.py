@@ -84,7 +84,7 @@ def _rife(clip: Clip, settings: Settings, work_folder: Path, tell: Tell) -> Abst
     except NotSetUp as missing:
         if own is not None or not rife_ncnn.probe(settings).ok:
             raise
-        tell("PyTorch is not installed")
+        tell("PyTorch is not set up here")
         log.info("%s is used instead of RIFE in PyTorch: %s", rife_ncnn.NAME, missing)
         return _ncnn(clip, settings, work_folder, tell)
     if own is not None:

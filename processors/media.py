@@ -98,6 +98,7 @@ def stamps(clip: Clip) -> tuple[int, ...]:
 
 def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
     """Decode the clip's frames in display order, all of the clip's size and pixel format, ``pts`` in ``clip.time_base`` and rising.
+    A matrix that FFmpeg cannot convert is given as one that it can: what the stream says stands in ``clip.color``.
 
     Undecodable packets are passed over. Close the generator to release the file.
     """
@@ -121,6 +122,7 @@ def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
             if last_pts is not None and frame.pts is not None and frame.pts <= last_pts:
                 frame.pts = last_pts + 1  # a damaged file's; no encoder takes it
             last_pts = frame.pts
+            frame.colorspace = colors.convertible(frame)
             yield frame
 
 

@@ -114,5 +114,5 @@ def _details(passage: Passage, settings: Settings, files: Collection[Path]) -> d
         "rejected": [to_json(each) for each in passage.rejected],
         "timings": dict(passage.timings),
         "versions": versions(settings),
-        "settings": settings.model_dump(mode="json", include={"repair", "tools", "disk"}),
+        "settings": settings.model_dump(mode="json", include={"repair", "models", "tools", "disk"}),
     }

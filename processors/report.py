@@ -20,8 +20,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, pictures
-from .checks import BLOCKINESS_RISE, CAMBI_RISE, POSTERISATION_UNSEEN, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS, treated_bands
+from .checks import treated_bands
 from .records import Band, Check, Clip, Diagnosis, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
+from .tolerances import BLOCKINESS_RISE, CAMBI_RISE, POSTERISATION_UNSEEN, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS
 
 _PAIRS = 3
 _LONGEST_PX = 640
@@ -57,7 +58,7 @@ ROUTES = {
     Route.REGENERATE: "Rendering anew from the stored prompt",
 }
 STAGES = {
-    **{"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route"},
+    **{"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route", "try": "Trials", "excerpt": "Cutting out"},
     **{"process": "Repair", "verify": "Verification", "deliver": "Delivery"},
 }
 

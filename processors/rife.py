@@ -107,12 +107,6 @@ class Rife:
         one, other = (self.picture(rgb, tuple(rgb.transpose(2, 0, 1))) for rgb in (first, second))
         return np.stack(self.between(one, other, moment).planes, axis=2)
 
-    def release(self) -> None:
-        """Give the memory back that the device's allocator keeps for later; the weights (23 MB) stay."""
-        import torch
-
-        (torch.cuda if self.device.startswith("cuda") else torch.mps).empty_cache()
-
     @cached_property
     def _on_cpu(self) -> Rife:
         return Rife(copy.deepcopy(self._network).cpu(), "cpu")
@@ -157,7 +151,14 @@ def loaned(weights: Path = WEIGHTS) -> Generator[Rife, None, None]:
         try:
             yield rife
         finally:
-            rife.release()
+            release(rife.device)
+
+
+def release(device: str) -> None:
+    """Give the memory back that a GPU's allocator keeps for later; the weights (23 MB) stay."""
+    import torch
+
+    (torch.cuda if device.startswith("cuda") else torch.mps).empty_cache()
 
 
 def require_torch() -> None:

@@ -60,7 +60,7 @@ def tool(settings: Settings) -> Path:
 
 def model(settings: Settings) -> Path:
     """The folder of the model ``models.rife_ncnn``: a path, or the name of a folder beside the program. Raises NotSetUp."""
-    name = settings.models.rife_ncnn
+    name = Path(settings.models.rife_ncnn).expanduser()
     beside = tool(settings).resolve().parent
     places = [place / name for place in (beside, beside / "models", _SHARED_MODELS, _SHARED_MODELS / "models")]
     found = next((place for place in places if place.is_dir()), None)

@@ -26,6 +26,7 @@ from .windows import in_parallel, windows
 RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
+_AHEAD = _THREADS + 1  # low windows under way, or waiting to be taken
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,11 @@ def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treat
 
 
 def _moments(frames: Iterable[av.VideoFrame], trails: Trails) -> Iterator[_Moment]:
+    keep = RADIUS + _AHEAD + 2 * _DETAIL_RADIUS  # from the moment just read back to the farthest that a detail window asks for
     for place, run in enumerate(cadence.runs(frames)):
         y, u, v, _ = media.planes(run[0])
         codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
-        trails.add(place, guide(y, _GUIDE_LINES, bit_depth=run[0].format.components[0].bits), keep=3 * RADIUS)
+        trails.add(place, guide(y, _GUIDE_LINES, bit_depth=run[0].format.components[0].bits), keep=keep)
         yield _Moment(place, run, lowband.view(codes, steps_per_level(run[0])))
 
 
@@ -99,7 +101,7 @@ def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatm
             planes = lowband.correction(here.view, neighbours).applied(planes, treatment.bands, strength)
         return _Corrected(here.place, here.frames, planes[0], np.dstack(planes[1:]))
 
-    return in_parallel(corrected, windows(moments, RADIUS if is_treated else 0), workers, ahead=_THREADS + 1)
+    return in_parallel(corrected, windows(moments, RADIUS if is_treated else 0), workers, ahead=_AHEAD)
 
 
 def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:

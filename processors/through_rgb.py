@@ -33,8 +33,9 @@ _WEIGHTS = {
     "fcc": (0.30, 0.11),
     "smpte240m": (0.212, 0.087),
     "bt2020nc": (0.2627, 0.0593),
+    "bt2020c": (0.2627, 0.0593),  # converted as the one above
 }
-"""Of red and blue in luma, by matrix. FFmpeg takes BT.601 for all others. Source: ITU-T H.273, table 4."""
+"""Of red and blue in luma, by matrix. FFmpeg takes BT.601 for all others (``colors.convertible``). Source: ITU-T H.273, table 4."""
 
 
 @dataclass(frozen=True)

@@ -34,17 +34,17 @@ class Step(Generic[T]):
     following: T | None
     next_frame: int  # of the source: the first one that shows ``following``
     moments: tuple[Moment, ...]
-    cadence: Cadence
+    timetable: Timetable
 
 
 def steps(pictures: Iterable[T], clip: Clip, treatment: Treatment) -> Iterator[Step[T]]:
     """Walk over the source's pictures, in order. Together the steps' moments are the output's frames, in order."""
-    cadence: Cadence | None = None
+    timetable: Timetable | None = None
     shown = 0
     for picture, following in _with_next(pictures):
-        cadence = cadence or Cadence.of(clip, treatment, picture.times[0])
+        timetable = timetable or Timetable.of(clip, treatment, picture.times[0])
         shown += len(picture.times)
-        yield Step(picture, following, shown, tuple(cadence.moments(picture.times, following.times[0] if following else None)), cadence)
+        yield Step(picture, following, shown, tuple(timetable.moments(picture.times, following.times[0] if following else None)), timetable)
 
 
 def frame_count(clip: Clip, treatment: Treatment) -> int:
@@ -65,7 +65,7 @@ def stretch(clip: Clip, treatment: Treatment) -> Fraction:
 
 
 @dataclass(frozen=True)
-class Cadence:
+class Timetable:
     """When the output's frames are taken from the source, and when they are shown."""
 
     start: Fraction  # seconds, of the first frame in the source and in the output
@@ -77,7 +77,7 @@ class Cadence:
     time_base: Fraction  # of the output; every frame's time is a whole number of ticks
 
     @classmethod
-    def of(cls, clip: Clip, treatment: Treatment, start: Fraction) -> Cadence:
+    def of(cls, clip: Clip, treatment: Treatment, start: Fraction) -> Timetable:
         longer = stretch(clip, treatment)
         step = clip.time_base / treatment.factor if treatment.fps is None else 1 / treatment.fps
         return cls(

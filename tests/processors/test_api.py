@@ -108,6 +108,7 @@ def test_an_output_that_takes_no_files_is_a_clear_error(clip: Path, tmp_path: Pa
         {"strength": 3.0},
         {"route": "polish"},
         {"preset": "other"},
+        {"preset": "article", "route": "smooth"},
         {"factor": 2, "fps": Fraction(60)},
         {"route": "smooth", "factor": 2},
         {"route": "smooth", "drop_duplicates": True},

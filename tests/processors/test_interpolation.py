@@ -187,9 +187,11 @@ def test_one_frame_is_held(tmp_path: Path) -> None:
 
 def test_times_too_fine_for_a_time_base_are_rounded() -> None:
     times = [Fraction(k, 1_000_000_000) for k in (7, 1_000_000_018)]
-    cadence = timing.Cadence(times[0], Fraction(2), 4, None, 8, Fraction(1), timing.common_measure(Fraction(1, 4_000_000_000), times[0]))
-    assert cadence.time_base == Fraction(1, 1_000_000)
-    assert [cadence.pts(moment) for moment, _ in cadence.moments(times[:1], times[1])] == [0, 250_000, 500_000, 750_000]
+    timetable = timing.Timetable(
+        times[0], Fraction(2), 4, None, 8, Fraction(1), timing.common_measure(Fraction(1, 4_000_000_000), times[0])
+    )
+    assert timetable.time_base == Fraction(1, 1_000_000)
+    assert [timetable.pts(moment) for moment, _ in timetable.moments(times[:1], times[1])] == [0, 250_000, 500_000, 750_000]
 
 
 def test_motion_that_cannot_be_followed_repeats_the_nearer_frame_and_says_so(tmp_path: Path) -> None:

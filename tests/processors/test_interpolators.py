@@ -89,7 +89,7 @@ def test_weights_of_the_users_own_are_named(clip: Clip, tmp_path: Path) -> None:
 def test_without_torch_rife_ncnn_vulkan_takes_over_and_says_so(clip: Clip, tmp_path: Path, without_torch: None) -> None:
     interpolator, told = chosen(clip, ncnn_settings(tmp_path))
     assert isinstance(interpolator, ThroughRgb)
-    assert told == ["PyTorch is not installed", "the inserted frames are made by rife-ncnn-vulkan, model rife-v4.6"]
+    assert told == ["PyTorch is not set up here", "the inserted frames are made by rife-ncnn-vulkan, model rife-v4.6"]
     with pytest.raises(NotSetUp, match=r"deshimmer\[ai\]"):
         chosen(clip, ncnn_settings(tmp_path, rife=tmp_path / "own.pth"))
 

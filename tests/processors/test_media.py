@@ -211,3 +211,21 @@ def test_mirror_is_told_from_turn(shared_clips: Path) -> None:
 def test_dolby_vision_without_a_base_layer_is_told(shared_clips: Path) -> None:
     for name, expected in (("hevc_dovi_p5.mp4", True), ("dolbyvision_hdr.MOV", False), ("syn_hdr_pq_10bit.mp4", False)):
         assert colors.is_dolby_vision_only(media.first_frame(media.probe(shared_clips / "odd" / name))) is expected
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
+@pytest.mark.parametrize(("matrix", "name", "like"), [(10, "bt2020c", 9), (8, "ycgco", 2), (14, "ictcp", 2)])
+def test_a_matrix_that_ffmpeg_cannot_convert_does_not_stop_it(tmp_path: Path, pixel_format: str, matrix: int, name: str, like: int) -> None:
+    plain = write(tmp_path / "plain.mp4", pan(3, (96, 64)), pixel_format=pixel_format)
+    clips = [media.probe(_tagged(plain, tmp_path / f"{each}.mp4", each)) for each in (matrix, like)]
+    assert clips[0].color.matrix == media.delivered_color(clips[0]).matrix == name
+    shown = [[media.to_format(frame, "yuv444p10le").to_ndarray(format="rgb24") for frame in media.frames(clip)] for clip in clips]
+    assert len(shown[0]) == 3
+    assert all(np.array_equal(one, other) for one, other in zip(*shown, strict=True))
+
+
+def _tagged(source: Path, output: Path, matrix: int) -> Path:
+    binary = str(ffmpeg.tool(Settings()))
+    words = ["-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={matrix}", str(output)]
+    spawn.run([binary, "-v", "error", "-i", str(source), *words], timeout_s=30)
+    return output
