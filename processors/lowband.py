@@ -24,6 +24,8 @@ _FLOOR = 0.35  # levels: flicker below this is left alone
 _OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what the mean has to be free of
 _AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
 _MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
+_SURE_SHARE = 0.2  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
+_UNUSUAL, _UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and levels: where half of what is missing is added
 _DARK = 8.0  # levels added before a division by luma
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _NEUTRAL = np.float32(128)
@@ -124,14 +126,15 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])
     shone = _f32(luma + np.float32(gain) * luma + np.float32(offset))
     missing = _f32(wanted[..., 0] - (shone - luma))
-    patches = _spread(missing, trust[..., 0])
+    share = _blurred(_f32(trust / len(neighbours)), lines / 16)
+    patches = _believed(missing, trust[..., 0], share[..., 0])
     base = _blurred(shone, lines / 32) + np.float32(_DARK)
     scale = np.clip(_part_as_gain(shone, missing, patches, base, trust[..., 0]) * patches / base, -_MOST_GAIN, _MOST_GAIN)
     colour = here.picture[..., 1:] - _NEUTRAL
     lit = _f32((scale + np.float32(gain))[..., None] * colour)
     follows = _follows(wanted[..., 1:], lit, trust[..., 1:])
     unlit = wanted[..., 1:] - np.float32(follows) * lit
-    hues = np.dstack([_spread(_f32(unlit[..., index]), trust[..., 1 + index]) for index in range(2)])
+    hues = np.dstack([_believed(_f32(unlit[..., index]), trust[..., 1 + index], share[..., 1 + index]) for index in range(2)])
     return Correction(gain, offset, _f32(scale), _f32(patches - scale * base), follows, _f32(hues))
 
 
@@ -236,6 +239,21 @@ def _part_as_gain(luma: Plane, wanted: Plane, local: Plane, base: Plane, trust: 
     doubt = 0.05 * float(trust.sum())
     seen = float((trust * predicted * missing).sum()) + 0.5 * doubt
     return min(1.0, max(0.0, seen / (float((trust * predicted * predicted).sum()) + doubt)))
+
+
+def _believed(missing: Plane, trust: Plane, share: Plane) -> Plane:
+    """The smooth field of what is missing, as far as it is flicker: not where hardly a neighbour can be trusted, ``share`` being the part
+    of them, nor what goes far beyond all else in the frame, which is a thing that is there in one frame and not in the next.
+    """
+    lines = missing.shape[0]
+    seen = np.abs(_blurred(missing, lines / 24))
+    limit = _UNUSUAL * float(np.median(seen)) + np.float32(_UNUSUAL_LEVELS)
+    plausible = 1 / (1 + (seen / limit) ** 8)
+    belief = plausible / (1 + (np.float32(_SURE_SHARE) / (share + np.float32(1e-3))) ** 3)
+    around = np.ones((max(3, lines // 10) | 1,) * 2, np.uint8)
+    belief = _blurred(_f32(cv2.erode(_f32(belief), around)), lines / 24)
+    wide = _blurred(_f32(missing * trust * plausible), lines / 3) / (_blurred(_f32(trust * plausible), lines / 3) + np.float32(1e-3))
+    return _f32(belief * _spread(missing, _f32(trust * belief)) + (1 - belief) * wide)
 
 
 def _spread(values: Plane, trust: Plane) -> Plane:
