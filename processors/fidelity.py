@@ -26,7 +26,8 @@ from .records import Clip, Progress
 _Persistent = tuple[float, float, float, int]
 
 _MOTION_HEIGHT_PX = 144
-_DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
+_DETAIL_PAIRS, _LARGE_PAIRS = 48, 24  # frame pairs on which detail is measured at full size; of pictures over
+_LARGE_PIXELS = 1_500_000  # pixels, half as many pairs tell as much
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
 _EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
 _GRAIN_FLOOR = 20.0  # levels squared: a Laplacian of grain of one level
@@ -210,7 +211,8 @@ class _Tally:
             self.moved.append(moved)
             if moved.is_motion and float(np.square(texture[1] - self.before.texture[1]).mean()) < _HELD * moved.original:
                 self.held.append(index)
-            if len(self.moved) // 2 % max(1, self.expected // _DETAIL_PAIRS) == 0:
+            pairs = _LARGE_PAIRS if original.plane.size > _LARGE_PIXELS else _DETAIL_PAIRS
+            if len(self.moved) // 2 % max(1, self.expected // pairs) == 0:
                 slopes = _slopes(original.luma)
                 steepness = np.asarray(cv2.magnitude(*slopes), np.float32)
                 strong = _strong_edges(steepness)
@@ -316,7 +318,8 @@ def _laplacian(luma: Image) -> Image:
 def _energies(fine: tuple[Image, Image], steepness: Image) -> NDArray[np.float64]:
     """Mean squares of the Laplacians of source and result: of the picture, and of its quieter half."""
     quiet = (steepness <= np.median(steepness[::4, ::4])).astype(np.uint8)
-    return np.array([[cv2.norm(side, cv2.NORM_L2SQR, mask) / mask.sum() for side in fine] for mask in (np.ones_like(quiet), quiet)])
+    whole = [cv2.norm(side, cv2.NORM_L2SQR) / side.size for side in fine]
+    return np.array([whole, [cv2.norm(side, cv2.NORM_L2SQR, quiet) / cv2.countNonZero(quiet) for side in fine]])
 
 
 def _strong_edges(steepness: Image) -> NDArray[np.bool_]:
