@@ -77,7 +77,7 @@ def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | N
 def _in_one_walk(
     clip: Clip, found: Diagnosis, result: Clip, curves: Path | None, settings: Settings, progress: Progress
 ) -> tuple[Reading, Fidelity]:
-    """Both clips are decoded once: decoding is half of what verification costs."""
+    """Both clips are decoded once, because decoding costs much of a verification."""
     beside = fidelity.Beside(clip, result, [shot.start for shot in found.shots])
     frames = beside.frames()
     reading = diagnosis.read(result, curves, progress, guide=clip, shots=found.shots, settings=settings, decoded=frames)
