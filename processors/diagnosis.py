@@ -12,7 +12,7 @@ import numpy as np
 from ..config.settings import Settings
 from . import causes, evidence, verdicts
 from .flicker import Flicker
-from .measuring import Measurement, ShotMeasure, measure
+from .measuring import FramePairs, Measurement, ShotMeasure, measure
 from .records import (
     MAP_PREFIX,
     Band,
@@ -52,12 +52,14 @@ def read(
     guide: Clip | None = None,
     shots: tuple[Shot, ...] | None = None,
     settings: Settings | None = None,
+    decoded: FramePairs | None = None,
 ) -> Reading:
     """Measure a clip without judging it. ``guide`` has the same frames: flow, cuts and repeated frames come from it, which is how a
-    candidate is compared with its source. ``shots``: take these instead of looking for cuts.
+    candidate is compared with its source. ``shots``: take these instead of looking for cuts. ``decoded``: frames of both.
     """
     folder = curves.parent if curves else None
-    return _read(clip, measure(clip, progress, guide=guide, known=shots, settings=settings, folder=folder), curves)
+    found = measure(clip, progress, guide=guide, known=shots, settings=settings, folder=folder, decoded=decoded)
+    return _read(clip, found, curves)
 
 
 def _diagnose(clip: Clip, curves: Path | None, progress: Progress, settings: Settings) -> tuple[Diagnosis, int]:

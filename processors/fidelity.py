@@ -26,7 +26,8 @@ from .records import Clip, Progress
 _Persistent = tuple[float, float, float, int]
 
 _MOTION_HEIGHT_PX = 144
-_DETAIL_PAIRS = 48  # frame pairs on which detail is measured at full size
+_DETAIL_PAIRS, _LARGE_PAIRS = 48, 24  # frame pairs on which detail is measured at full size; of pictures over
+_LARGE_PIXELS = 1_500_000  # pixels, half as many pairs tell as much
 _EDGE_SHARE = 0.10  # detail is judged on this part of the picture, where structure stands far above noise
 _EDGE_SLOPE = 12.0  # Sobel's; the edge of a band of two levels, which debanding takes away, has 4
 _GRAIN_FLOOR = 20.0  # levels squared: a Laplacian of grain of one level
@@ -76,7 +77,7 @@ def measure(
     """
     tally = _Tally(source.frames, tuple(cuts))
     counted = _Counted(candidate)
-    with closing(media.frames(source)) as originals, closing(counted.frames()) as results:
+    with flow.one_thread(), closing(media.frames(source)) as originals, closing(counted.frames()) as results:
         pairs = _by_time(source, candidate, originals, results, stretch) if factor is None else _by_index(originals, results, factor)
         for index, original, result in pairs:
             if index not in replaced:
@@ -85,6 +86,27 @@ def measure(
         for _ in results:
             pass
     return tally.conclude(counted.count)
+
+
+class Beside:
+    """``measure`` of clips with the same frames, for somebody who walks through both anyway: take ``frames``, then ``conclude``."""
+
+    def __init__(self, source: Clip, candidate: Clip, cuts: Iterable[int]) -> None:
+        self._source = source
+        self._counted = _Counted(candidate)
+        self._tally = _Tally(source.frames, tuple(cuts))
+
+    def frames(self) -> Generator[tuple[av.VideoFrame, av.VideoFrame], None, None]:
+        """(candidate's, source's), each pair measured before it is handed on."""
+        with closing(media.frames(self._source)) as originals, closing(self._counted.frames()) as results:
+            for index, original, result in _by_index(originals, results, 1):
+                self._tally.add(index, look(original), look(result))
+                yield result, original
+            for _ in results:
+                pass
+
+    def conclude(self) -> Fidelity:
+        return self._tally.conclude(self._counted.count)
 
 
 _Pair = tuple[int, av.VideoFrame, av.VideoFrame]
@@ -189,12 +211,15 @@ class _Tally:
             self.moved.append(moved)
             if moved.is_motion and float(np.square(texture[1] - self.before.texture[1]).mean()) < _HELD * moved.original:
                 self.held.append(index)
-            if len(self.moved) // 2 % max(1, self.expected // _DETAIL_PAIRS) == 0:
+            pairs = _LARGE_PAIRS if original.plane.size > _LARGE_PIXELS else _DETAIL_PAIRS
+            if len(self.moved) // 2 % max(1, self.expected // pairs) == 0:
                 slopes = _slopes(original.luma)
-                strong = _strong_edges(slopes)
-                self.persistent[index % 2].append(_persistent_detail(vectors, self.before.look.luma, original.luma, result.luma, strong))
+                steepness = np.asarray(cv2.magnitude(*slopes), np.float32)
+                strong = _strong_edges(steepness)
+                fine = _laplacian(original.luma), _laplacian(result.luma)
+                self.persistent[index % 2].append(_persistent_detail(vectors, self.before.look.luma, fine, strong))
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
-                self.fine[index % 2] += _fine(slopes, original.luma, result.luma)
+                self.fine[index % 2] += _energies(fine, steepness)
                 self.marks.look(original.luma, result.luma, strong)
         self.before = _Before(index, original, guide, texture)
 
@@ -286,23 +311,25 @@ def _slopes(luma: Image) -> tuple[Image, Image]:
     return np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 1, 0), np.float32), np.asarray(cv2.Sobel(blurred, cv2.CV_32F, 0, 1), np.float32)
 
 
-def _fine(slopes: tuple[Image, Image], original: Image, result: Image) -> NDArray[np.float64]:
-    """Mean squared Laplacians of source and result: of the picture, and of its quieter half."""
-    size = cv2.magnitude(*slopes)
-    quiet = size <= np.median(size[::4, ::4])
-    squares = [np.square(cv2.Laplacian(side, cv2.CV_32F)) for side in (original, result)]
-    return np.array([[float(each.mean()) for each in squares], [float(each[quiet].mean()) for each in squares]])
+def _laplacian(luma: Image) -> Image:
+    return np.asarray(cv2.Laplacian(luma, cv2.CV_32F), np.float32)
 
 
-def _strong_edges(slopes: tuple[Image, Image]) -> NDArray[np.bool_]:
-    size = cv2.magnitude(*slopes)
-    return np.asarray(size > max(_EDGE_SLOPE, float(np.quantile(size[::2, ::2], 1 - _EDGE_SHARE))), np.bool_)
+def _energies(fine: tuple[Image, Image], steepness: Image) -> NDArray[np.float64]:
+    """Mean squares of the Laplacians of source and result: of the picture, and of its quieter half."""
+    quiet = (steepness <= np.median(steepness[::4, ::4])).astype(np.uint8)
+    whole = [cv2.norm(side, cv2.NORM_L2SQR) / side.size for side in fine]
+    return np.array([whole, [cv2.norm(side, cv2.NORM_L2SQR, quiet) / cv2.countNonZero(quiet) for side in fine]])
+
+
+def _strong_edges(steepness: Image) -> NDArray[np.bool_]:
+    return np.asarray(steepness > max(_EDGE_SLOPE, float(np.quantile(steepness[::2, ::2], 1 - _EDGE_SHARE))), np.bool_)
 
 
 def _edges(original: tuple[Image, Image], result: tuple[Image, Image], strong: NDArray[np.bool_]) -> tuple[float, float]:
     """Products of slopes at strong edges: result with original, original with itself. A blur or a double image lowers the first."""
-    both = list(zip(original, result, strict=True))
-    return sum(float((a * b)[strong].sum()) for a, b in both), sum(float((a * a)[strong].sum()) for a, _ in both)
+    both = [(mine[strong], theirs[strong]) for mine, theirs in zip(original, result, strict=True)]
+    return sum(float((a * b).sum()) for a, b in both), sum(float((a * a).sum()) for a, _ in both)
 
 
 def _texture(small: Image) -> Image:
@@ -319,14 +346,14 @@ def _explained(vectors: flow.Flow, before: tuple[Image, Image], now: tuple[Image
     return _Moved(found[0][0], found[0][1], found[1][0])
 
 
-def _persistent_detail(vectors: flow.Flow, before: Image, original: Image, result: Image, strong: NDArray[np.bool_]) -> _Persistent:
+def _persistent_detail(vectors: flow.Flow, before: Image, fine: tuple[Image, Image], strong: NDArray[np.bool_]) -> _Persistent:
     """Sums over strong edges: Laplacians of the result times those of the warped frame before, of the original times those, of the
     original squared; and how many pixels that is.
 
     What is drawn anew for every frame has no counterpart in the frame before, so noise takes no part in the first two.
     """
     along = flow.resized(vectors, before.shape[1], before.shape[0])
-    witness, mine, theirs = (cv2.Laplacian(image, cv2.CV_32F)[strong] for image in (flow.warp(before, along), original, result))
+    witness, mine, theirs = (side[strong] for side in (_laplacian(flow.warp(before, along)), *fine))
     return float((theirs * witness).sum()), float((mine * witness).sum()), float((mine * mine).sum()), mine.size
 
 

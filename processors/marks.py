@@ -104,9 +104,10 @@ class Meter:
         box = np.ones((_HALO_PX, _HALO_PX), np.uint8)
         high, low = cv2.dilate(original, box), cv2.erode(original, box)
         near = cv2.dilate(strong.astype(np.uint8), np.ones((_NEAR_PX, _NEAR_PX), np.uint8)) > 0
-        beyond = np.maximum(0, result - light - high - _HALO_LEVELS) + np.maximum(0, low - result + light - _HALO_LEVELS)
-        self.overshoot += float(beyond[near].sum())
-        self.contrast += float((high - low)[near].sum())
+        seen, highest, lowest = (result - light)[near], high[near], low[near]
+        beyond = np.maximum(0, seen - highest - _HALO_LEVELS) + np.maximum(0, lowest - seen - _HALO_LEVELS)
+        self.overshoot += float(beyond.sum())
+        self.contrast += float((highest - lowest).sum())
 
     def _look_for_ghosts(self, original: Image, result: Image) -> None:
         """Cross and power spectrum: together they tell what filter would turn source into result."""

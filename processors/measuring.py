@@ -5,7 +5,7 @@ but for a few numbers a frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,9 @@ from .records import Clip, Progress, Shot
 from .samples import Glance, Layout, Sample
 from .sampling import Sampling
 from .tiling import Line, TileMeter
+
+FramePairs = Generator[tuple[av.VideoFrame, av.VideoFrame], None, None]
+"""Frames of a clip, each with its guide's."""
 
 BAND_CURVES = ("global_luma", "low_luma", "low_chroma", "detail")
 CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
@@ -82,18 +85,14 @@ def measure(
     known: tuple[Shot, ...] | None = None,
     settings: Settings | None = None,
     folder: Path | None = None,
+    decoded: FramePairs | None = None,
 ) -> Measurement:
     """``guide`` has the same frames: flow, cuts, repeats and the choice of frames come from it. ``known`` shots are taken as they are.
-    ``folder`` takes temporary files. Raises UnreadableClip, ToolFailed, NotSetUp.
+    ``folder`` takes temporary files. ``decoded``: the frames of both, from somebody who looks at them too. Raises UnreadableClip,
+    ToolFailed, NotSetUp.
     """
-    with (
-        fl.one_thread(),
-        CambiMeter(settings or Settings(), folder) as cambi,
-        closing(media.frames(clip)) as own,
-        closing(media.frames(guide or clip)) as guides,
-    ):
+    with fl.one_thread(), CambiMeter(settings or Settings(), folder) as cambi, closing(decoded or _decoded(clip, guide)) as both:
         walk = _Walk(clip, guide or clip, None if known is None else frozenset(shot.start for shot in known[1:]), cambi)
-        both: Iterable[tuple[av.VideoFrame, av.VideoFrame]] = zip(own, guides, strict=False) if guide else ((frame, frame) for frame in own)
         for index, (frame, guiding) in enumerate(both):
             walk.add(frame, guiding)
             if index % _PROGRESS_EVERY == 0:
@@ -101,6 +100,11 @@ def measure(
         if not walk.frames:
             raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
         return walk.result()
+
+
+def _decoded(clip: Clip, guide: Clip | None) -> FramePairs:
+    with closing(media.frames(clip)) as own, closing(media.frames(guide or clip)) as guides:
+        yield from zip(own, guides, strict=False) if guide else ((frame, frame) for frame in own)
 
 
 class _Frame(NamedTuple):

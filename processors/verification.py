@@ -17,7 +17,7 @@ from . import checks, diagnosis, fidelity, inserted, interpolation, media, timin
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
-from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment, Verification
+from .records import Candidate, Clip, Diagnosis, Passage, Progress, Reading, Route, Treatment, Verification
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -62,15 +62,26 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
 def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Evidence:
     try:
         result = media.probe(candidate.path)
-        same_frames = candidate.treatment.route is not Route.INTERPOLATE and result.frames == clip.frames
-        along = (clip, found.shots) if same_frames else (None, None)
-        reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), guide=along[0], shots=along[1], settings=settings)
-        seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
+        if candidate.treatment.route is not Route.INTERPOLATE and result.frames == clip.frames:
+            reading, seen, between = *_in_one_walk(clip, found, result, curves, settings, progress), None
+        else:
+            reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), settings=settings)
+            seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
     except ClipError as error:
         raise ToolFailed(
             f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
     return Evidence(clip, found, candidate.treatment, result, reading, seen, between)
+
+
+def _in_one_walk(
+    clip: Clip, found: Diagnosis, result: Clip, curves: Path | None, settings: Settings, progress: Progress
+) -> tuple[Reading, Fidelity]:
+    """Both clips are decoded once, because decoding costs much of a verification."""
+    beside = fidelity.Beside(clip, result, [shot.start for shot in found.shots])
+    frames = beside.frames()
+    reading = diagnosis.read(result, curves, progress, guide=clip, shots=found.shots, settings=settings, decoded=frames)
+    return reading, beside.conclude()
 
 
 def _compare(clip: Clip, found: Diagnosis, treatment: Treatment, result: Clip, progress: Progress) -> tuple[Fidelity, Inserted | None]:
