@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .flow import Flow
-from .levels import Plane
+from .levels import Plane, unpacked
 
 _NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
@@ -30,7 +30,7 @@ _FINEST_PX, _FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer th
 
 class Neighbour(NamedTuple):
     distance: int  # frames, negative before
-    planes: Plane  # (h, w) luma or (h, w, 2) chroma
+    planes: NDArray[np.uint16]  # (h, w) luma or (h, w, 2) chroma, as ``levels.keep`` has them
     way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
     trust: Plane  # 0-1, how sure the way is; at any size
 
@@ -126,7 +126,7 @@ def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int
     way = _rows(neighbour.way, shape, first, last).copy()
     way[..., 1] += np.float32(first)  # a relative map starts at row 0
     flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
-    return _f32(cv2.remap(neighbour.planes, way, _NONE, flags, borderMode=cv2.BORDER_REPLICATE))
+    return unpacked(np.asarray(cv2.remap(neighbour.planes, way, _NONE, flags, borderMode=cv2.BORDER_REPLICATE), np.uint16))
 
 
 def _in_pixels_of(own: Plane, neighbour: Neighbour) -> Neighbour:
