@@ -54,6 +54,7 @@ def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, 
     strips = list(workers.map(strip, range(0, height, _ROWS)))
     mean: Plane = np.concatenate([strip.mean for strip in strips])
     noise = sum(strip.noise for strip in strips) / sum(strip.pixels for strip in strips)
+    del strips
     return _sharpened(_with_finest(mean, own), float(np.square(_laplacian(own)).mean()) - noise)
 
 
@@ -111,7 +112,7 @@ def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, t
     inner = slice(top - first, bottom - first)
     one, other = _nearest_two(before, after)
     noise = float((_laplacian(one)[inner] * _laplacian(other)[inner]).sum())
-    return _Strip(_f32(centre + sums / weights)[inner], noise, centre[inner].size)
+    return _Strip(_f32(centre + sums / weights)[inner].copy(), noise, centre[inner].size)
 
 
 def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]:
