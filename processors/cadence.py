@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import av
 import cv2
@@ -17,13 +17,18 @@ _WORST_BLOCK = 5.0  # levels
 _MEAN = 0.35  # levels; decoded repeats differ by 0.0-0.2, the stillest real footage by 0.6
 
 
-def runs(frames: Iterable[av.VideoFrame]) -> Iterator[list[av.VideoFrame]]:
-    """Planar frames, those that repeat one picture together: each list holds 1 to 6 of them, in order."""
+def runs(
+    frames: Iterable[av.VideoFrame], planar: Callable[[av.VideoFrame], av.VideoFrame] = lambda frame: frame
+) -> Iterator[list[av.VideoFrame]]:
+    """Frames, those that repeat one picture together: each list holds 1 to 6 of them, in order. ``planar`` makes planar ones to compare."""
     run: list[av.VideoFrame] = []
+    first: av.VideoFrame | None = None
     for frame in frames:
-        if run and (len(run) == _LONGEST or not is_repeat(run[0], frame)):
-            yield run
-            run = []
+        picture = planar(frame)
+        if first is None or len(run) == _LONGEST or not is_repeat(first, picture):
+            if run:
+                yield run
+            run, first = [], picture
         run.append(frame)
     if run:
         yield run

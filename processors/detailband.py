@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .flow import Flow
-from .levels import Plane
+from .levels import Plane, unpacked
 
 _NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
@@ -31,7 +31,7 @@ _FINEST_PX, _FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer th
 
 class Neighbour(NamedTuple):
     distance: int  # frames, negative before
-    planes: Plane  # (h, w) luma or (h, w, 2) chroma
+    planes: NDArray[np.uint16]  # (h, w) luma or (h, w, 2) chroma, as ``levels.keep`` has them
     way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
     trust: Plane  # 0-1, how sure the way is; at any size
 
@@ -55,6 +55,7 @@ def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, 
     strips = list(workers.map(strip, range(0, height, _ROWS)))
     mean: Plane = np.concatenate([strip.mean for strip in strips])
     noise = sum(strip.noise for strip in strips) / sum(strip.pixels for strip in strips)
+    del strips
     return _sharpened(_with_finest(mean, own), float(np.square(_laplacian(own)).mean()) - noise)
 
 
@@ -113,7 +114,7 @@ def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, t
     inner = slice(top - first, bottom - first)
     one, other = _nearest_two(before, after)
     noise = float((_laplacian(one)[inner] * _laplacian(other)[inner]).sum())
-    return _Strip(_f32(centre + sums / weights)[inner], noise, centre[inner].size)
+    return _Strip(_f32(centre + sums / weights)[inner].copy(), noise, centre[inner].size)
 
 
 def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]:
@@ -128,7 +129,7 @@ def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int
     way = _rows(neighbour.way, shape, first, last).copy()
     way[..., 1] += np.float32(first)  # a relative map starts at row 0
     flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
-    return _f32(cv2.remap(neighbour.planes, way, _NONE, flags, borderMode=cv2.BORDER_REPLICATE))
+    return unpacked(np.asarray(cv2.remap(neighbour.planes, way, _NONE, flags, borderMode=cv2.BORDER_REPLICATE), np.uint16))
 
 
 def _in_pixels_of(own: Plane, neighbour: Neighbour) -> Neighbour:

@@ -124,9 +124,7 @@ class _Source:
         return _Made(self._filled(np.rint(plane) for plane in made.planes), made.doubled > _GHOST)
 
     def _filled(self, planes: Iterable[NDArray[np.generic]]) -> av.VideoFrame:
-        made = av.VideoFrame(self.frame.width, self.frame.height, self.frame.format.name)
-        for name in ("colorspace", "color_range", "color_trc", "color_primaries"):
-            setattr(made, name, getattr(self.frame, name))
+        made = media.blank_like(self.frame)
         targets = [plane for plane in media.planes(made) if plane is not None]
         for target, plane in zip(targets, planes, strict=True):
             target[:] = plane.astype(target.dtype)

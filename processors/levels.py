@@ -12,6 +12,8 @@ from .media import planes
 
 Plane = NDArray[np.float32]
 
+_KEPT_STEPS, _ZERO = 128, 128  # levels are put by in 128ths, from -128 to 384: a correction may leave the picture's range
+
 
 def steps_per_level(frame: av.VideoFrame) -> int:
     """Code values in one 8-bit level."""
@@ -30,7 +32,35 @@ def put(frame: av.VideoFrame, planes_yuv: Sequence[Plane]) -> None:
     frame.make_writable()
     steps, peak = steps_per_level(frame), (1 << frame.format.components[0].bits) - 1
     for index, plane in enumerate(planes_yuv):
-        _codes(frame, index)[:] = np.clip(plane * np.float32(steps) + np.float32(0.5), 0, peak)
+        _write(_codes(frame, index), plane * np.float32(steps), peak)
+
+
+def keep(frame: av.VideoFrame, planes_yuv: Sequence[Plane]) -> None:
+    """Put Y, U and V by in ``frame``, which shows nothing until ``put``: half of float32's memory. ``kept`` and ``unpacked`` give them back."""
+    frame.make_writable()
+    for index, plane in enumerate(planes_yuv):
+        values = plane + np.float32(_ZERO)
+        values *= np.float32(_KEPT_STEPS)
+        _write(_codes(frame, index), values, 0xFFFF)
+
+
+def kept(frame: av.VideoFrame) -> list[NDArray[np.uint16]]:
+    """Views of what ``keep`` put by."""
+    return [_codes(frame, index) for index in range(3)]
+
+
+def unpacked(plane: NDArray[np.uint16]) -> Plane:
+    """Levels of a kept plane."""
+    found = plane.astype(np.float32)
+    found *= np.float32(1 / _KEPT_STEPS)
+    found -= np.float32(_ZERO)
+    return found
+
+
+def _write(codes: NDArray[np.uint16], values: Plane, peak: int) -> None:
+    """Round into ``codes``. ``values`` is used up: a plane of 4K takes 33 MB."""
+    values += np.float32(0.5)
+    codes[:] = np.clip(values, 0, peak, out=values)
 
 
 def _codes(frame: av.VideoFrame, index: int) -> NDArray[np.uint16]:

@@ -157,6 +157,14 @@ def planes(frame: av.VideoFrame) -> Planes:
     return Planes(y, u, v, alpha)
 
 
+def blank_like(frame: av.VideoFrame) -> av.VideoFrame:
+    """A frame without content of the same size, format, colour tags and pts."""
+    made = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
+        setattr(made, name, getattr(frame, name))
+    return made
+
+
 def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     """The frame in another pixel format; pts, size, matrix and range stay, RGB becomes limited-range BT.709.
 

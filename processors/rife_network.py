@@ -19,6 +19,8 @@ from torch.nn import functional
 MULTIPLE_PX = 64
 """Width and height must be multiples of this: the coarsest block works at a 64th."""
 
+_WARPED_PIXELS = 1 << 21  # at once, a picture of 1920x1080: the grid of places takes many times the picture's memory
+
 _CHANNELS = (192, 128, 96, 64, 32)  # of each block, coarse to fine
 _SCALES = (16, 8, 4, 2, 1)
 _FEATURES = 4  # that the encoder makes of a picture
@@ -34,17 +36,15 @@ class Motion(NamedTuple):
 
     def blend(self, first: Tensor, second: Tensor) -> Tensor:
         """Make one plane (1, c, h', w') of the picture from both frames' planes, whose size may be another one than that of the motion."""
-        first_flow, second_flow, weight = self.at_size(*first.shape[2:])
-        return warp(first, first_flow) * weight + warp(second, second_flow) * (1 - weight)
+        height, width = first.shape[2:]
+        weight = _plane_at_size(self.first_weight, height, width)
+        made = warp(first, _flow_at_size(self.first_flow, height, width)).mul_(weight)  # one flow after the other: 66 MB each at 4K
+        return made.add_(warp(second, _flow_at_size(self.second_flow, height, width)).mul_(1 - weight))
 
     def at_size(self, height: int, width: int) -> Motion:
         """The same motion for pictures of another size."""
-        own_height, own_width = self.first_weight.shape[2:]
-        if (height, width) == (own_height, own_width):
-            return self
-        steps = self.first_flow.new_tensor((_ratio(own_width, width), _ratio(own_height, height))).view(1, 2, 1, 1)
-        flows = [_at_size(flow, height, width).div_(steps) for flow in (self.first_flow, self.second_flow)]
-        return Motion(flows[0], flows[1], _at_size(self.first_weight, height, width))
+        flows = [_flow_at_size(flow, height, width) for flow in (self.first_flow, self.second_flow)]
+        return Motion(flows[0], flows[1], _plane_at_size(self.first_weight, height, width))
 
 
 def _ratio(motion_px: int, plane_px: int) -> float:
@@ -82,9 +82,18 @@ class IntermediateFlow(nn.Module):
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
     """Fetch ``image`` (1, c, h, w) from where ``flow`` (1, 2, h, w; pixels) points. Borders are continued."""
+    height, width = flow.shape[2:]
+    rows = max(1, _WARPED_PIXELS // width)
+    if height <= rows:
+        return _warped_rows(image, flow, 0)
+    return torch.cat([_warped_rows(image, flow[..., top : top + rows, :], top) for top in range(0, height, rows)], 2)
+
+
+def _warped_rows(image: Tensor, flow: Tensor, top: int) -> Tensor:
+    """The rows from ``top`` on, as many as ``flow`` has."""
     height, width = image.shape[2:]
     x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
-    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
+    y = torch.arange(top, top + flow.shape[2], device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
     grid = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
     # Clamped to the picture, zero padding is never seen; padding_mode="border" does the same but is missing on Apple's GPUs.
     return functional.grid_sample(image, grid.clamp_(-1, 1), mode="bilinear", padding_mode="zeros", align_corners=True)
@@ -142,5 +151,14 @@ def resized(x: Tensor, factor: float) -> Tensor:
     return x if factor == 1 else functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def _at_size(x: Tensor, height: int, width: int) -> Tensor:
-    return functional.interpolate(x, size=(height, width), mode="bilinear", align_corners=False)
+def _flow_at_size(flow: Tensor, height: int, width: int) -> Tensor:
+    own_height, own_width = flow.shape[2:]
+    if (height, width) == (own_height, own_width):
+        return flow
+    steps = flow.new_tensor((_ratio(own_width, width), _ratio(own_height, height))).view(1, 2, 1, 1)
+    return _plane_at_size(flow, height, width).div_(steps)
+
+
+def _plane_at_size(x: Tensor, height: int, width: int) -> Tensor:
+    size = (height, width)
+    return x if tuple(x.shape[2:]) == size else functional.interpolate(x, size=size, mode="bilinear", align_corners=False)

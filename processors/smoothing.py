@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from . import cadence, detailband, lowband, media
 from .flow import guide
-from .levels import Plane, levels, put, steps_per_level
+from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
 from .windows import in_parallel, windows
@@ -26,22 +28,16 @@ from .windows import in_parallel, windows
 RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
-_AHEAD = _THREADS + 1  # low windows under way, or waiting to be taken
+_LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
+
+_Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 
 
 @dataclass(frozen=True)
 class _Moment:
     place: int  # in the shot
-    frames: list[av.VideoFrame]  # the picture, and its repeats
+    frames: list[av.VideoFrame]  # the picture, and its repeats; as they were decoded until they are corrected
     view: lowband.View
-
-
-@dataclass(frozen=True)
-class _Corrected:
-    place: int
-    frames: list[av.VideoFrame]
-    luma: Plane  # (h, w)
-    chroma: Plane  # (h, w, 2)
 
 
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -49,14 +45,15 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
 
     ``treatment.strength`` 0-1 scales what is taken away; above 1 it also takes neighbours that agree less.
     """
-    pixel_format = media.working_format(clip)
+    planar = partial(media.to_format, pixel_format=media.working_format(clip))
     starts = sorted(shot.start for shot in diagnosis.shots)
-    numbered = enumerate(media.to_format(frame, pixel_format) for frame in media.frames(clip))
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="smooth") as workers:
+    numbered = enumerate(media.frames(clip))
+    threads = min(_THREADS, _LARGE_THREADS) if clip.width * clip.height > _LARGE_PIXELS else _THREADS
+    with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
         for number, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
             frames = (frame for _, frame in shot)
             due = _due(diagnosis, number - 1, treatment)
-            for frame in _smoothed_shot(frames, clip, due, workers) if due.bands else frames:
+            for frame in _smoothed_shot(frames, clip, due, workers, ahead=threads + 1) if due.bands else map(planar, frames):
                 frame.time_base = clip.time_base
                 yield frame
 
@@ -69,39 +66,44 @@ def _due(diagnosis: Diagnosis, shot: int, treatment: Treatment) -> Treatment:
     return replace(treatment, bands=tuple(band for band in treatment.bands if band not in spared))
 
 
-def _smoothed_shot(frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
+def _smoothed_shot(
+    frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor, *, ahead: int
+) -> Iterator[av.VideoFrame]:
+    """``ahead``: moments under way at once."""
     treats_detail = Band.DETAIL in treatment.bands
     trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=treats_detail)
-    corrected = _low_corrected(_moments(frames, trails), trails, treatment, workers)
+    planar = partial(media.to_format, pixel_format=media.working_format(clip))
+    oldest = RADIUS + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
+    windowed = windows(_moments(frames, planar, trails, oldest), RADIUS if set(treatment.bands) != {Band.DETAIL} else 0)
+    corrected = in_parallel(lambda seen: _low_corrected(*seen, planar, trails, treatment), windowed, workers, ahead)
     if treats_detail:
-        corrected = _detail_smoothed(corrected, trails, treatment, workers)
-    for moment in corrected:
-        yield from _written(moment)
+        yield from _detail_smoothed(corrected, trails, treatment, workers)
+    else:
+        for moment in corrected:
+            yield from moment.frames
 
 
-def _moments(frames: Iterable[av.VideoFrame], trails: Trails) -> Iterator[_Moment]:
-    keep = RADIUS + _AHEAD + 2 * _DETAIL_RADIUS  # from the moment just read back to the farthest that a detail window asks for
-    for place, run in enumerate(cadence.runs(frames)):
-        y, u, v, _ = media.planes(run[0])
+def _moments(frames: Iterable[av.VideoFrame], planar: _Planar, trails: Trails, reach: int) -> Iterator[_Moment]:
+    for place, run in enumerate(cadence.runs(frames, planar)):
+        picture = planar(run[0])
+        y, u, v, _ = media.planes(picture)
         codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
-        trails.add(place, guide(y, _GUIDE_LINES, bit_depth=run[0].format.components[0].bits), keep=keep)
-        yield _Moment(place, run, lowband.view(codes, steps_per_level(run[0])))
+        trails.add(place, guide(y, _GUIDE_LINES, bit_depth=picture.format.components[0].bits), keep=reach)
+        yield _Moment(place, run, lowband.view(codes, steps_per_level(picture)))
 
 
-def _low_corrected(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[_Corrected]:
-    is_treated = set(treatment.bands) != {Band.DETAIL}
-    strength = min(1.0, treatment.strength)
-
-    def corrected(seen: tuple[list[_Moment], int]) -> _Corrected:
-        window, centre = seen
-        here = window[centre]
-        planes = levels(here.frames[0])
-        neighbours = [_low_neighbour(here, other, trails) for other in window if other is not here]
-        if neighbours:
-            planes = lowband.correction(here.view, neighbours).applied(planes, treatment.bands, strength)
-        return _Corrected(here.place, here.frames, planes[0], np.dstack(planes[1:]))
-
-    return in_parallel(corrected, windows(moments, RADIUS if is_treated else 0), workers, ahead=_AHEAD)
+def _low_corrected(window: list[_Moment], centre: int, planar: _Planar, trails: Trails, treatment: Treatment) -> _Moment:
+    """The moment at ``centre``. Its frames hold corrected planes: to be shown, or put by where their detail is treated too."""
+    here = replace(window[centre], frames=list(map(planar, window[centre].frames)))
+    write = keep if Band.DETAIL in treatment.bands else put
+    before = levels(here.frames[0])
+    neighbours = [_low_neighbour(here, other, trails) for other in window if other.place != here.place]
+    found = lowband.correction(here.view, neighbours) if neighbours else None
+    after = found.applied(before, treatment.bands, min(1.0, treatment.strength)) if found else before
+    for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
+        write(frame, [own + (new - old) for own, new, old in zip(levels(frame), after, before, strict=True)])
+    write(here.frames[0], after)
+    return here
 
 
 def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:
@@ -109,45 +111,49 @@ def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Nei
     return lowband.Neighbour(other.place - here.place, other.view, there, back)
 
 
-def _detail_smoothed(moments: Iterable[_Corrected], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[_Corrected]:
+def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
+    """The frames of moments whose planes were put by."""
     keeps_luma = not {Band.GLOBAL_LUMA, Band.LOW_LUMA} & set(treatment.bands)
     keeps_chroma = Band.LOW_CHROMA not in treatment.bands
     for window, centre in windows(moments, _DETAIL_RADIUS):
         here = window[centre]
         others = [other for other in window if other is not here]
-        if not others:
-            yield here
-            continue
         ways = [trails.flow(here.place, other.place) for other in others]
         trusts = [trails.trust(here.place, other.place) for other in others]
         distances = [other.place - here.place for other in others]
-        luma = list(map(detailband.Neighbour, distances, [other.luma for other in others], ways, trusts))
-        chroma = list(map(detailband.Neighbour, distances, [other.chroma for other in others], ways, trusts))
-        yield replace(
-            here,
-            luma=_detail_of(here.luma, luma, treatment.strength, workers, keeps_low=keeps_luma),
-            chroma=_detail_of(here.chroma, chroma, treatment.strength, workers, keeps_low=keeps_chroma),
-        )
+        luma = list(map(detailband.Neighbour, distances, map(_luma, others), ways, trusts))
+        change = _detail_change(unpacked(_luma(here)), luma, treatment.strength, workers, keeps_low=keeps_luma)
+        chroma = list(map(detailband.Neighbour, distances, map(_chroma, others), ways, trusts))
+        colour = _detail_change(unpacked(_chroma(here)), chroma, treatment.strength, workers, keeps_low=keeps_chroma)
+        for frame in here.frames:
+            yield _shown(frame, [change, colour[..., 0], colour[..., 1]])
+        del luma, chroma, change, colour  # a hundred megabytes at 4K, while the next moments are corrected
 
 
-def _detail_of(own: Plane, neighbours: list[detailband.Neighbour], strength: float, workers: Executor, *, keeps_low: bool) -> Plane:
-    """Planes with their detail smoothed; ``keeps_low`` leaves their low bands where they are."""
+def _luma(moment: _Moment) -> NDArray[np.uint16]:
+    return kept(moment.frames[0])[0]
+
+
+def _chroma(moment: _Moment) -> NDArray[np.uint16]:
+    return np.dstack(kept(moment.frames[0])[1:])
+
+
+def _detail_change(own: Plane, neighbours: list[detailband.Neighbour], strength: float, workers: Executor, *, keeps_low: bool) -> Plane:
+    """What smoothing the detail of planes adds to them; ``keeps_low`` leaves their low bands where they are."""
+    if not neighbours:
+        return np.zeros_like(own)
     change = detailband.smoothed(own, neighbours, workers, tolerance=3.0 * max(1.0, strength)) - own
     if keeps_low:
         change = lowband.without_low(change)
-    return np.asarray(own + min(1.0, strength) * change, np.float32)
+    change *= np.float32(min(1.0, strength))
+    return change
 
 
-def _written(moment: _Corrected) -> Iterator[av.VideoFrame]:
-    """The moment's frames. A repeat gets what the first frame got, added to what it shows itself."""
-    before = levels(moment.frames[0])
-    after = [moment.luma, moment.chroma[..., 0], moment.chroma[..., 1]]
-    for place, frame in enumerate(moment.frames):
-        if place == 0:
-            put(frame, after)
-        else:
-            put(
-                frame,
-                [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)],
-            )
-        yield frame
+def _shown(frame: av.VideoFrame, changes: list[Plane]) -> av.VideoFrame:
+    """What was put by in the frame, changed, in a frame of its own: other moments still look at what was put by."""
+    made = media.blank_like(frame)
+    put(made, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+    alpha, target = media.planes(frame).a, media.planes(made).a
+    if alpha is not None and target is not None:
+        target[:] = alpha
+    return made

@@ -35,6 +35,17 @@ def test_a_dropped_frame_of_a_pan_is_restored_far_better_than_by_averaging() -> 
     assert psnr(middle(first, second), truth) > averaged + 6
 
 
+def test_a_plane_that_is_warped_in_parts_is_the_same_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deshimmer.processors import rife_network
+
+    torch.manual_seed(1)
+    image, flow = torch.rand(1, 2, 50, 40), 4 * torch.randn(1, 2, 50, 40)
+    whole = rife_network.warp(image, flow)
+    monkeypatch.setattr(rife_network, "_WARPED_PIXELS", 40 * 7)
+    assert torch.equal(rife_network.warp(image, flow), whole)
+    assert float((whole - image).abs().mean()) > 0.1
+
+
 def test_sizes_that_are_no_multiple_of_64_and_other_moments() -> None:
     frames = pan(5, (151, 97), step_px=2.0)
     for index in (1, 3):

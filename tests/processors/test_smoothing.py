@@ -7,12 +7,13 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
-from deshimmer.processors import cadence, media, smoothing
+from deshimmer.processors import cadence, levels, media, smoothing
 from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
     Band,
@@ -128,6 +129,31 @@ def test_small_and_odd_formats_pass(tmp_path: Path, size: tuple[int, int], pixel
     assert [frame.format.name for frame in smooth(path)] == [f"{pixel_format}10le"] * 5
 
 
+def test_planes_that_were_put_by_come_back_to_a_256th_of_a_level():
+    rng = np.random.default_rng(1)
+    frame = av.VideoFrame(64, 48, "yuv420p10le")
+    planes = [rng.uniform(-128, 383, shape).astype(np.float32) for shape in ((48, 64), (24, 32), (24, 32))]
+    levels.keep(frame, planes)
+    for before, after in zip(planes, levels.kept(frame), strict=True):
+        assert np.abs(levels.unpacked(after) - before).max() < 1 / 255  # and what float32 rounds
+
+
+def test_alpha_comes_through_the_detail_band_bit_for_bit(tmp_path: Path, truth: list[Picture]):
+    path = tmp_path / "alpha.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=24, options={"level": "3"})
+        stream.width, stream.height, stream.pix_fmt = 256, 160, "yuva444p10le"
+        for index, shot in enumerate(detail_flicker(truth[:6])):
+            alpha = np.full((160, 256, 1), 30 * index, np.uint8)
+            picture = np.concatenate((shot.round().astype(np.uint8), alpha), axis=2)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format="yuva444p10le")))
+        output.mux(stream.encode(None))
+    before, after = source(path), smooth(path)
+    assert [frame.format.name for frame in after] == ["yuva444p10le"] * 6
+    assert all(bytes(one.planes[3]) == bytes(other.planes[3]) for one, other in zip(before, after, strict=True))
+    assert all(bytes(one.planes[0]) != bytes(other.planes[0]) for one, other in zip(before, after, strict=True))
+
+
 def test_nothing_crosses_a_cut(tmp_path: Path, truth: list[Picture]):
     first, second = exposure_flicker(truth[:8]), [255 - shot for shot in exposure_flicker(truth[8:16])]
     lossless = {"codec": "ffv1", "pixel_format": "yuv420p", "options": {"level": "3"}}
@@ -237,8 +263,8 @@ def test_a_machine_of_many_cores_makes_the_very_same(
     """Windows run far ahead there, and motion must not be forgotten before the last one has asked for it."""
     path = write(tmp_path / "long.mkv", exposure_flicker([*truth, *reversed(truth)]), options=LOSSLESS)
     made: list[list[Picture]] = []
-    for ahead in (1, 9):
-        monkeypatch.setattr(smoothing, "_AHEAD", ahead)
+    for threads in (1, 8):
+        monkeypatch.setattr(smoothing, "_THREADS", threads)
         made.append(pictures(smooth(path, bands)))
     assert len(made[1]) == 40
     assert all(np.array_equal(one, other) for one, other in zip(*made, strict=True))
