@@ -101,7 +101,7 @@ def _low_corrected(window: list[_Moment], centre: int, planar: _Planar, trails: 
     found = lowband.correction(here.view, neighbours) if neighbours else None
     after = found.applied(before, treatment.bands, min(1.0, treatment.strength)) if found else before
     for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
-        write(frame, [own + (new - old) for own, new, old in zip(levels(frame), after, before, strict=True)])
+        write(frame, [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)])
     write(here.frames[0], after)
     return here
 
