@@ -133,13 +133,7 @@ def fix(
     """
     settings = settings or load_settings()
     check_options(
-        route=route,
-        preset=preset,
-        strength=strength,
-        factor=factor,
-        fps=fps,
-        slow_motion=slow_motion,
-        drop_duplicates=drop_duplicates,
+        route=route, preset=preset, strength=strength, factor=factor, fps=fps, slow_motion=slow_motion, drop_duplicates=drop_duplicates
     )
     source = _existing(path)
     request = Request(

@@ -18,20 +18,20 @@ _MEAN = 0.35  # levels; decoded repeats differ by 0.0-0.2, the stillest real foo
 
 
 def runs(
-    frames: Iterable[av.VideoFrame], planar: Callable[[av.VideoFrame], av.VideoFrame] = lambda frame: frame
-) -> Iterator[list[av.VideoFrame]]:
-    """Frames, those that repeat one picture together: each list holds 1 to 6 of them, in order. ``planar`` makes planar ones to compare."""
+    frames: Iterable[av.VideoFrame], planar: Callable[[av.VideoFrame], av.VideoFrame]
+) -> Iterator[tuple[av.VideoFrame, list[av.VideoFrame]]]:
+    """Pictures, as ``planar`` makes them to be compared, each with the 1 to 6 frames, as they came and in order, that show it."""
     run: list[av.VideoFrame] = []
     first: av.VideoFrame | None = None
     for frame in frames:
         picture = planar(frame)
         if first is None or len(run) == _LONGEST or not is_repeat(first, picture):
-            if run:
-                yield run
+            if first is not None:
+                yield first, run
             run, first = [], picture
         run.append(frame)
-    if run:
-        yield run
+    if first is not None:
+        yield first, run
 
 
 def is_repeat(first: av.VideoFrame, other: av.VideoFrame) -> bool:

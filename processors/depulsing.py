@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import media
-from .flow import Flow, flow, guide, one_thread, resized, warp
+from .flow import Flow, flow, guide, miss, one_thread, resized, warp
 from .levels import Plane, levels, put
 from .records import Clip, Diagnosis
 
@@ -147,8 +147,7 @@ def _jump(here: list[Plane], other: list[Plane], there: Flow, back: Flow, usual:
     differences = [_carried(theirs, there) - mine for mine, theirs in zip(here, other, strict=True)]
     energy = _energy(differences[0])
     sure = np.maximum(0, 1 - np.float32(_USUAL) * usual / energy) * np.exp(-np.square(energy / np.float32(_LARGEST**2)))
-    miss = np.square(there + warp(back, there)).sum(2)
-    sure = sure * _fitted(np.exp(-miss / np.float32(_MISS_PX**2)), sure.shape)
+    sure = sure * _fitted(np.exp(-miss(there, back) / np.float32(_MISS_PX**2)), sure.shape)
     lacking = [difference * _fitted(sure, difference.shape) for difference in differences]
     return _Jump(lacking, np.zeros_like(there))
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flow
+from .flow import Flow, warp
 from .levels import Plane, unpacked
 
-_NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its functions do without
 _ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
 _ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
 _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
@@ -128,8 +127,7 @@ def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int
     """Rows ``first`` to ``last`` of the neighbour as the centre frame has them."""
     way = _rows(neighbour.way, shape, first, last).copy()
     way[..., 1] += np.float32(first)  # a relative map starts at row 0
-    flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
-    return unpacked(np.asarray(cv2.remap(neighbour.planes, way, _NONE, flags, borderMode=cv2.BORDER_REPLICATE), np.uint16))
+    return unpacked(warp(neighbour.planes, way, interpolation=cv2.INTER_CUBIC))
 
 
 def _in_pixels_of(own: Plane, neighbour: Neighbour) -> Neighbour:
@@ -141,7 +139,7 @@ def _in_pixels_of(own: Plane, neighbour: Neighbour) -> Neighbour:
 
 
 def _halved(plane: Plane) -> Plane:
-    """At half the size, a third of the time: for what is blurred all the same."""
+    """At half the size, for what is blurred all the same."""
     height, width = plane.shape[:2]
     return _f32(cv2.resize(plane, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA))
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +21,7 @@ import imageio_ffmpeg
 
 from ..config import spawn
 from ..config.errors import CannotWrite, DeshimmerError, NotSetUp, ToolFailed
+from ..config.probes import Probe
 from .media import OPEN_OPTIONS
 
 if TYPE_CHECKING:
@@ -34,16 +34,6 @@ graph: Any = import_module("ffmpeg")
 ENCODERS = ("libx264", "libx265", "prores_ks")
 FILTERS = ("deflicker", "deband", "deblock", "libvmaf", "setparams", "setsar", "hstack", "drawtext")
 _REMEDY = "Install FFmpeg with 'pip install imageio-ffmpeg', or set tools.ffmpeg to the path of one."
-
-
-@dataclass(frozen=True)
-class FfmpegProbe:
-    name: str
-    version: str | None
-    ok: bool
-    detail: str
-    remedy: str | None
-    missing: tuple[str, ...] = ()  # encoders and filters that this FFmpeg lacks
 
 
 def tool(settings: Settings) -> Path:
@@ -61,17 +51,17 @@ def tool(settings: Settings) -> Path:
         raise NotSetUp(f"There is no FFmpeg. {_REMEDY}") from None
 
 
-def probe(settings: Settings) -> FfmpegProbe:
+def probe(settings: Settings) -> Probe:
     """What this FFmpeg is and whether it can do our work. Never raises; asked once for each binary."""
     try:
         binary = tool(settings)
         return _probe(binary, binary.stat().st_mtime_ns)
     except (DeshimmerError, OSError) as error:
-        return FfmpegProbe("ffmpeg", None, False, str(error), _REMEDY)
+        return Probe("ffmpeg", None, False, str(error), _REMEDY)
 
 
 @cache
-def _probe(binary: Path, changed_ns: int) -> FfmpegProbe:
+def _probe(binary: Path, changed_ns: int) -> Probe:
     def ask(option: str) -> str:
         return spawn.run([str(binary), "-hide_banner", option], timeout_s=30).decode(errors="replace")
 
@@ -79,7 +69,7 @@ def _probe(binary: Path, changed_ns: int) -> FfmpegProbe:
     present = {words[1] for line in (ask("-encoders") + ask("-filters")).splitlines() if len(words := line.split()) > 1}
     missing = tuple(name for name in (*ENCODERS, *FILTERS) if name not in present)
     detail = f"FFmpeg {version} at {binary}" + (f", without {', '.join(missing)}" if missing else "")
-    return FfmpegProbe("ffmpeg", version, not missing, detail, _REMEDY if missing else None, missing)
+    return Probe("ffmpeg", version, not missing, detail, _REMEDY if missing else None, missing)
 
 
 _RAW_NAME = "file-bytes:"

@@ -48,11 +48,21 @@ def flow(
     return np.ascontiguousarray(_engine(preset, refinements, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32)
 
 
-def warp(image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
-    """The previous frame's ``image`` ``(height, width[, channels])`` where the current frame has it; borders repeat."""
+def warp(image: NDArray[np.float32] | NDArray[np.uint16], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
+    """The previous frame's ``image`` ``(height, width[, channels])`` where the current frame has it, at the size of ``flow``; borders repeat."""
     flags = interpolation | cv2.WARP_RELATIVE_MAP
     carried = cv2.remap(image, flow, _NONE, flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(carried, np.float32).reshape(image.shape)
+    return np.asarray(carried, np.float32).reshape(*flow.shape[:2], *image.shape[2:])
+
+
+def miss(there: Flow, back: Flow) -> NDArray[np.float32]:
+    """Squared distance, (height, width), by which the way to another frame and back misses where it began."""
+    return squared_length(there + warp(back, there))
+
+
+def squared_length(flow: Flow) -> NDArray[np.float32]:
+    x, y = flow[..., 0], flow[..., 1]  # a sum over an axis of two takes numpy three times as long
+    return np.asarray(x * x + y * y, np.float32)
 
 
 def resized(flow: Flow, width: int, height: int) -> Flow:

@@ -1,4 +1,4 @@
-"""More frames of the same shot: 2x, 4x, a frame rate, or slow motion, with RIFE.
+"""More frames of the same shot: 2x, 4x, a frame rate, or slow motion.
 
 Source frames are delivered as they were decoded, in the working format, and inserted ones are made of the very same planes:
 an RGB conversion on one of the two kinds alone would make the output pulse. Nothing is invented across a cut: there the nearer
@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import av
@@ -72,11 +72,11 @@ class Run:
 
 def pictures(clip: Clip, treatment: Treatment) -> Generator[Run, None, None]:
     """The source's pictures: its frames, or where ``treatment.drops_duplicates`` the first frame of every run of repeats."""
-    wanted = media.working_format(clip)
     with closing(media.frames(clip)) as decoded:
-        frames = (media.to_format(frame, wanted) for frame in decoded)
-        for run in cadence.runs(frames) if treatment.drops_duplicates else ([frame] for frame in frames):
-            yield Run(run[0], tuple((frame.pts or 0) * clip.time_base for frame in run))
+        planar = partial(media.to_format, pixel_format=media.working_format(clip))
+        runs = cadence.runs(decoded, planar) if treatment.drops_duplicates else ((planar(frame), [frame]) for frame in decoded)
+        for picture, frames in runs:
+            yield Run(picture, tuple((frame.pts or 0) * clip.time_base for frame in frames))
 
 
 def replaced_frames(clip: Clip, treatment: Treatment) -> frozenset[int]:

@@ -49,8 +49,8 @@ def kept(frame: av.VideoFrame) -> list[NDArray[np.uint16]]:
     return [_codes(frame, index) for index in range(3)]
 
 
-def unpacked(plane: NDArray[np.uint16]) -> Plane:
-    """Levels of a kept plane."""
+def unpacked(plane: NDArray[np.uint16] | NDArray[np.float32]) -> Plane:
+    """Levels of a kept plane, or of what was carried of one."""
     found = plane.astype(np.float32)
     found *= np.float32(1 / _KEPT_STEPS)
     found -= np.float32(_ZERO)

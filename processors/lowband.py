@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flow, warp
+from .flow import Flow, miss, squared_length, warp
 from .levels import Plane
 from .records import Band
 
@@ -143,15 +143,9 @@ def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     is held against its ``contrast`` around.
     """
     there, lines = neighbour.there, change.shape[0]
-    slack = np.float32((lines / 60) ** 2) + np.float32(0.02) * _squared(there)
+    slack = np.float32((lines / 60) ** 2) + np.float32(0.02) * squared_length(there)
     unlike = _f32(cv2.blur(np.abs(change), (5, 5))) / (contrast + np.float32(_LUMA_NOISE))
-    return _f32(_squared(there + warp(neighbour.back, there)) / slack + unlike * unlike)
-
-
-def _squared(flow: Flow) -> Plane:
-    """The squared length of each vector."""
-    x, y = flow[..., 0], flow[..., 1]
-    return _f32(x * x + y * y)
+    return _f32(miss(there, neighbour.back) / slack + unlike * unlike)
 
 
 def _slow_light(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -219,8 +213,8 @@ def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
         spreads = [float((weights * np.square(part - mean)).sum()) / total for part, mean in ((own, mine), (aim, theirs))]
         gain = min(_MOST_GAIN, max(-_MOST_GAIN, ((spreads[1] + _PLAIN) / (spreads[0] + _PLAIN)) ** 0.5 - 1))
         offset = theirs - (1 + gain) * mine
-        miss = aim - own - gain * own - offset
-        weights = _f32(trust / (1 + np.square(miss / (2 * float(np.median(np.abs(miss))) + 0.5)))) + np.float32(1e-3)
+        off = aim - own - gain * own - offset
+        weights = _f32(trust / (1 + np.square(off / (2 * float(np.median(np.abs(off))) + 0.5)))) + np.float32(1e-3)
     return gain, offset
 
 
@@ -260,9 +254,9 @@ def _spread(values: Plane, trust: Plane) -> Plane:
     """Values smoothed with their trust, those far from what is around them left out; where there is none they come from farther away."""
     lines = values.shape[0]
     smooth = _mean_nearby(values, trust)
-    miss = np.abs(values - smooth)
-    usual = _blurred(miss * trust, lines / 12) / (_blurred(trust, lines / 12) + np.float32(1e-3))
-    return _mean_nearby(values, _f32(trust / (1 + np.square(miss / (1.5 * usual + 0.5)))))
+    off = np.abs(values - smooth)
+    usual = _blurred(off * trust, lines / 12) / (_blurred(trust, lines / 12) + np.float32(1e-3))
+    return _mean_nearby(values, _f32(trust / (1 + np.square(off / (1.5 * usual + 0.5)))))
 
 
 def _mean_nearby(values: Plane, trust: Plane) -> Plane:
@@ -275,7 +269,7 @@ def _mean_nearby(values: Plane, trust: Plane) -> Plane:
 
 
 def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """By a Gaussian, wide ones at a quarter of the size, where they cost a tenth and show no difference."""
+    """By a Gaussian; wide ones, whose kernels are long, at a quarter of the size."""
     height, width = values.shape[:2]
     if sigma >= 5 and min(height, width) >= 16:
         small = cv2.resize(values, (-(-width // 4), -(-height // 4)), interpolation=cv2.INTER_AREA)

@@ -10,7 +10,6 @@ import re
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..config import locks, paths, spawn
 from ..config.errors import DeshimmerError, NotSetUp, ToolFailed
+from ..config.probes import Probe
 from .through_rgb import Rgb
 
 if TYPE_CHECKING:
@@ -36,15 +36,6 @@ CPU = -1
 _TIMEOUT_S = 900.0  # for one frame: a CPU takes a minute and more for a large one
 _USAGE_WORDS = "gpu-id"
 _SHARED_MODELS = Path("/usr/share") / NAME
-
-
-@dataclass(frozen=True)
-class NcnnProbe:
-    name: str
-    version: str | None  # the release's date: the program does not say
-    ok: bool
-    detail: str
-    remedy: str | None
 
 
 def tool(settings: Settings) -> Path:
@@ -72,18 +63,18 @@ def model(settings: Settings) -> Path:
     return found
 
 
-def probe(settings: Settings) -> NcnnProbe:
+def probe(settings: Settings) -> Probe:
     """Whether the program starts and has its model. Never raises; makes no picture."""
     try:
         binary = tool(settings)
         folder = model(settings)
         if _USAGE_WORDS not in _usage(binary):
-            return NcnnProbe(NAME, None, False, f"{binary} does not answer as {NAME} does", REMEDY)
+            return Probe(NAME, None, False, f"{binary} does not answer as {NAME} does", REMEDY)
     except DeshimmerError as error:
-        return NcnnProbe(NAME, None, False, f"{error.path}: it cannot be used" if error.path else "not found", error.message)
+        return Probe(NAME, None, False, f"{error.path}: it cannot be used" if error.path else "not found", error.message)
     dated = re.search(r"\d{8}", binary.resolve().parent.name)
-    version = dated[0] if dated else None
-    return NcnnProbe(NAME, version, True, f"{NAME} {version or 'of unknown version'} at {binary}, model {folder.name}", None)
+    version = dated[0] if dated else None  # the program itself does not say
+    return Probe(NAME, version, True, f"{NAME} {version or 'of unknown version'} at {binary}, model {folder.name}", None)
 
 
 def arguments(binary: Path, model: Path, first: Path, second: Path, output: Path, moment: float, gpu: int | None = None) -> list[str]:

@@ -53,7 +53,9 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
         for number, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
             frames = (frame for _, frame in shot)
             due = _due(diagnosis, number - 1, treatment)
-            for frame in _smoothed_shot(frames, clip, due, workers, ahead=threads + 1) if due.bands else map(planar, frames):
+            trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=Band.DETAIL in due.bands)
+            smoothed = _smoothed_shot(frames, planar, trails, due, workers, ahead=threads + 1)
+            for frame in smoothed if due.bands else map(planar, frames):
                 frame.time_base = clip.time_base
                 yield frame
 
@@ -67,16 +69,13 @@ def _due(diagnosis: Diagnosis, shot: int, treatment: Treatment) -> Treatment:
 
 
 def _smoothed_shot(
-    frames: Iterable[av.VideoFrame], clip: Clip, treatment: Treatment, workers: Executor, *, ahead: int
+    frames: Iterable[av.VideoFrame], planar: _Planar, trails: Trails, treatment: Treatment, workers: Executor, *, ahead: int
 ) -> Iterator[av.VideoFrame]:
     """``ahead``: moments under way at once."""
-    treats_detail = Band.DETAIL in treatment.bands
-    trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=treats_detail)
-    planar = partial(media.to_format, pixel_format=media.working_format(clip))
     oldest = RADIUS + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
     windowed = windows(_moments(frames, planar, trails, oldest), RADIUS if set(treatment.bands) != {Band.DETAIL} else 0)
     corrected = in_parallel(lambda seen: _low_corrected(*seen, planar, trails, treatment), windowed, workers, ahead)
-    if treats_detail:
+    if Band.DETAIL in treatment.bands:
         yield from _detail_smoothed(corrected, trails, treatment, workers)
     else:
         for moment in corrected:
@@ -84,8 +83,7 @@ def _smoothed_shot(
 
 
 def _moments(frames: Iterable[av.VideoFrame], planar: _Planar, trails: Trails, reach: int) -> Iterator[_Moment]:
-    for place, run in enumerate(cadence.runs(frames, planar)):
-        picture = planar(run[0])
+    for place, (picture, run) in enumerate(cadence.runs(frames, planar)):
         y, u, v, _ = media.planes(picture)
         codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
         trails.add(place, guide(y, _GUIDE_LINES, bit_depth=picture.format.components[0].bits), keep=reach)

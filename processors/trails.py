@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .flow import Flow, flow, resized, warp
+from .flow import Flow, flow, miss, resized, warp
 
 _REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
@@ -68,8 +68,7 @@ class Trails:
     def trust(self, here: int, there: int) -> NDArray[np.float32]:
         """0-1 at ``size``: does the way there lead back to where it began? It does not where something is hidden or was not found."""
         way = self.small_flow(here, there)
-        miss = np.square(way + warp(self.small_flow(there, here), way)).sum(2)
-        return np.exp(-miss / (_MISS * self._size[1]) ** 2)
+        return np.exp(-miss(way, self.small_flow(there, here)) / np.float32((_MISS * self._size[1]) ** 2))
 
     def _new_pairs(self, place: int) -> Iterator[tuple[int, int]]:
         for other in range(place - self._direct, place):

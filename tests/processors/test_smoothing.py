@@ -213,7 +213,7 @@ def test_windows_hold_no_more_than_their_radius():
 def test_runs_are_found_and_cut(tmp_path: Path, truth: list[Picture]):
     shots = [*truth[:1] * 8, *truth[4:5] * 2, truth[8]]
     path = write(tmp_path / "clip.mkv", shots, codec="ffv1", pixel_format="yuv420p", options={"level": "3"})
-    assert [len(run) for run in cadence.runs(source(path))] == [6, 2, 2, 1]
+    assert [len(run) for _, run in cadence.runs(source(path), lambda frame: frame)] == [6, 2, 2, 1]
 
 
 @pytest.mark.parametrize("name", ["ai/cmp_bear_pix2video.mp4", "ai/cmp_carturn_pix2video.mp4", "ai/cmp_bear_fatezero.mp4"])
