@@ -111,7 +111,8 @@ def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) ->
         "name": passage.request.path.name,
         "shown_path": passage.request.shown_path,
         "receipt": receipt,
-        "outcome": OUTCOMES[receipt.outcome],
+        "outcome": "Preview" if passage.request.preview and receipt.outcome is Outcome.KEPT else OUTCOMES[receipt.outcome],
+        "result": "Refused result" if _is_refused(passage, receipt) else "Result",
         "label": label,
         "headline": headline,
         "tiles": tuple(_tiles(passage, receipt)),
@@ -145,6 +146,12 @@ def _changes_rate(passage: Passage) -> bool:
     return passage.candidate is not None and passage.candidate.treatment.route is Route.INTERPOLATE
 
 
+def _is_refused(passage: Passage, receipt: Receipt) -> bool:
+    """True where a result was made and is not delivered; a preview delivers none that is good enough either."""
+    judged = passage.verification
+    return judged is not None and not judged.better and receipt.output is None
+
+
 def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]:
     """(name, figure, remark): the few numbers that matter most."""
     found, judged = passage.diagnosis, passage.verification
@@ -153,8 +160,7 @@ def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]
     score = f"{found.reading.flicker_score:.2f}"
     if judged is not None:
         score += f" \u2192 {judged.reading.flicker_score:.2f}"
-    refused = judged is not None and receipt.output is None
-    yield "Flicker score", score, "of the refused result" if refused else "0 is still, 1 unwatchable"
+    yield "Flicker score", score, "of the refused result" if _is_refused(passage, receipt) else "0 is still, 1 unwatchable"
     strongest = _strongest_fall(passage)
     if strongest is not None:
         yield strongest
@@ -215,8 +221,10 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield f"Frames: {passage.clip.frames if passage.clip else 0} became {candidate.frames}."
     yield f"Encoded as {candidate.encoder}."
     yield from candidate.notes
-    if receipt.outcome is not Outcome.REPAIRED:
+    if _is_refused(passage, receipt):
         yield "This result was not delivered."
+    elif receipt.output is None:
+        yield "This is a preview: only the stretch shown was repaired, and nothing was delivered."
 
 
 def _rows(found: Diagnosis, after: Reading | None, treatment: Treatment | None) -> Iterator[Row]:

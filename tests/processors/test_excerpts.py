@@ -123,6 +123,9 @@ def test_a_preview_shows_the_worst_two_seconds_and_repairs_nothing(tmp_path: Pat
     assert (clip["frames"], abs(clip["excerpt"]["first_frame"] - 60) <= 2) == (24, True)
     assert receipt.details["candidate"]["frames"] == 24
     assert receipt.verified
+    assert receipt.report is not None
+    told = receipt.report.read_text()
+    assert ("This is a preview" in told, "efused result" in told, "was not delivered" in told) == (True, False, False)
     assert sorted(os.listdir(tmp_path)) == [f"clip.preview.{kind}" for kind in ("comparison.mp4", "receipt.json", "report.html")]
 
 
