@@ -28,7 +28,7 @@ SECTIONS = {
     "cost": ("Cost of `deband` beside the article's bare command", ["cost.py"]),
     "restore": ("Frames left out and made again", ["restore.py"]),
     "memory": ("Peak memory, short and ten times longer", ["memory.py"]),
-    "large": ("Peak memory of interpolating 4K", ["large.py"]),
+    "large": ("Peak memory at 4K", ["large.py"]),
     "kills": ("50 kill -9 over 20 clips", ["kills.py", "--kills", "50", "--clips", "20"]),
 }
 
