@@ -141,7 +141,7 @@ def _calmer(seen: Jumps) -> Check:
     passed = seen.after <= seen.before * (1 - tolerances.LEAST_CALM) or seen.after <= tolerances.STILL_LEVELS
     verdict = "" if passed else ": content was taken for light"
     detail = f"From frame to frame places change by {seen.after:.2f} levels of brightness, before by {seen.before:.2f}{verdict}."
-    return _check("calm places", passed, seen.before, seen.after, detail)
+    return _check("flicker: places", passed, seen.before, seen.after, detail)
 
 
 def _band_fallen(band: Band, before: Reading, after: Reading) -> Check:

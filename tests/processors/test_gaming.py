@@ -130,7 +130,7 @@ def test_a_gain_that_takes_content_for_light_is_refused(tmp_path: Path) -> None:
         shot[:, : 8 * (index % 10)] = 240
     clip = media.probe(write(tmp_path / "source.mp4", shots))
     case = Case(shots, shots, clip, diagnosis.diagnose(clip, None, lambda _: None), Treatment(Route.SMOOTH, (Band.GLOBAL_LUMA,)), tmp_path)
-    assert "calm places" in failures(case.judge(gaming.steady_mean(shots)))
+    assert "flicker: places" in failures(case.judge(gaming.steady_mean(shots)))
 
 
 def test_lost_grain_is_refused(tmp_path: Path) -> None:
