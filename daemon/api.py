@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import secrets
 import socket
@@ -19,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import uvicorn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
@@ -37,7 +39,10 @@ from .jobs import Jobs, Pause
 from .states import State
 from .table import JobRow
 
+log = logging.getLogger(__name__)
+
 _START_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 10.0
 
 
 class Control(Protocol):
@@ -210,7 +215,18 @@ class Api:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise DaemonError("The API does not come up on the loopback interface. See the daemon's log.")
             time.sleep(0.01)
-        _write_private(self._file, json.dumps({"url": f"http://127.0.0.1:{port}", "token": token, "pid": os.getpid()}))
+        self._url, self._token = f"http://127.0.0.1:{port}", token
+        _write_private(self._file, json.dumps({"url": self._url, "token": token, "pid": os.getpid()}))
+
+    def answers(self) -> bool:
+        """It answers a real question in good time; an error is an answer, too."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            httpx.get(f"{self._url}/api/status", headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False)
+        except httpx.HTTPError as error:
+            log.warning("the API gave no answer: %s", error or type(error).__name__)
+            return False
+        return True
 
     def stop(self) -> None:
         self._file.unlink(missing_ok=True)

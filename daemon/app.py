@@ -18,6 +18,7 @@ from .api import Api
 from .jobs import Jobs
 from .states import State
 from .steps import OnFinished
+from .supervision import Supervisor
 from .table import JobRow
 from .watcher import Watcher
 
@@ -68,19 +69,25 @@ class Daemon:
                 self._watcher.start()
                 stack.callback(self._watcher.stop)
             if self._serves:
-                api = Api(self)
-                api.start()
-                stack.callback(api.stop)
+                self._api = Api(self)
+                self._api.start()
+                stack.callback(self._api.stop)
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
         """A stage that runs is cut short; its job goes on at the next start."""
         self._stack.close()
 
-    def wait(self) -> None:
-        """Until somebody asks it to stop."""
+    def wait(self, supervisor: Supervisor | None = None) -> None:
+        """Until somebody asks it to stop. ``supervisor`` hears meanwhile that it is well."""
         while not self.stopping.wait(_LOOK_EVERY_S):
             self._tell_running()
+            if supervisor is not None:
+                supervisor.beat(self.is_alive)
+
+    def is_alive(self) -> bool:
+        """It watches, and its API answers."""
+        return self._watcher.is_alive() and self._api.answers()
 
     def work_off(self) -> bool:
         """Take what lies in the hot folders and wait until all of it has ended. False when it was stopped before."""
@@ -141,12 +148,15 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
 
 def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD) -> None:
     """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
+    supervisor = Supervisor()
     daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road)
     with _log_file(), signals.calling(daemon.request_stop):
         daemon.start()
+        supervisor.ready()
         try:
-            daemon.wait()
+            daemon.wait(supervisor)
         finally:
+            supervisor.stopping()
             daemon.stop()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ..config import paths
+from ..config import paths, service
 from ..config.errors import CannotWrite, DaemonError
 from .lock import is_state_held
 
@@ -19,7 +19,7 @@ class Client:
 
     def __init__(self, url: str, token: str, pid: int) -> None:
         self.pid = pid
-        self._url = url
+        self.url = url
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, endpoint: str, /, **query: Any) -> Any:
@@ -31,10 +31,12 @@ class Client:
 
     def _ask(self, method: str, endpoint: str, **options: Any) -> Any:
         try:
-            answer = httpx.request(method, self._url + endpoint, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False, **options)
+            answer = httpx.request(method, self.url + endpoint, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False, **options)
             record = answer.json()
         except (httpx.HTTPError, ValueError):
-            raise DaemonError("It does not answer. Start it with 'deshimmer run'.", title="The daemon is not running") from None
+            raise DaemonError(
+                f"It does not answer. Start it with '{service.start_command()}'.", title="The daemon is not running"
+            ) from None
         if answer.is_error:
             raise DaemonError.from_dict(record["error"])
         return record
@@ -60,5 +62,5 @@ def connect() -> Client:
     if client is None and is_state_held():
         raise DaemonError("'deshimmer watch --once' is at work, which answers nothing. Wait for its end, or stop it with Ctrl-C.")
     if client is None:
-        raise DaemonError("This needs the daemon. Start it with 'deshimmer run'.", title="The daemon is not running")
+        raise DaemonError(f"This needs the daemon. Start it with '{service.start_command()}'.", title="The daemon is not running")
     return client
