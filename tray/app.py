@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import signal
 import threading
@@ -22,10 +23,10 @@ from .state import State
 
 log = logging.getLogger(__name__)
 
-_NO_TRAY = "This desktop shows no tray"
-_FIRST_LOOKS = 20
-_LOOK_EVERY_S = 1.0
-_LATER_LOOK_EVERY_S = 30.0
+_LOOK_EVERY_S = (*[2.0] * 30, 30.0)
+"""At login the tray may be there before the panel; a minute later one may still come, but need not."""
+_FREQUENT = ("progress", "job")
+"""No time to ask the system whether the tray starts at login; on Windows that starts a program."""
 
 
 class Companion(Protocol):
@@ -52,10 +53,11 @@ class Tray:
         self._stopping = threading.Event()
         self._client = Client()
         self._backend: Backend | None = None
+        self._at_login = False
         self._actions = Actions(self._client, start_daemon=lambda: start_daemon(wishes.daemon_options), quit_tray=self.stop)
 
     def run(self) -> None:
-        """Until ``stop``. Raises DaemonError when a tray runs already, NotSetUp when there is nothing to show and nothing to tell."""
+        """Until ``stop``. Raises DaemonError when a tray runs already."""
         with locks.trying(paths.runtime_dir() / "tray.lock") as ours:
             if not ours:
                 raise DaemonError("One icon is enough. Quit that one first, from its menu.", title="The tray runs already")
@@ -89,27 +91,31 @@ class Tray:
             self._backend = None
 
     def _look(self) -> choice.Found | None:
-        """A backend. At login the tray may be there before the panel, so a panel is waited for; None when stopped meanwhile."""
-        looks = 0
-        while True:
+        """A backend, once there is one; says so while there is none. None when stopped meanwhile."""
+        for looks in itertools.count():
             found = choice.look(self._wishes.backend)
             if isinstance(found, choice.Found):
                 return found
-            looks += 1
-            if looks == _FIRST_LOOKS:
-                self._say_there_is_none(found)
-            if self._stopping.wait(_LOOK_EVERY_S if looks < _FIRST_LOOKS else _LATER_LOOK_EVERY_S):
-                return None
-
-    def _say_there_is_none(self, refused: Sequence[choice.Refused]) -> None:
-        reasons = "; ".join(f"{each.name}: {each.reason}" for each in refused)
-        error = NotSetUp(f"{reasons}. 'deshimmer open' shows the page instead; notifications come all the same.", title=_NO_TRAY)
-        self._tell(error)
+            if looks == 0:
+                self._tell(_no_tray(found))
+            if self._stopping.wait(_LOOK_EVERY_S[min(looks, len(_LOOK_EVERY_S) - 1)]):
+                break
+        return None
 
     def _on_event(self, event: str, data: Mapping[str, Any], state: State) -> None:
+        if event not in _FREQUENT:
+            self._at_login = autostart.is_on()
         backend = self._backend
         if backend is not None:
-            backend.show(picture(state), tooltip(state), menu(state, at_login=autostart.is_on()))
+            backend.show(picture(state), tooltip(state), menu(state, at_login=self._at_login))
+
+
+def _no_tray(refused: Sequence[choice.Refused]) -> NotSetUp:
+    reasons = "; ".join(f"{each.name}: {each.reason}" for each in refused)
+    return NotSetUp(
+        f"Use the page ('deshimmer open') and the notifications; an icon comes as soon as there is a tray. Looked for: {reasons}.",
+        title="This desktop shows no tray",
+    )
 
 
 def run(wishes: Wishes, tell: Callable[[DeshimmerError], None]) -> None:

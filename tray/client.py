@@ -120,10 +120,11 @@ class Client:
             self._load()
             self._address = address
         with closing(_connect(address, _SILENCE_S)) as connection:
+            connection.connect()
+            self._stream = connection.sock
             answer = _ask(connection, address, "GET", f"/events?after={self.state.event}", None)
             if answer.status != 200:
                 raise DaemonError(f"the stream of events answers {answer.status}")
-            self._stream = connection.sock
             for number, event, text in parse(answer):
                 if event == "reset":
                     self._load()
