@@ -10,6 +10,7 @@ _LINE = "sudo apt-get install -y python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindi
 
 def no_gi(*libraries: str) -> str | None:
     """None when all of these can be used; else what is missing, and the line that brings it."""
+    os.environ.setdefault("GDK_GL", "disable")  # a menu needs no OpenGL, whose software driver alone takes 35 MB
     try:
         import gi  # type: ignore[import-untyped]
 
