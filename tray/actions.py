@@ -37,6 +37,7 @@ class Actions:
             Do.RESUME: lambda _: post("/resume"),
             Do.RESUME_GPU: lambda _: post("/resume", gpu=True),
             Do.FREE_GPU: lambda _: post("/gpu/free"),
+            Do.SEEN: lambda _: post("/seen"),
             Do.HOT_FOLDER: lambda action: desktop.open_path(action.target),
             Do.PAGE: lambda action: self._open_page(action.target),
             Do.START: lambda _: self._start(),

@@ -7,14 +7,15 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Protocol
 
 from ..config import autostart, locks, paths
 from ..config.errors import DaemonError, DeshimmerError, NotSetUp
 from .actions import Actions
 from .backends import Backend, choice
-from .client import Client
+from .client import Client, Listener
 from .icon import Theme
 from .look import picture, tooltip
 from .menu import menu
@@ -30,10 +31,14 @@ _FREQUENT = ("progress", "job")
 
 
 class Companion(Protocol):
-    """What lives in the tray's process beside the icon: the notifications. ``start`` adds its listener to the client."""
+    """What lives in the tray's process beside the icon: the notifications. ``take`` gets every event and returns at once."""
 
-    def start(self, client: Client) -> None: ...
+    def start(self) -> None: ...
+    def take(self, event: str, data: Mapping[str, Any]) -> None: ...
     def stop(self) -> None: ...
+
+
+COMPANIONS: tuple[Callable[[Client], Companion], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,6 @@ class Wishes:
     theme: Theme
     backend: str | None = None
     daemon_options: tuple[str, ...] = ()
-    companions: tuple[Companion, ...] = field(default=())
 
 
 class Tray:
@@ -62,15 +66,17 @@ class Tray:
             if not ours:
                 raise DaemonError("One icon is enough. Quit that one first, from its menu.", title="The tray runs already")
             self._client.listen(self._on_event)
-            for companion in self._wishes.companions:
-                companion.start(self._client)
+            companions = [make(self._client) for make in COMPANIONS]
+            for companion in companions:
+                companion.start()
+                self._client.listen(_taking(companion))
             self._client.start()
             try:
                 self._show()
             finally:
                 self._client.stop()
                 self._actions.close()
-                for companion in self._wishes.companions:
+                for companion in companions:
                     companion.stop()
 
     def stop(self) -> None:
@@ -110,6 +116,10 @@ class Tray:
             backend.show(picture(state), tooltip(state), menu(state, at_login=self._at_login))
 
 
+def _taking(companion: Companion) -> Listener:
+    return lambda event, data, state: companion.take(event, data)
+
+
 def _no_tray(refused: Sequence[choice.Refused]) -> NotSetUp:
     reasons = "; ".join(f"{each.name}: {each.reason}" for each in refused)
     return NotSetUp(
@@ -121,7 +131,11 @@ def _no_tray(refused: Sequence[choice.Refused]) -> NotSetUp:
 def run(wishes: Wishes, tell: Callable[[DeshimmerError], None]) -> None:
     """As ``Tray.run``, ended by SIGTERM, SIGINT and SIGHUP too."""
     tray = Tray(wishes, tell)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        tray.stop()
+
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: tray.stop())
+            signal.signal(getattr(signal, name), stop)
     tray.run()

@@ -73,28 +73,32 @@ class Client:
 
     def get(self, endpoint: str) -> Any:
         """Raises DaemonError: with the daemon's own words where it refuses, else because it is not there."""
-        return self._call("GET", endpoint, None)
+        return _parsed(self.fetch(endpoint))
 
     def post(self, endpoint: str, **body: Any) -> Any:
-        return self._call("POST", endpoint, {key: value for key, value in body.items() if value is not None})
+        return _parsed(self._call("POST", endpoint, {key: value for key, value in body.items() if value is not None}))
+
+    def fetch(self, endpoint: str) -> bytes:
+        """As ``get``, what is no JSON: media."""
+        return self._call("GET", endpoint, None)
 
     def change(self, change: Callable[[State], State]) -> None:
         """Change the state from outside; listeners get ``changed``."""
         self._tell("changed", {}, change)
 
-    def _call(self, method: str, endpoint: str, body: Mapping[str, Any] | None) -> Any:
+    def _call(self, method: str, endpoint: str, body: Mapping[str, Any] | None) -> bytes:
         address = read_address()
         if address is None:
             raise _absent()
         try:
             with closing(_connect(address, _CALL_TIMEOUT_S)) as connection:
                 answer = _ask(connection, address, method, endpoint, body)
-                record = json.loads(answer.read())
-        except (OSError, HTTPException, ValueError):
+                content = answer.read()
+        except (OSError, HTTPException):
             raise _absent() from None
         if answer.status >= 400:
-            raise DaemonError.from_dict(record["error"])
-        return record
+            raise DaemonError.from_dict(_parsed(content)["error"])
+        return content
 
     def _run(self) -> None:
         tries = 0
@@ -184,6 +188,13 @@ def _ask(connection: HTTPConnection, address: Address, method: str, endpoint: st
     headers = {"Authorization": f"Bearer {address.token}"}
     connection.request(method, _API + endpoint, None if body is None else json.dumps(body), headers)
     return connection.getresponse()
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise _absent() from None  # whoever answers there now is no daemon of ours
 
 
 def _absent() -> DaemonError:

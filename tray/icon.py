@@ -94,10 +94,14 @@ class _Sketch:
         drawn = self._ink.resize((self.size_px, self.size_px), Image.Resampling.BOX)
         if self.inks.halo is None:
             return drawn
-        spread = drawn.getchannel("A").filter(ImageFilter.GaussianBlur(max(0.6, self.size_px / 40))).point(lambda a: min(255, 2 * a))
+        spread = (
+            drawn.getchannel("A")
+            .filter(ImageFilter.GaussianBlur(max(0.6, self.size_px / 40)))
+            .point([min(255, 2 * alpha) for alpha in range(256)])
+        )
         red, green, blue, strength = _rgba(self.inks.halo)
         ground = Image.new("RGBA", drawn.size, (red, green, blue, 0))
-        ground.putalpha(spread.point(lambda a: a * strength // 255))
+        ground.putalpha(spread.point([alpha * strength // 255 for alpha in range(256)]))
         return Image.alpha_composite(ground, drawn)
 
     def _box(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
@@ -110,7 +114,7 @@ class _Sketch:
             self._ink.putalpha(ImageChops.subtract(self._ink.getchannel("A"), mask))
         else:
             alphas = ImageChops.lighter(self._ink.getchannel("A"), mask)
-            self._ink.paste(Image.new("RGBA", self._ink.size, ink), mask=mask.point(lambda a: 255 if a else 0))
+            self._ink.paste(Image.new("RGBA", self._ink.size, ink), mask=mask.point([0] + [255] * 255))
             self._ink.putalpha(alphas)
 
 

@@ -27,6 +27,7 @@ class Do(StrEnum):
     RESUME = "resume"
     RESUME_GPU = "resume gpu"
     FREE_GPU = "free gpu"
+    SEEN = "seen"
     HOT_FOLDER = "hot folder"
     PAGE = "page"
     START = "start"
@@ -104,9 +105,10 @@ def _results(state: State) -> list[Entry]:
     if state.link is not Link.UP:
         return []
     lines: list[Entry] = []
-    if state.flagged:
-        lines.append(Item("Needs you", children=tuple(map(_ended, state.flagged))))
-    recent = [each for each in state.recent if each not in state.flagged]
+    flagged = state.flagged[: state.needs_you]
+    if flagged:
+        lines.append(Item("Needs you", children=(*map(_ended, flagged), Separator(), Item("Mark all as seen", Action(Do.SEEN)))))
+    recent = [each for each in state.recent if each not in flagged]
     if recent:
         lines.append(Item("Recent results", children=tuple(map(_ended, recent))))
     return lines

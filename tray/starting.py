@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import paths, service, spawn
-from ..config.errors import DaemonError
+from ..config.errors import DaemonError, DeshimmerError
 from .client import Client
 
 _PATIENCE_S = 30.0
@@ -20,7 +20,7 @@ _LOOK_EVERY_S = 0.1
 def start_daemon(options: Sequence[str] = ()) -> None:
     """Returns when the daemon answers to be there. ``options``: ``--config`` and ``--set`` for it.
 
-    Raises DaemonError, with the daemon's own words where it has given up.
+    Raises a DeshimmerError, with the daemon's own words where it has given up.
     """
     if _is_up():
         return
@@ -52,11 +52,11 @@ def _is_up() -> bool:
     return True
 
 
-def _error(said: Path) -> DaemonError:
+def _error(said: Path) -> DeshimmerError:
     """The error object among what the program printed."""
     for line in said.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            return DaemonError.from_dict(json.loads(line)["error"])
+            return DeshimmerError.from_dict(json.loads(line)["error"])
         except (ValueError, KeyError, TypeError):
             continue
     return DaemonError("It ended at once. What it said is in this file.", path=said, title="The daemon does not start")

@@ -107,7 +107,9 @@ def _display(stack: ExitStack) -> str:
 
 
 def _bus(stack: ExitStack, env: dict[str, str]) -> str:
-    bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    bus = subprocess.Popen(
+        ["dbus-daemon", "--session", "--nofork", "--print-address"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     stack.callback(_end, bus)
     assert bus.stdout is not None
     with bus.stdout:

@@ -15,8 +15,8 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray, pystray  # noqa: F401 - names pystray's backend before any is imported
+    from .stray import Stray  # first: it tells pystray to choose no backend itself
 
-    from pystray._appindicator import Icon  # type: ignore[import-untyped]
+    from pystray._appindicator import Icon  # type: ignore[import-untyped]  # noqa: I001
 
     return Stray(Icon, click, theme, _SIZE_PX)

@@ -20,9 +20,9 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray, pystray  # noqa: F401 - names pystray's backend before any is imported
+    from .stray import Stray  # first: it tells pystray to choose no backend itself
 
-    from pystray._gtk import Icon  # type: ignore[import-untyped]
+    from pystray._gtk import Icon  # type: ignore[import-untyped]  # noqa: I001
 
     return Stray(Icon, click, theme, _SIZE_PX, _set_tooltip)
 

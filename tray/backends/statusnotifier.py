@@ -80,7 +80,9 @@ class StatusNotifier:
 
         bus.add_message_handler(on_message)
         rule = f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{WATCHER}'"
-        await bus.call(Message("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", signature="s", body=[rule]))
+        await bus.call(
+            Message("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", signature="s", body=[rule])
+        )
         await bus.call(self._registration())
         ends = [asyncio.ensure_future(end) for end in (self._stopped.wait(), bus.wait_for_disconnect())]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -77,11 +77,10 @@ def _entry(entry: Entry, click: Click) -> Any:
     text = entry.text.replace("&", "&&") if sys.platform == "win32" else entry.text
     if entry.children:
         return pystray.MenuItem(text, pystray.Menu(*translated(entry.children, click)))
-    checked = entry.checked
     return pystray.MenuItem(
         text,
         _calling(click, entry.action),
-        checked=None if checked is None else lambda _: checked,
+        checked=None if entry.checked is None else _always(entry.checked),
         enabled=entry.enabled,
     )
 
@@ -92,6 +91,10 @@ def _calling(click: Click, action: Action | None) -> Callable[[], None]:
             click(action)
 
     return call
+
+
+def _always(checked: bool) -> Callable[[Any], bool]:
+    return lambda item: checked
 
 
 def _default(click: Click) -> Any:

@@ -24,7 +24,7 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray, pystray  # noqa: F401 - names pystray's backend before any is imported
+    from .stray import Stray  # first: it tells pystray to choose no backend itself
 
     class Mended(Stray):
         def show(self, picture: Any, tooltip: str, menu: Menu) -> None:
@@ -50,8 +50,7 @@ def _mended(click: Click) -> Any:
             self._popup: XMenu | None = None
             mask = X.ExposureMask | X.StructureNotifyMask | X.ButtonPressMask
             self._window.change_attributes(event_mask=mask, background_pixmap=X.ParentRelative)
-            handlers = self._message_handlers
-            handlers |= {X.MotionNotify: self._to_popup, X.ButtonRelease: self._to_popup, X.KeyPress: self._to_popup}
+            self._message_handlers |= {X.MotionNotify: self._to_popup, X.ButtonRelease: self._to_popup, X.KeyPress: self._to_popup}
 
         def _update_icon(self) -> None:
             if self._systray_manager is None:
@@ -66,11 +65,15 @@ def _mended(click: Click) -> Any:
             if self._icon_data is not None and self._icon_data.size == (width, height):
                 return
             side = min(width, height)
-            picture = self._icon.resize((side, side), Image.Resampling.LANCZOS)
+            picture = self._picture().resize((side, side), Image.Resampling.LANCZOS)
             ground = self._ground(width, height)
             ground.paste(picture, ((width - side) // 2, (height - side) // 2), picture)
             ground.tostring = ground.tobytes  # type: ignore[attr-defined]  # python-xlib knows Pillow's old name only
             self._icon_data = ground
+
+        def _picture(self) -> Image.Image:
+            picture: Any = self._icon
+            return picture
 
         def _ground(self, width: int, height: int) -> Image.Image:
             self._window.clear_area()
