@@ -69,10 +69,8 @@ def headline(state: State) -> str:
 
 def tooltip(state: State) -> str:
     """The headline, and a line for each running clip with its percent."""
-    lines = [
-        ", ".join(filter(None, (headline(state), queue(state)))),
-        *(f"{name(job.path)}: {_progress(job.part, job.eta_s)}" for job in state.running),
-    ]
+    lines = [", ".join(filter(None, (headline(state), queue(state))))]
+    lines += [f"{name(job.path)}: {_progress(job.part, job.eta_s)}" for job in state.running]
     if state.gpu_paused and not state.paused:
         lines.append(f"GPU paused{_until(state.gpu_paused_until)}")
     if state.running or state.paused:

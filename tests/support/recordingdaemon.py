@@ -113,7 +113,8 @@ class RecordingDaemon:
         handler.wfile.write(b": listening\n\n")
         while True:
             with self._told:
-                self._told.wait_for(lambda: self._closing or len(self._events) > after)
+                while not self._closing and len(self._events) <= after:
+                    self._told.wait()
                 if self._closing:
                     return
                 number, (event, data) = after + 1, self._events[after]

@@ -15,8 +15,6 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray  # first: it tells pystray to choose no backend itself
+    from .stray import Stray, icon_class
 
-    from pystray._appindicator import Icon  # type: ignore[import-untyped]  # noqa: I001
-
-    return Stray(Icon, click, theme, _SIZE_PX)
+    return Stray(icon_class("_appindicator"), click, theme, _SIZE_PX)

@@ -20,11 +20,9 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray  # first: it tells pystray to choose no backend itself
+    from .stray import Stray, icon_class
 
-    from pystray._gtk import Icon  # type: ignore[import-untyped]  # noqa: I001
-
-    return Stray(Icon, click, theme, _SIZE_PX, _set_tooltip)
+    return Stray(icon_class("_gtk"), click, theme, _SIZE_PX, _set_tooltip)
 
 
 def _set_tooltip(icon: Any, tooltip: str) -> None:

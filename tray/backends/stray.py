@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from ..icon import Theme, draw
@@ -19,6 +20,11 @@ import pystray
 
 _TITLE_CHARACTERS = 127
 """Windows takes no longer tooltip."""
+
+
+def icon_class(module: str) -> Any:
+    """Of a pystray backend; the import raises where its system is not there."""
+    return import_module(f"pystray.{module}").Icon
 
 
 class Stray:

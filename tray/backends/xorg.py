@@ -24,7 +24,7 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray  # first: it tells pystray to choose no backend itself
+    from .stray import Stray
 
     class Mended(Stray):
         def show(self, picture: Any, tooltip: str, menu: Menu) -> None:
@@ -35,13 +35,15 @@ def make(click: Click, theme: Theme) -> Backend:
 
 
 def _mended(click: Click) -> Any:
-    import pystray._xorg as xorg  # type: ignore[import-untyped]
     from Xlib import X
     from Xlib.error import XError
 
+    from .stray import icon_class
     from .xmenu import XMenu
 
-    class Icon(xorg.Icon):
+    original = icon_class("_xorg")
+
+    class Icon(original):
         tree: Menu = ()
 
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -65,15 +67,11 @@ def _mended(click: Click) -> Any:
             if self._icon_data is not None and self._icon_data.size == (width, height):
                 return
             side = min(width, height)
-            picture = self._picture().resize((side, side), Image.Resampling.LANCZOS)
+            picture = self._icon.resize((side, side), Image.Resampling.LANCZOS)
             ground = self._ground(width, height)
             ground.paste(picture, ((width - side) // 2, (height - side) // 2), picture)
             ground.tostring = ground.tobytes  # type: ignore[attr-defined]  # python-xlib knows Pillow's old name only
             self._icon_data = ground
-
-        def _picture(self) -> Image.Image:
-            picture: Any = self._icon
-            return picture
 
         def _ground(self, width: int, height: int) -> Image.Image:
             self._window.clear_area()
