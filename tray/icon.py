@@ -94,14 +94,10 @@ class _Sketch:
         drawn = self._ink.resize((self.size_px, self.size_px), Image.Resampling.BOX)
         if self.inks.halo is None:
             return drawn
-        spread = (
-            drawn.getchannel("A")
-            .filter(ImageFilter.GaussianBlur(max(0.6, self.size_px / 40)))
-            .point([min(255, 2 * alpha) for alpha in range(256)])
-        )
+        blurred = drawn.getchannel("A").filter(ImageFilter.GaussianBlur(max(0.6, self.size_px / 40)))
         red, green, blue, strength = _rgba(self.inks.halo)
         ground = Image.new("RGBA", drawn.size, (red, green, blue, 0))
-        ground.putalpha(spread.point([alpha * strength // 255 for alpha in range(256)]))
+        ground.putalpha(blurred.point([min(255, 2 * alpha) * strength // 255 for alpha in range(256)]))
         return Image.alpha_composite(ground, drawn)
 
     def _box(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
