@@ -57,7 +57,7 @@ def changes_on(platform: str = sys.platform) -> tuple[Change, ...]:
 def changes_off(platform: str = sys.platform) -> tuple[Change, ...]:
     if platform == "win32":
         return (Run(("reg", "delete", _RUN_KEY, "/v", _VALUE, "/f"), may_fail=True),)
-    return (Remove(_file(platform)),)
+    return (Remove(_file(platform)),) if _file(platform).exists() else ()
 
 
 def _is_kept(entry: Path) -> bool:

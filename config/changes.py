@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from . import spawn
 from .errors import CannotWrite, ToolFailed
@@ -21,17 +21,17 @@ class Write:
     path: Path
     text: str
     encoding: str = "utf-8"
+    VERBS: ClassVar = ("write", "wrote")
 
     @property
     def is_needed(self) -> bool:
+        """The file is not there, or holds something else."""
         try:
             return self.path.read_bytes() != self.text.encode(self.encoding)
         except OSError:
             return True
 
     def do(self) -> None:
-        if not self.is_needed:
-            return
         partial = self.path.with_name(self.path.name + ".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,12 +44,13 @@ class Write:
         return {"write": str(self.path), "text": self.text}
 
     def __str__(self) -> str:
-        return f"write {self.path}"
+        return str(self.path)
 
 
 @dataclass(frozen=True)
 class Remove:
     path: Path
+    VERBS: ClassVar = ("remove", "removed")
 
     def do(self) -> None:
         try:
@@ -61,7 +62,7 @@ class Remove:
         return {"remove": str(self.path)}
 
     def __str__(self) -> str:
-        return f"remove {self.path}"
+        return str(self.path)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Run:
 
     argv: tuple[str, ...]
     may_fail: bool = False
+    VERBS: ClassVar = ("run", "ran")
 
     def do(self) -> None:
         try:
@@ -82,10 +84,15 @@ class Run:
         return {"run": list(self.argv)}
 
     def __str__(self) -> str:
-        return f"run {shlex.join(self.argv)}"
+        return shlex.join(self.argv)
 
 
 Change = Write | Remove | Run
+
+
+def needed(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Without the files that are as they shall be."""
+    return tuple(change for change in changes if not isinstance(change, Write) or change.is_needed)
 
 
 def apply(changes: Iterable[Change]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from subprocess import list2cmdline as windows_command
@@ -33,9 +33,17 @@ def fill(name: str, **values: str) -> str:
     return Template((_FOLDER / name).read_text(encoding="utf-8")).substitute(values)
 
 
-def systemd_command(argv: Iterable[str]) -> str:
-    """For ``ExecStart=:``, which leaves '$' alone (systemd.service(5), "Command lines")."""
-    return " ".join(f'"{word.translate(_SYSTEMD_WORD)}"' for word in argv)
+def systemd_command(argv: Sequence[str]) -> str:
+    """For ``ExecStart=:``, which leaves '$' alone (systemd.service(5), "Command lines").
+
+    systemd refuses a program with quotes or backslashes in its path, though as an argument they are right.
+    """
+    words = argv if not set("'\"\\") & set(argv[0]) else ("/bin/sh", "-c", 'exec "$0" "$@"', *argv)
+    return " ".join(map(_systemd_word, words))
+
+
+def _systemd_word(word: str) -> str:
+    return f'"{word.translate(_SYSTEMD_WORD)}"'
 
 
 def systemd_text(text: str) -> str:
@@ -44,7 +52,7 @@ def systemd_text(text: str) -> str:
 
 
 def systemd_environment(variables: Mapping[str, str]) -> str:
-    return "\n".join(f"Environment={systemd_command([f'{name}={value}'])}" for name, value in variables.items())
+    return "\n".join(f"Environment={_systemd_word(f'{name}={value}')}" for name, value in variables.items())
 
 
 def desktop_command(argv: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config import autostart, paths, program, service
-from ..config.changes import Change, Write, apply
+from ..config.changes import Change, Write, apply, needed
 from ..config.errors import DaemonError, SettingsError
 from . import service_view, services, show
 from .lock import is_state_held
@@ -42,7 +43,7 @@ def service_command(
 
 
 def _change(session: Session, action: Action, dry_run: bool, tray: bool) -> int:
-    plan = _PLANS[action](session, tray)
+    plan = needed(_PLANS[action](session, tray))
     if not dry_run:
         _require_possible(action)
         apply(plan)
@@ -59,7 +60,7 @@ def _install(session: Session, tray: bool) -> tuple[Change, ...]:
 
 
 def _uninstall(session: Session, tray: bool) -> tuple[Change, ...]:
-    return services.manager().uninstall() + (autostart.changes_off() if autostart.is_on() else ())
+    return services.manager().uninstall() + autostart.changes_off()
 
 
 def _start(session: Session, tray: bool) -> tuple[Change, ...]:
@@ -102,6 +103,8 @@ def _require_installed() -> None:
 
 def _require_possible(action: Action) -> None:
     """Raises NotSetUp where no service manager answers, DaemonError where a daemon in a terminal stands in the way."""
+    if not service.is_installed() and action is Action.UNINSTALL:
+        return
     view = services.manager().view()
     if action in (Action.INSTALL, Action.START) and is_state_held() and view.is_active is False:
         raise DaemonError(
@@ -118,9 +121,10 @@ def _tell(session: Session, action: Action, plan: Iterable[Change], dry_run: boo
     if session.json_lines:
         return
     for change in plan:
-        session.result({}, f"{'would ' if dry_run else ''}{change}")
+        present, past = change.VERBS
+        session.result({}, f"would {present} {change}" if dry_run else f"{past} {change}")
         if dry_run and isinstance(change, Write):
-            session.result({}, "".join(f"    {line}\n" for line in change.text.splitlines()).rstrip("\n"))
+            session.result({}, textwrap.indent(change.text.rstrip(), "    "))
     session.note(_DONE_WORDS[action] if not dry_run else "Nothing was changed.")
     if action is Action.UNINSTALL:
         show.print_facts((name, "\n".join(value) if isinstance(value, tuple) else value) for name, value in _kept(session).items())

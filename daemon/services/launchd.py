@@ -20,7 +20,7 @@ def install(command: Sequence[str]) -> tuple[Change, ...]:
     agent = Write(service.file("darwin"), agent_text(command))
     is_loaded = view().state is not None
     if is_loaded and not agent.is_needed:
-        return (agent, *start())
+        return start()
     unload = (_launchctl("bootout", _target()),) if is_loaded else ()
     return (agent, *unload, _launchctl("bootstrap", _domain(), str(agent.path)))
 

@@ -18,8 +18,9 @@ _ACTIVE = ("active", "activating", "reloading", "deactivating")
 
 def install(command: Sequence[str]) -> tuple[Change, ...]:
     unit = Write(service.file("linux"), unit_text(command))
-    # 'restart' also starts; a daemon whose unit is as it was is not disturbed
-    return unit, _systemctl("daemon-reload"), _systemctl("enable", UNIT), _systemctl("restart" if unit.is_needed else "start", UNIT)
+    if not unit.is_needed:
+        return _systemctl("enable", UNIT), _systemctl("start", UNIT)  # a daemon that runs is not disturbed
+    return unit, _systemctl("daemon-reload"), _systemctl("enable", UNIT), _systemctl("restart", UNIT)
 
 
 def uninstall() -> tuple[Change, ...]:
