@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from PIL import Image
 
 NEEDED = ("Xvfb", "openbox", "dbus-daemon", "xdotool", "import")
 PANELS = {"statusnotifier": "xfce4-panel", "xembed": "tint2"}
-_DEADLINE_S = 30.0
+_DEADLINE_S = 60.0
 
 _XFCE = """<?xml version="1.0" encoding="UTF-8"?>
 <channel name="xfce4-panel" version="1.0">
@@ -56,6 +57,9 @@ class Desktop:
         self._stack.callback(_end, process)
         return process
 
+    def start_panel(self, panel: str, home: Path) -> subprocess.Popen[bytes]:
+        return _PANEL_STARTS[panel](self, home)
+
     def do(self, *words: str | int) -> str:
         """xdotool."""
         return subprocess.run(["xdotool", *map(str, words)], env=self.env, check=True, capture_output=True, text=True, timeout=20).stdout
@@ -91,7 +95,7 @@ def desktop(home: Path, panel: str) -> Iterator[Desktop]:
         there = Desktop(env, stack)
         there.start("openbox")
         if panel:
-            _PANEL_STARTS[panel](there, home)
+            there.start_panel(panel, home)
         yield there
 
 
@@ -116,16 +120,16 @@ def _bus(stack: ExitStack, env: dict[str, str]) -> str:
         return bus.stdout.readline().decode().strip()
 
 
-def _start_xfce(there: Desktop, home: Path) -> None:
+def _start_xfce(there: Desktop, home: Path) -> subprocess.Popen[bytes]:
     channels = Path(there.env["XDG_CONFIG_HOME"]) / "xfce4/xfconf/xfce-perchannel-xml"
-    channels.mkdir(parents=True)
+    channels.mkdir(parents=True, exist_ok=True)
     (channels / "xfce4-panel.xml").write_text(_XFCE)
-    there.start("xfce4-panel", "--disable-wm-check")
+    return there.start("xfce4-panel", "--disable-wm-check")
 
 
-def _start_tint2(there: Desktop, home: Path) -> None:
+def _start_tint2(there: Desktop, home: Path) -> subprocess.Popen[bytes]:
     (home / "tint2rc").write_text(_TINT2)
-    there.start("tint2", "-c", home / "tint2rc")
+    return there.start("tint2", "-c", home / "tint2rc")
 
 
 _PANEL_STARTS = {"statusnotifier": _start_xfce, "xembed": _start_tint2}
@@ -138,3 +142,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def system_gi(folder: Path) -> Path:
+    """A folder for PYTHONPATH that holds the system's ``gi`` and nothing else. Skips where this Python cannot load it."""
+    found = Path("/usr/lib/python3/dist-packages/gi")
+    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}-"
+    if not any(tag in file.name for file in found.glob("_gi.*.so")):
+        pytest.skip("the system has no gi (python3-gi) for this Python")
+    folder.mkdir(exist_ok=True)
+    (folder / "gi").symlink_to(found)
+    return folder
