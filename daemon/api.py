@@ -30,10 +30,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..config import paths
-from ..config.errors import DaemonError, DeshimmerError, NotSetUp
+from ..config.errors import DaemonError, DeshimmerError
 from ..config.settings import HotFolder
 from . import history
-from .jobs import Jobs, Pause
+from .courtesy.rules import What
+from .jobs import Jobs
 from .states import State
 from .table import JobRow
 
@@ -66,6 +67,11 @@ class _Retry(_Body):
 class _Pause(_Body):
     seconds: float | None = Field(default=None, ge=0)
     gpu: bool = False
+    now: bool = False
+
+
+class _Resume(_Body):
+    gpu: bool = False
 
 
 class _Answer(JSONResponse):
@@ -91,7 +97,8 @@ class Endpoints:
             post("/api/jobs/{prefix}/retry", self.retry, _Retry),
             post("/api/jobs/{prefix}/cancel", self.cancel, _Nothing),
             post("/api/pause", self.pause, _Pause),
-            post("/api/resume", self.resume, _Nothing),
+            post("/api/resume", self.resume, _Resume),
+            post("/api/gpu/free", self.free_gpu, _Nothing),
             post("/api/hot_folders", self.add_hot_folder, HotFolder),
             post("/api/history/rebuild", self.history_rebuild, _Nothing),
             post("/api/history/clear", self.history_clear, _Nothing),
@@ -103,7 +110,8 @@ class Endpoints:
         return {
             "version": metadata.version("deshimmer"),
             "pid": os.getpid(),
-            **_pause(jobs.pause_state()),
+            **_pauses(jobs),
+            "waiting": [{"what": each.what, "reason": each.reason} for each in jobs.waiting()],
             "hot_folders": [{"path": str(folder.path), "output": str(folder.results)} for folder in self._control.hot_folders()],
             "problems": [problem.as_dict() for problem in self._control.problems()],
             "counts": jobs.counts(),
@@ -129,12 +137,15 @@ class Endpoints:
         return _job(self._control.jobs.cancel(query["prefix"]))
 
     def pause(self, _: Mapping[str, str], body: _Pause) -> dict[str, Any]:
-        if body.gpu:
-            raise NotSetUp("Pausing only the GPU is not in this version. Pause without --gpu.")
-        return _pause(self._control.jobs.pause(body.seconds))
+        self._control.jobs.pause(body.seconds, what=_what(body.gpu), now=body.now)
+        return _pauses(self._control.jobs)
 
-    def resume(self, _: Mapping[str, str], __: _Nothing) -> dict[str, Any]:
-        return _pause(self._control.jobs.resume())
+    def resume(self, _: Mapping[str, str], body: _Resume) -> dict[str, Any]:
+        self._control.jobs.resume(what=_what(body.gpu))
+        return _pauses(self._control.jobs)
+
+    def free_gpu(self, _: Mapping[str, str], __: _Nothing) -> dict[str, Any]:
+        return {"freed": self._control.jobs.free_gpu()}
 
     def add_hot_folder(self, _: Mapping[str, str], body: HotFolder) -> dict[str, Any]:
         self._control.add_hot_folder(body)
@@ -272,8 +283,13 @@ def _job(row: JobRow) -> dict[str, Any]:
     return {"job": row.as_dict()}
 
 
-def _pause(pause: Pause) -> dict[str, Any]:
-    return {"paused": pause.paused, "paused_until": pause.until}
+def _what(gpu: bool) -> What:
+    return What.GPU if gpu else What.ALL
+
+
+def _pauses(jobs: Jobs) -> dict[str, Any]:
+    paused, gpu = jobs.pause_state(), jobs.pause_state(What.GPU)
+    return {"paused": paused.paused, "paused_until": paused.until, "gpu_paused": gpu.paused, "gpu_paused_until": gpu.until}
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -24,6 +24,7 @@ class Stage(NamedTuple):
     name: str
     is_due: Callable[[Passage], bool]
     run: Callable[[Passage, Settings, Progress], Passage]
+    wants_gpu: Callable[[Passage, Settings], bool] = lambda passage, settings: False
 
 
 READING = Reading(bands={}, codec=CodecReading(None, None, None), flicker_score=0.0, article_mean_diff=None, sharpness=1.0, motion=0.0)
