@@ -206,6 +206,10 @@ class Jobs:
         """What waits for something other than its turn, and why."""
         return self._gate.waiting()
 
+    def why_waits(self, job_id: str) -> str | None:
+        """Why this job, by its whole id, waits; None when it does not."""
+        return self._gate.why(job_id)
+
     def free_gpu(self) -> int:
         """Idle workers that used the GPU give its memory back. How many."""
         return self._pool.free_gpu()
@@ -295,7 +299,7 @@ class Jobs:
     def _live(self, row: JobRow) -> JobRow:
         if row.state is not State.RUNNING:
             return row
-        if why := self._gate.why(row.id):
+        if why := self.why_waits(row.id):
             return replace(row, stage=WAITS, progress=None, reason=why)
         live = self._steps.progress_of(row.id)
         return row if live is None else replace(row, stage=live[0], progress=live[1])
