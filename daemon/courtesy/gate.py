@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -49,9 +49,11 @@ class Waiting(NamedTuple):
 
 
 class Gate:
-    """``senses`` None: no courtesy, only turns and pauses. ``on_change`` is called, under no lock, when what waits or why has changed."""
+    """``senses`` None: no courtesy, only turns and pauses. ``on_change`` is called, under no lock, when what waits has changed, with the
+    ids of the jobs for which the reason has.
+    """
 
-    def __init__(self, wishes: Courtesy, senses: Senses | None, crew: Crew, on_change: Callable[[], None]) -> None:
+    def __init__(self, wishes: Courtesy, senses: Senses | None, crew: Crew, on_change: Callable[[Collection[str]], None]) -> None:
         self._wishes = wishes
         self._senses = senses
         self._crew = crew
@@ -66,7 +68,7 @@ class Gate:
         self._looked = float("-inf")
         self._last_reason: dict[What, float] = {}
         self._looks_against = 0
-        self._told: tuple[object, ...] = ()
+        self._told: dict[str, str | None] = {}
         self._watcher = threading.Thread(target=self._watch, name="courtesy", daemon=True)
         self._watcher.start()
 
@@ -236,11 +238,11 @@ class Gate:
                 self.was_taken_back(job)
 
     def _tell(self) -> None:
-        state = (self.waiting(), self.held())
         with self._changed:
-            is_news, self._told = state != self._told, state
-        if is_news:
-            self._on_change()
+            state = {job_id: self.why(job_id) for job_id in self._waiting}
+            former, self._told = self._told, state
+        if state != former:
+            self._on_change([job_id for job_id in {*former, *state} if former.get(job_id) != state.get(job_id)])
 
 
 def _is_held_elsewhere() -> bool:
