@@ -31,26 +31,15 @@ Tell = Callable[[Mapping[str, int]], None]
 
 
 class AfterQueue:
-    """Told of every job that ends. ``is_empty``: no job is unfinished. ``tell`` gets the outcomes and their number, for ``notify``.
+    """Told of every job that ends. ``is_empty``: no job is unfinished. ``tell``, for ``notify``, gets the jobs by outcome.
 
     Cancelled jobs alone set nothing off.
     """
 
-    def __init__(
-        self,
-        wishes: Courtesy,
-        senses: Senses,
-        is_empty: Callable[[], bool],
-        tell: Tell,
-        *,
-        settle_s: float = SETTLE_S,
-        away_s: float = AWAY_S,
-    ) -> None:
+    def __init__(self, wishes: Courtesy, senses: Senses, is_empty: Callable[[], bool], tell: Tell) -> None:
         self._wishes = wishes
         self._senses = senses
         self._is_empty = is_empty
-        self._settle_s = settle_s
-        self._away_s = away_s
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._closing = threading.Event()
@@ -73,9 +62,9 @@ class AfterQueue:
             thread.join()
 
     def _settle(self) -> None:
-        """Wait until no job has come or ended for the length of ``settle_s``, then act."""
+        """Wait until no job has come or ended for the length of ``SETTLE_S``, then act."""
         seen = -1
-        while not self._closing.wait(self._settle_s):
+        while not self._closing.wait(SETTLE_S):
             with self._lock:
                 total = self._counts.total()
                 if total == seen and self._is_empty() and self._is_away():
@@ -91,7 +80,7 @@ class AfterQueue:
         if self._wishes.after_queue != "sleep":
             return True
         idle_s = self._senses.idle_s()
-        return idle_s is None or idle_s >= self._away_s
+        return idle_s is None or idle_s >= AWAY_S
 
     def _command(self, counts: Counter[str]) -> None:
         numbers = {f"{_PREFIX}{outcome.upper()}": str(counts[outcome]) for outcome in Outcome}
