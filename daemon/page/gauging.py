@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 
 def gauges(control: Control) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .log_tail import since, tail
 from .rendering import fragment, page, whole_number
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 _LINES = 500
 

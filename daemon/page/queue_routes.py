@@ -15,7 +15,7 @@ from .glance import glance
 from .rendering import fragment, page, whole_number
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 RESULTS_A_PAGE = 50
 WAITING_A_PAGE = 10

@@ -19,7 +19,7 @@ from .settings_form import Form, form_of, typed
 from .settings_source import edit, source
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 _CHANGED = SettingsError(
     "It was changed by somebody else meanwhile: reload this page and make your changes again.", title="The file has changed"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...config import paths
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 
 class Source(NamedTuple):
@@ -26,7 +26,7 @@ class Source(NamedTuple):
 def source(control: Control) -> Source:
     file = paths.settings_file()
     text = file.read_text() if file.exists() else ""
-    return Source(str(file), text, control._settings.model_dump(mode="json"))
+    return Source(str(file), text, control.settings.model_dump(mode="json"))
 
 
 def edit(control: Control, changes: Mapping[str, Any], hot_folders: Sequence[Mapping[str, Any]] | None) -> None:
