@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..config import paths
 from ..config.errors import DaemonError, DeshimmerError, NotSetUp
-from ..config.settings import HotFolder
+from ..config.settings import HotFolder, Settings
 from . import history
 from .jobs import Jobs, Pause
 from .states import State
@@ -45,6 +45,8 @@ class Control(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def settings(self) -> Settings: ...
     def hot_folders(self) -> tuple[HotFolder, ...]: ...
     def add_hot_folder(self, hot_folder: HotFolder) -> None: ...
     def problems(self) -> tuple[DeshimmerError, ...]: ...

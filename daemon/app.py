@@ -92,6 +92,10 @@ class Daemon:
             self.stopping.wait(_LOOK_EVERY_S)
         return False
 
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
     def hot_folders(self) -> tuple[HotFolder, ...]:
         return self._watcher.hot_folders
 

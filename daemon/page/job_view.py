@@ -14,19 +14,19 @@ from pydantic import ValidationError
 from ...processors.records import Band, Outcome, Receipt, Route, Verdict, from_json
 from .. import diagnosis_words as words
 from .. import history
-from ..show import STAGE_WORDS, one_line
+from ..show import STAGE_WORDS
 
 if TYPE_CHECKING:
     from ...processors.records import BandReading, Passage, Verification
     from ..table import JobRow
 
 _STATES = {
-    "queued": ("Waiting", "It waits for its turn."),
-    "running": ("At work", "It is being looked at."),
-    "cancelling": ("Stopping", "It is being cancelled."),
-    "cancelled": ("Cancelled", "It was cancelled."),
-    "failed": ("Failed", "It could not be treated."),
-    "done": ("Done", "It is done."),
+    "queued": "It waits for its turn.",
+    "running": "It is being looked at.",
+    "cancelling": "It is being cancelled.",
+    "cancelled": "It was cancelled.",
+    "failed": "It could not be treated.",
+    "done": "It is done, but its receipt is not there (any more).",
 }
 _ROUTES = {
     Route.SMOOTH: "Smooth along motion",
@@ -71,22 +71,12 @@ class JobView:
     record: dict[str, Any] | None  # the receipt, raw
     told: dict[str, Any] | None
     passage: Passage | None
+    media: Mapping[str, Path]
+    newer: str | None  # the job of the same render whose files took the place of this one's
 
     @property
-    def name(self) -> str:
-        return one_line(Path(self.row.path).name)
-
-    @property
-    def folder(self) -> str:
-        return one_line(str(Path(self.row.path).parent))
-
-    @property
-    def label(self) -> str:
-        return self.told["outcome"] if self.told else _STATES[self.row.state][0]
-
-    @property
-    def kind(self) -> str:
-        """The class of the label."""
+    def state(self) -> str:
+        """How it ended, or how far it is: a key of words.LOOKS."""
         return self.row.outcome.value if self.row.outcome else self.row.state.value
 
     @property
@@ -96,7 +86,7 @@ class JobView:
             return self.told["diagnosis"].summary
         if self.row.stage:
             return f"It is at the stage {STAGE_WORDS.get(self.row.stage, self.row.stage)}."
-        return _STATES[self.row.state][1]
+        return _STATES[self.row.state]
 
     @property
     def error(self) -> dict[str, Any] | None:
@@ -109,22 +99,6 @@ class JobView:
     @property
     def has_ended(self) -> bool:
         return self.row.state.is_final
-
-    @property
-    def has_result(self) -> bool:
-        return self.row.output is not None and Path(self.row.output).is_file()
-
-    @property
-    def has_original(self) -> bool:
-        return Path(self.row.path).is_file()
-
-    @property
-    def report(self) -> bool:
-        return self._is_there("report")
-
-    @property
-    def comparison(self) -> bool:
-        return self._is_there("comparison")
 
     @property
     def routes(self) -> dict[Route, str]:
@@ -156,15 +130,12 @@ class JobView:
     def raw(self) -> str:
         return json.dumps(_shortened(self.record), indent=1, ensure_ascii=False) if self.record else ""
 
-    def _is_there(self, key: str) -> bool:
-        return bool(self.record and self.record.get(key)) and Path(str(self.record and self.record[key])).is_file()
-
 
 def view(row: JobRow) -> JobView:
     """Everything of one job that its page shows. Reads the receipt."""
-    record = history.read_receipt(Path(row.receipt)) if row.receipt else None
-    passage, told = _told(record) if record and record["id"] == row.id else (None, None)
-    return JobView(row, record, told, passage)
+    record, newer = _record(row)
+    passage, told = _told(record) if record else (None, None)
+    return JobView(row, record, told, passage, media(row), newer)
 
 
 def traces(row: JobRow) -> dict[str, Any]:
@@ -179,6 +150,7 @@ def traces(row: JobRow) -> dict[str, Any]:
     return {
         "frames": None,
         "points": 0,
+        "seconds": float(seen.passage.clip.duration) if seen.passage and seen.passage.clip else 0.0,
         "worst": None,
         "curves": {},
         "maps": {},
@@ -188,11 +160,31 @@ def traces(row: JobRow) -> dict[str, Any]:
     }
 
 
-def worst_frame(row: JobRow) -> int:
-    """The middle of the second that flickers most, where the receipt says it."""
+def media(row: JobRow) -> dict[str, Path]:
+    """The job's files that are there: ``original``, ``result``, ``comparison``, ``report``."""
+    record = _record(row)[0] or {}
+    named = {"original": row.path, "result": record.get("output"), "comparison": record.get("comparison"), "report": record.get("report")}
+    return {what: Path(path) for what, path in named.items() if path and Path(path).is_file()}
+
+
+def worst_frame(row: JobRow, side: str) -> int:
+    """The middle of the second that flickers most, of the original or the result; 0 where no receipt says it."""
+    record = _record(row)[0] or {}
+    details = record.get("details") or {}
+    worst = (details.get("traces") or {}).get("worst")
+    if not worst:
+        return 0
+    made, found = (details.get("candidate") or {}).get("frames"), (details.get("clip") or {}).get("frames")
+    factor = made / found if side == "result" and made and found else 1
+    return round(sum(worst) // 2 * factor)
+
+
+def _record(row: JobRow) -> tuple[dict[str, Any] | None, str | None]:
+    """The job's own receipt; or the id of the job that wrote its receipt in that place since."""
     record = history.read_receipt(Path(row.receipt)) if row.receipt else None
-    worst: list[int] | None = ((record or {}).get("details") or {}).get("traces", {}).get("worst") if record else None
-    return sum(worst) // 2 if worst else 0
+    if record is None or record["id"] == row.id:
+        return record, None
+    return None, str(record["id"])
 
 
 def _told(record: Mapping[str, Any]) -> tuple[Passage, dict[str, Any]] | tuple[None, None]:

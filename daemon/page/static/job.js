@@ -16,22 +16,6 @@ const api = (path) => `/api/v1/jobs/${id()}${path}`;
 
 let page = null; // what is open now: {player, curves, traces, away}
 
-async function post(path, body = {}) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw content.error ?? { title: "The daemon did not answer", message: `It said ${answer.status}.` };
-  return content;
-}
-
-function say(words, isError = false) {
-  const line = $("told");
-  line.textContent = words;
-  line.classList.toggle("failure", isError);
-  line.hidden = !words;
-}
-
-const sayError = (error) => say(`${error.title ?? "It did not work"}. ${error.message ?? error}`, true);
-
 /** The lines of the daemon's answer as they come; the last one has the media. */
 async function prepared(onProgress) {
   const answer = await fetch(api("/player"), { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
@@ -218,30 +202,27 @@ function tellMarks(traces) {
   }));
 }
 
-const KEYS = { " ": "play", k: "play", ",": "back", ArrowLeft: "back", ".": "forward", ArrowRight: "forward", s: "quarter", w: "worst", r: "repeat", d: "diff", h: "heat", z: "actual", f: "full" };
+const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "forward" };
 
+/** The keys that other elements use too; the rest stands at the buttons, as data-key. */
 function wireKeys(signal) {
+  const taken = { " ": "button, a, summary", ArrowLeft: ".scrolls, pre", ArrowRight: ".scrolls, pre" };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, [contenteditable]")) return;
-    if (event.key === " " && event.target.closest("button, a, summary")) return;
-    if (event.key.startsWith("Arrow") && event.target.closest(".scrolls, pre")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
     const button = $(KEYS[event.key]);
-    if (!button || button.hidden) return;
+    if (!button || event.target.closest(taken[event.key])) return;
     event.preventDefault();
     button.click();
   }, { signal });
 }
 
 function wireActions(signal) {
+  const { ask, toast } = window.deshimmer;
   const act = async (name, body) => {
-    try {
-      const answer = await post(api(`/${name}`), body);
-      if (name === "retry") location.href = `/jobs/${answer.job.id}`;
-      else if (name === "cancel") say("It is being cancelled.");
-      else say("");
-    } catch (error) {
-      sayError(error);
-    }
+    const answer = await ask(api(`/${name}`), body);
+    if (!answer) return;
+    if (name === "retry") location.href = `/jobs/${answer.job.id}`;
+    if (name === "cancel") toast("It is being cancelled.");
   };
   for (const each of document.querySelectorAll("[data-act]")) {
     if (each.tagName === "FORM") {
@@ -291,30 +272,24 @@ async function renew() {
 }
 
 function progressed({ stage, progress, eta_s }) {
-  if (!$("running")) return;
-  $("stage").textContent = STAGES[stage] ?? stage;
+  if (stage) $("stage").textContent = STAGES[stage] ?? stage;
   if (progress == null) $("progress").removeAttribute("value");
   else $("progress").value = progress;
   if (eta_s != null) $("eta").textContent = `About ${Math.max(1, Math.round(eta_s))} s left.`;
 }
 
 function follow() {
-  if (!$("running")) return;
-  const events = new EventSource("/api/v1/events");
-  const mine = (act) => (event) => {
+  const { stream } = window.deshimmer;
+  if (!$("running") || !stream) return;
+  const on = (name, act) => stream.addEventListener(name, (event) => {
     const data = JSON.parse(event.data);
-    if ((data.id ?? data.job?.id) === id()) act(data);
-  };
-  events.addEventListener("progress", mine(progressed));
-  events.addEventListener("job", mine((row) => {
-    if (row.stage) progressed({ stage: row.stage, progress: row.progress });
-    if (row.state !== $("job").dataset.state) renew();
-  }));
-  events.addEventListener("finished", mine(() => (events.close(), renew())));
-  events.addEventListener("reset", renew);
-  addEventListener("pagehide", () => events.close());
+    if ($("running") && (data.id ?? data.job?.id) === id()) act(data);
+  });
+  on("progress", progressed);
+  on("job", (row) => (row.state === $("job").dataset.state ? progressed(row) : renew()));
+  on("finished", renew);
+  stream.addEventListener("reset", renew);
 }
 
-open();
-follow();
-window.deshimmer = { get page() { return page; } };
+document.addEventListener("DOMContentLoaded", () => (open(), follow()));
+window.deshimmer = Object.assign(window.deshimmer ?? {}, { job: () => page });
