@@ -45,7 +45,7 @@ function preparing(words, part = null) {
 async function openPlayer(signal) {
   const media = await prepared((part) => preparing(`Making a copy that the browser can play: ${Math.round(100 * part)} %`, part));
   preparing("Opening …");
-  const player = new Player({ original: $("original"), result: $("result") }, media);
+  const player = new Player({ original: $("original"), result: $("result") }, { original: $("hold-original"), result: $("hold-result") }, media);
   signal.addEventListener("abort", () => player.dispose());
   await player.open(media);
   $("proxy-note").hidden = !Object.values(media).some((each) => each.proxy);

@@ -4,7 +4,15 @@ const SHOWS_LEVELS = { global_luma: 1, low_luma: 1, low_chroma: 1, detail: 4 }; 
 const HEIGHT = 220;
 const FLOOR = 1; // no scale ends below: a still clip's noise would fill the chart
 
-const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A colour of the style sheet as a canvas takes it, `opacity` 0 to 1. */
+function colour(name, opacity = 1) {
+  const probe = document.createElement("i");
+  probe.style.color = `color-mix(in srgb, var(${name}) ${100 * opacity}%, transparent)`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
 
 /** All bands together, each in units of what begins to show. */
 function together(curves, side) {
@@ -67,16 +75,17 @@ export class Curves {
     this._before = this._values("before");
     this._after = this._values("after");
     const unit = this.band === "all" ? "" : " levels";
-    const line = (label, colour, fill) => ({
-      label, stroke: colour, width: 2, fill, points: { show: false }, value: (_, level) => (level == null ? "–" : `${level.toFixed(2)}${unit}`),
+    this.colours = Object.fromEntries(["text", "text-soft", "line", "before", "after", "worst", "cause"].map((name) => [name, colour(`--${name}`)]));
+    const line = (label, name, opacity) => ({
+      label, stroke: this.colours[name], width: 2, fill: colour(`--${name}`, opacity), points: { show: false }, value: (_, level) => (level == null ? "–" : `${level.toFixed(2)}${unit}`),
     });
-    const series = [{ label: "Time", value: (_, time) => (time == null ? "–" : `${time.toFixed(2)} s`) }, line("Original", style("--before"), `${style("--before")}26`)];
+    const series = [{ label: "Time", value: (_, time) => (time == null ? "–" : `${time.toFixed(2)} s`) }, line("Original", "before", 0.15)];
     const data = [this._times, this._before];
     if (this._after) {
-      series.push(line("Result", style("--after"), `${style("--after")}33`));
+      series.push(line("Result", "after", 0.25));
       data.push(this._after);
     }
-    const axis = { stroke: style("--soft"), grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+    const axis = { stroke: this.colours["text-soft"], grid: { stroke: this.colours.line, width: 1 }, ticks: { stroke: this.colours.line, width: 1 }, font: "12px system-ui, sans-serif" };
     this.chart = new uPlot(
       {
         width: this.box.clientWidth, height: HEIGHT, series, legend: { show: true, live: true },
@@ -104,7 +113,7 @@ export class Curves {
     this.chart = chart;
     const { ctx: context, bbox } = chart;
     context.save();
-    if (this.traces.worst) this._band(context, bbox, ...this.traces.worst, style("--worst"));
+    if (this.traces.worst) this._band(context, bbox, ...this.traces.worst, this.colours.worst);
     context.restore();
   }
 
@@ -122,10 +131,10 @@ export class Curves {
       context.stroke();
     };
     context.save();
-    for (const cut of this.traces.cuts) upright(cut, style("--soft"), 1, [4, 4]);
+    for (const cut of this.traces.cuts) upright(cut, this.colours["text-soft"], 1, [4, 4]);
     const bar = { top: bbox.top, height: 5 * unit };
-    for (const cause of this.traces.causes) this._band(context, bar, cause.start, cause.end, style("--cause"));
-    upright(this.index, style("--text"), 2);
+    for (const cause of this.traces.causes) this._band(context, bar, cause.start, cause.end, this.colours.cause);
+    upright(this.index, this.colours.text, 2);
     context.restore();
   }
 
@@ -149,5 +158,8 @@ export class Curves {
     resized.observe(this.box);
     signal.addEventListener("abort", () => resized.disconnect());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this._draw(), { signal });
+    const themed = new MutationObserver(() => this._draw());
+    themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    signal.addEventListener("abort", () => themed.disconnect());
   }
 }

@@ -3,6 +3,7 @@
 
 const NEAR_FRAMES = 0.35; // up to here both clocks count as one
 const FAR_FRAMES = 1.2; // from here on the one that is ahead waits
+const LATE_PART = 0.2; // of the last frame's time, when the player stops on it: no later, or the next one would flash up
 const MOST_NUDGE = 0.12; // of the speed, to close a gap unseen
 const SEEK_PATIENCE_MS = 4000;
 const PAINT_PATIENCE_MS = 400;
@@ -24,8 +25,9 @@ function frameAt(times, time) {
 
 /** One video, its frames' times, and how they lie against the original's. */
 class Side {
-  constructor(video, times, leader = null) {
+  constructor(video, hold, times, leader = null) {
     this.video = video;
+    this.hold = hold; // a canvas over it
     this.times = times;
     this.leader = leader;
     this.shown = 0; // of its own frames
@@ -95,6 +97,13 @@ class Side {
     this.shown = own;
   }
 
+  /** Stand still on what is shown, so that both sides change at once after a seek. */
+  cover() {
+    if (!this.video.videoWidth) return;
+    Object.assign(this.hold, { width: this.video.videoWidth, height: this.video.videoHeight, hidden: false });
+    this.hold.getContext("2d").drawImage(this.video, 0, 0);
+  }
+
   _painted() {
     return new Promise((resolve) => (hasFrameCallback ? this.video.requestVideoFrameCallback(resolve) : resolve()));
   }
@@ -111,14 +120,14 @@ function once(target, type, patience_ms) {
 
 /** Events: `frame` (another one is on screen), `state` (plays, speed, loop). */
 export class Player extends EventTarget {
-  /** `media`: {original?: {url, times}, result?: {url, times}}; the videos are made ready, muted, at the first frame. */
-  constructor(videos, media) {
+  /** `holds`: a canvas over each video. `media`: {original?: {url, times}, result?: {url, times}}; the videos are made ready, muted, at the first frame. */
+  constructor(videos, holds, media) {
     super();
     this.sides = [];
     this._leader = null;
     for (const name of ["original", "result"]) {
       if (!media[name]) continue;
-      const side = new Side(videos[name], media[name].times, this._leader);
+      const side = new Side(videos[name], holds[name], media[name].times, this._leader);
       side.name = name;
       this._leader ??= side;
       this.sides.push(side);
@@ -133,6 +142,7 @@ export class Player extends EventTarget {
     this._seeking = null;
     this._held = null; // the side that waits for the other
     this._wrapping = false;
+    this._timer = null; // set shortly before the end
     this._disposed = false;
   }
 
@@ -199,6 +209,8 @@ export class Player extends EventTarget {
   pause() {
     this.playing = false;
     this._held = null;
+    clearTimeout(this._timer);
+    this._timer = null;
     for (const side of this.sides) side.video.pause();
     this._tell("state");
   }
@@ -251,11 +263,15 @@ export class Player extends EventTarget {
   }
 
   async _seekAll() {
+    clearTimeout(this._timer);
+    this._timer = null;
     for (const side of this.sides) side.video.pause();
     let reached = null;
     while (reached !== this._wanted && !this._disposed) {
       const target = this._wanted;
+      for (const side of this.sides) side.cover();
       await Promise.all(this.sides.map((side) => side.seek(target)));
+      for (const side of this.sides) side.hold.hidden = true;
       reached = target;
     }
   }
@@ -282,9 +298,11 @@ export class Player extends EventTarget {
   }
 
   _keep(side) {
-    const last = this.range[1];
-    if (side.source >= last) this._wrap();
-    else if (this.sides.length > 1) this._sync();
+    const own = side.fromSource(this.range[1]);
+    const left_s = (side.times[own] + LATE_PART * side.typical_s - side.video.currentTime) / side.video.playbackRate;
+    if (side.shown >= own) this._wrap();
+    else if (left_s < 2 * side.typical_s / this.speed) this._timer ??= setTimeout(() => this._ended(), 1000 * left_s);
+    if (this.sides.length > 1) this._sync();
   }
 
   /** Close the gap between the two clocks: a little by the speed, much by waiting. */
@@ -315,11 +333,13 @@ export class Player extends EventTarget {
 
   /** At the end: stand on the last frame for as long as it lasts, then begin anew, or stay. */
   async _wrap() {
+    clearTimeout(this._timer);
+    this._timer = null;
     if (this._wrapping) return;
     this._wrapping = true;
     const [first, last] = this.range;
     for (const side of this.sides) side.video.pause();
-    if (this.shown().result !== undefined && !this.inStep) await this.seek(last);
+    if (this.sides.some((side) => side.source !== last)) await this.seek(last);
     await wait((1000 * this._leader.typical_s) / this.speed);
     this._wrapping = false;
     if (!this.playing || this._disposed) return;
