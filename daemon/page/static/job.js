@@ -49,6 +49,8 @@ async function openPlayer(signal) {
   signal.addEventListener("abort", () => player.dispose());
   await player.open(media);
   $("proxy-note").hidden = !Object.values(media).some((each) => each.proxy);
+  const shown = player.sides[0].video;
+  $("stage-box").style.setProperty("--ratio", shown.videoWidth / shown.videoHeight);
   $("screen").classList.add("ready");
   preparing(null);
   return player;
@@ -123,9 +125,8 @@ function wirePlayer(player, traces, signal) {
   });
   on("actual", () => {
     press($("actual"), !isPressed($("actual")));
-    const shown = $("original").videoWidth ? $("original") : $("result");
     $("screen").classList.toggle("actual", isPressed($("actual")));
-    $("screen").style.setProperty("--actual", `${shown.videoWidth / devicePixelRatio}px`);
+    $("screen").style.setProperty("--actual", `${player.sides[0].video.videoWidth / devicePixelRatio}px`);
   });
   on("full", () => (document.fullscreenElement ? document.exitFullscreen() : $("player").requestFullscreen()));
   player.worst = traces.worst && traces.worst[1] < player.frames ? traces.worst : null;

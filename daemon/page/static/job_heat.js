@@ -19,7 +19,7 @@ function paint(canvas, map, full) {
   const image = context.createImageData(map.width, map.height);
   map.data.forEach((level, place) => {
     const part = level / full;
-    const opacity = Math.min(1, Math.max(0, (part - CLEAR) / (0.6 - CLEAR))) * 0.78;
+    const opacity = Math.min(1, Math.max(0, (part - CLEAR) / (0.6 - CLEAR))) * 0.66;
     image.data.set([...shade(part), 255 * opacity], 4 * place);
   });
   context.putImageData(image, 0, 0);

@@ -7,6 +7,7 @@ const LATE_PART = 0.2; // of the last frame's time, when the player stops on it:
 const MOST_NUDGE = 0.12; // of the speed, to close a gap unseen
 const SEEK_PATIENCE_MS = 4000;
 const PAINT_PATIENCE_MS = 400;
+const START_PATIENCE_MS = 800;
 const hasFrameCallback = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -143,6 +144,7 @@ export class Player extends EventTarget {
     this._held = null; // the side that waits for the other
     this._wrapping = false;
     this._timer = null; // set shortly before the end
+    this._moved = null; // the sides that have moved since the start, until they are uncovered
     this._disposed = false;
   }
 
@@ -211,6 +213,7 @@ export class Player extends EventTarget {
     this._held = null;
     clearTimeout(this._timer);
     this._timer = null;
+    if (!this._seeking) this._uncover();
     for (const side of this.sides) side.video.pause();
     this._tell("state");
   }
@@ -257,7 +260,7 @@ export class Player extends EventTarget {
       this._seeking = null;
       this._wanted = null;
       this._tell("frame");
-      if (this.playing && !this._wrapping && !this._disposed) this._run();
+      if (this._goesOn) this._run();
     });
     return this._seeking;
   }
@@ -271,15 +274,31 @@ export class Player extends EventTarget {
       const target = this._wanted;
       for (const side of this.sides) side.cover();
       await Promise.all(this.sides.map((side) => side.seek(target)));
-      for (const side of this.sides) side.hold.hidden = true;
       reached = target;
+      if (!this._goesOn) this._uncover();
     }
   }
 
+  get _goesOn() {
+    return this.playing && !this._wrapping && !this._disposed;
+  }
+
+  /** Both begin to move at once: what lies over them goes when each has shown a new frame and they are in step. */
   _run() {
     this._held = null;
+    this._moved = new Set();
     this.setSpeed(this.speed);
-    for (const side of this.sides) side.video.play().catch(() => {});
+    for (const side of this.sides) {
+      side.cover();
+      side.video.play().catch(() => {});
+    }
+    this._uncovering = setTimeout(() => this._uncover(), START_PATIENCE_MS);
+  }
+
+  _uncover() {
+    clearTimeout(this._uncovering);
+    this._moved = null;
+    for (const side of this.sides) side.hold.hidden = true;
   }
 
   _watch(side) {
@@ -303,6 +322,8 @@ export class Player extends EventTarget {
     if (side.shown >= own) this._wrap();
     else if (left_s < 2 * side.typical_s / this.speed) this._timer ??= setTimeout(() => this._ended(), 1000 * left_s);
     if (this.sides.length > 1) this._sync();
+    this._moved?.add(side);
+    if (this._moved?.size === this.sides.length && this.inStep) this._uncover();
   }
 
   /** Close the gap between the two clocks: a little by the speed, much by waiting. */
@@ -339,6 +360,7 @@ export class Player extends EventTarget {
     this._wrapping = true;
     const [first, last] = this.range;
     for (const side of this.sides) side.video.pause();
+    if (!this._seeking) this._uncover();
     if (this.sides.some((side) => side.source !== last)) await this.seek(last);
     await wait((1000 * this._leader.typical_s) / this.speed);
     this._wrapping = false;
