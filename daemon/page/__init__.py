@@ -17,7 +17,7 @@ from .rendering import static_routes
 from .settings_routes import settings_routes
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 __all__ = ["routes"]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 
 def glance(control: Control) -> dict[str, Any]:
     """The object of ``/status``."""
-    from ..api import Endpoints
+    from ..api.status import status
 
-    defaults: dict[str, Any] = {"waiting": [], "gpu_paused": False, "gpu_paused_until": None, "needs_you": 0, "event": 0}
-    return {**defaults, **Endpoints(control).status({})}
+    return status(control)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,31 +14,30 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route
 
 from ...config.errors import DeshimmerError, MissingClip
+from ..api.media import MEDIA, Find, Receipt
 from ..show import STAGE_WORDS
 from . import job_view
 from .proxies import Proxies
 from .rendering import page
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
     from ..table import JobRow
 
-_API = "/api/v1/jobs/{prefix}"
+_API = "/api/v1/jobs/{id}"
 _SIDES = ("original", "result")
-_CACHED = {"Cache-Control": "private, max-age=3600"}
-_REPORT = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups"}
+_THUMBNAILS = {"thumbnail_before": "original", "thumbnail_after": "result"}
+_HTML = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"}
 
 
 def job_routes(control: Control) -> list[BaseRoute]:
     pages = _Pages(control)
+    MEDIA.update(pages.media())
     return [
-        Route("/jobs/{prefix}", pages.show),
+        Route("/jobs/{id}", pages.show),
+        Route("/jobs/{id}/files/{name}", pages.file),
         Route(f"{_API}/traces", pages.traces),
         Route(f"{_API}/player", pages.player, methods=["POST"]),
-        Route(f"{_API}/proxy/{{side}}", pages.proxy),
-        Route(f"{_API}/media/thumbnail_before", pages.thumbnail("original")),
-        Route(f"{_API}/media/thumbnail_after", pages.thumbnail("result")),
-        Route(f"{_API}/media/report", pages.report),
     ]
 
 
@@ -47,9 +47,16 @@ class _Pages:
         self._proxies = Proxies(control.settings)
 
     async def show(self, request: Request) -> Response:
-        row = await self._row(request)
-        job = await run_in_threadpool(job_view.view, row)
+        job = await run_in_threadpool(job_view.view, await self._row(request))
         return await run_in_threadpool(page, self._control, "job.html", job=job, stage_words=STAGE_WORDS)
+
+    async def file(self, request: Request) -> Response:
+        """Report and comparison by their own names, so that the one's link to the other holds."""
+        row, name = await self._row(request), request.path_params["name"]
+        found = [path for what, path in job_view.media(row).items() if what not in _SIDES and path.name == name]
+        if not found:
+            raise MissingClip(f"This job has no file {name} (any more).", path=row.path, title="There is no such file")
+        return FileResponse(found[0], headers=_HTML if found[0].suffix == ".html" else None)
 
     async def traces(self, request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(job_view.traces, await self._row(request)))
@@ -57,29 +64,23 @@ class _Pages:
     async def player(self, request: Request) -> Response:
         """JSON lines: ``{"progress"}`` while proxies are made, at the end ``{"media": {side: {"url", "times", "proxy"}}}`` or ``{"error"}``."""
         row = await self._row(request)
-        return StreamingResponse(_lines(self._prepare(row)), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(_lines(self._prepare(row)), media_type="application/x-ndjson")
 
-    async def proxy(self, request: Request) -> Response:
-        files = job_view.media(await self._row(request))
-        making = self._proxies.get("proxy", files[request.path_params["side"]])
-        return FileResponse(await run_in_threadpool(making.done.result), media_type="video/mp4", headers=_CACHED)
+    def media(self) -> dict[str, Find]:
+        """What is made for browsers, by the names under which the API gives it."""
+        proxies = {f"proxy_{side}": partial(self._proxy, side) for side in _SIDES}
+        return proxies | {name: partial(self._thumbnail, side) for name, side in _THUMBNAILS.items()}
 
-    def thumbnail(self, side: str) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
-            row = await self._row(request)
-            source = _there(job_view.media(row), side, row)
-            frame = await run_in_threadpool(job_view.worst_frame, row, side)
-            made = await run_in_threadpool(self._proxies.get("thumbnail", source, frame).done.result)
-            return FileResponse(made, media_type="image/jpeg", headers=_CACHED)
+    def _proxy(self, side: str, _: Control, row: JobRow, __: Receipt) -> Path | None:
+        source = job_view.media(row).get(side)
+        return source and self._proxies.get("proxy", source).done.result()
 
-        return answer
-
-    async def report(self, request: Request) -> Response:
-        row = await self._row(request)
-        return FileResponse(_there(job_view.media(row), "report", row), media_type="text/html", headers=_REPORT)
+    def _thumbnail(self, side: str, _: Control, row: JobRow, __: Receipt) -> Path | None:
+        source = job_view.media(row).get(side)
+        return source and self._proxies.get("thumbnail", source, job_view.worst_frame(row, side)).done.result()
 
     async def _row(self, request: Request) -> JobRow:
-        return await run_in_threadpool(self._control.jobs.get, request.path_params["prefix"])
+        return await run_in_threadpool(self._control.jobs.get, request.path_params["id"])
 
     def _prepare(self, row: JobRow) -> Iterator[dict[str, Any]]:
         """Where one side needs a proxy both get one: otherwise the encoder's work would show as a difference."""
@@ -94,10 +95,10 @@ class _Pages:
                 making = self._proxies.get("proxy", path)
                 yield from ({"progress": (done + part) / len(files)} for part in making.follow())
                 files[side] = making.done.result()
-        kind = "proxy" if needed else "media"
+        prefix = "proxy_" if needed else ""
         yield {
             "media": {
-                side: {"url": f"/api/v1/jobs/{row.id}/{kind}/{side}", "times": proxy.frame_times(path), "proxy": needed}
+                side: {"url": f"/api/v1/jobs/{row.id}/media/{prefix}{side}", "times": proxy.frame_times(path), "proxy": needed}
                 for side, path in files.items()
             }
         }
@@ -109,9 +110,3 @@ def _lines(messages: Iterator[dict[str, Any]]) -> Iterator[bytes]:
             yield json.dumps(message).encode() + b"\n"
     except DeshimmerError as error:
         yield json.dumps({"error": error.as_dict()}).encode() + b"\n"
-
-
-def _there(files: dict[str, Path], what: str, row: JobRow) -> Path:
-    if what not in files:
-        raise MissingClip(f"This job has no {what} (any more).", path=row.path)
-    return files[what]

@@ -147,6 +147,8 @@ def traces(row: JobRow) -> dict[str, Any]:
     found = details.get("traces")
     known = kept.unpack(found) if found and found["version"] == kept.VERSION and seen.passage else {}
     diagnosis = seen.passage.diagnosis if seen.passage else None
+    if seen.is_steady:
+        known = known | {"worst": None}
     return {
         "frames": None,
         "points": 0,

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from .rendering import page
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 
 def log_routes(control: Control) -> list[BaseRoute]:

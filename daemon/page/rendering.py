@@ -15,7 +15,7 @@ from . import words
 from .glance import glance
 
 if TYPE_CHECKING:
-    from ..api import Control
+    from ..api.control import Control
 
 HERE = Path(__file__).parent
 
