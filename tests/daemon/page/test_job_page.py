@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,9 +21,7 @@ from clipmaker import exposure_flicker, pan, write
 from framecode import READ, coded
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.api import api_file
-from deshimmer.daemon.app import Daemon
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -65,7 +65,7 @@ def hot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """State for the whole module; each test's own would hide the daemon."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
@@ -73,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
         (folder / "runtime").mkdir(mode=0o700)
         patch.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
-        yield
+        yield folder
 
 
 @pytest.fixture
@@ -82,13 +82,19 @@ def own_state() -> None:
 
 
 class Desk:
-    """A daemon, asked over HTTP."""
+    """``deshimmer run`` on the hot folder, asked over HTTP."""
 
-    def __init__(self, hot: Path) -> None:
+    def __init__(self, hot: Path, log: Path) -> None:
         self.hot = hot
-        settings = Settings.model_validate({"intake": {"quiet_s": 0.1, "incomplete_s": 0.5, "rescan_s": 1.0}})
-        self.daemon = Daemon(settings, [HotFolder(path=hot, existing="process")])
-        self.daemon.start()
+        settings = ["intake.quiet_s=0.1", "intake.incomplete_s=0.5", f'hot_folders=[{{path="{hot}", existing="process"}}]']
+        command = [sys.executable, "-m", "deshimmer.daemon", "run", *(part for each in settings for part in ("--set", each))]
+        self._log = log.open("wb")
+        self._process = subprocess.Popen(command, stderr=self._log, stdout=self._log)
+        deadline = time.monotonic() + 60
+        while not api_file().exists():
+            assert self._process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, "the daemon did not come up"
+            time.sleep(0.05)
         entry = json.loads(api_file().read_text())
         self.client = httpx.Client(base_url=entry["url"], headers={"Authorization": f"Bearer {entry['token']}"}, trust_env=False)
 
@@ -108,16 +114,20 @@ class Desk:
 
     def close(self) -> None:
         self.client.close()
-        self.daemon.stop()
+        self._process.terminate()
+        assert self._process.wait(30) in (0, -15)
+        self._log.close()
 
 
 @pytest.fixture(scope="module")
-def desk(home: None, hot: Path) -> Iterator[Desk]:
-    desk = Desk(hot)
-    for name in TREATED:
-        desk.wait_for(name)
-    yield desk
-    desk.close()
+def desk(home: Path, hot: Path) -> Iterator[Desk]:
+    desk = Desk(hot, home / "daemon.log")
+    try:
+        for name in TREATED:
+            desk.wait_for(name)
+        yield desk
+    finally:
+        desk.close()
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +144,7 @@ def page(browser: Browser, desk: Desk) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("console", lambda message: complaints.append(f"{message.text} {message.location.get('url')}") if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
