@@ -1,4 +1,4 @@
-"""The log page."""
+"""The log page: the last lines, and those that come while somebody looks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from .rendering import page
+from ...config import paths
+from .log_tail import since, tail
+from .rendering import fragment, page, whole_number
 
 if TYPE_CHECKING:
     from ..api.control import Control
 
+_LINES = 500
+
 
 def log_routes(control: Control) -> list[BaseRoute]:
     def show(_: Request) -> Response:
-        return page(control, "log.html", nav="log")
+        file = paths.log_dir() / "daemon.log"
+        return page(control, "log.html", nav="log", log=tail(file, _LINES), file=str(file))
 
-    return [Route("/log", show)]
+    return [Route("/log", show), Route("/log/lines", _more)]
+
+
+def _more(request: Request) -> Response:
+    log = since(paths.log_dir() / "daemon.log", whole_number(request, "after", 0))
+    return fragment("log_lines.html", log=log, swaps=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
@@ -52,6 +53,21 @@ def environment() -> Environment:
     return made
 
 
+def whole_number(request: Request, name: str, least: int) -> int:
+    """A number in the query; ``least`` where there is none, or a lower one."""
+    text = request.query_params.get(name, "")
+    return max(least, int(text)) if text.isascii() and text.isdecimal() and len(text) < 16 else least
+
+
+class _Static(StaticFiles):
+    """A browser may keep them, but asks each time whether they have changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
 def static_routes() -> list[BaseRoute]:
-    """Scripts, styles and icons: the same for everybody, so they need no session."""
-    return [Mount("/static", StaticFiles(directory=HERE / "static"), name="static")]
+    """Scripts, styles and icons."""
+    return [Mount("/static", _Static(directory=HERE / "static"), name="static")]

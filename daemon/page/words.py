@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..show import STAGE_WORDS, one_line
+from ...processors.records import Outcome
+from ..show import REASON_WORDS, STAGE_WORDS, one_line
+from ..table import JobRow
 
 
 class Look(NamedTuple):
@@ -30,11 +32,59 @@ LOOKS: dict[str, Look] = {
     "cancelled": Look("stop", "Cancelled", "quiet"),
     "done": Look("check", "Done", "good"),
 }
+TRACK = (
+    ("Reading", ("probe",)),
+    ("Diagnosing", ("diagnose",)),
+    ("Choosing", ("route", "try", "excerpt")),
+    ("Repairing", ("process",)),
+    ("Verifying", ("verify",)),
+    ("Delivering", ("deliver",)),
+)
+"""The way of a clip as the page draws it, and the stages that each word stands for."""
+
+OUTCOME_FILTERS = (
+    ("", "All"),
+    ("needs_you", "Needs you"),
+    *((outcome.value, LOOKS[outcome].word) for outcome in Outcome),
+)
+RETRY_ROUTES = (
+    ("smooth", "By smoothing"),
+    ("deband", "By debanding"),
+    ("deband+smooth", "By both"),
+    ("interpolate", "By interpolation, twice the frames"),
+)
+_VERDICTS = {
+    "clean": "no flicker",
+    "luminance": "brightness flicker",
+    "generative": "generative flicker",
+    "codec": "codec damage",
+    "incoherent": "incoherent content",
+}
+_TREATED = {
+    "smooth": "smoothed",
+    "deband": "debanded",
+    "deband+smooth": "debanded and smoothed",
+    "interpolate": "interpolated",
+    "regenerate": "regenerated",
+}
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def look(state: str) -> Look:
     return LOOKS.get(state, Look("dot", state.capitalize(), "quiet"))
+
+
+def treated(row: JobRow) -> str:
+    """What was found and what was done: ``brightness flicker, smoothed``."""
+    found = _VERDICTS.get(row.verdict or "", row.verdict or "")
+    done = _TREATED.get(row.route or "", "") if row.outcome is Outcome.REPAIRED else ""
+    return ", ".join(filter(None, (found, done)))
+
+
+def reason(text: str | None) -> str:
+    """A job's reason as a sentence."""
+    text = REASON_WORDS.get(text or "", text or "")
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def stage(name: str | None) -> str:
@@ -96,7 +146,7 @@ def percent(part: float | None) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (look, stage, name, folder, ago, left, clock, iso, gigabytes, percent)
+    each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent)
 }
 FILTERS["line"] = one_line
-GLOBALS: dict[str, Any] = {"LOOKS": LOOKS}
+GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

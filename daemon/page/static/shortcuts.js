@@ -19,7 +19,7 @@
     const items = [...document.querySelectorAll("[data-steps] > *")];
     const at = items.findIndex((item) => item.contains(document.activeElement));
     const next = items[at < 0 ? 0 : Math.min(Math.max(at + by, 0), items.length - 1)];
-    next?.querySelector("a")?.focus();
+    next?.querySelector("a:not([tabindex])")?.focus();
     next?.scrollIntoView({ block: "nearest" });
   }
 
