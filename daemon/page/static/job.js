@@ -112,6 +112,8 @@ function wirePlayer(player, traces, signal) {
   player.addEventListener("state", state, { signal });
   Object.assign($("seek"), { max: player.frames - 1, disabled: false });
   $("seek").addEventListener("input", () => player.seek(Number($("seek").value)), { signal });
+  // a click leaves the focus where it was, so that space goes on to play and pause
+  document.querySelector(".controls").addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault(), { signal });
   on("back", () => player.step(-1));
   on("forward", () => player.step(1));
   on("play", () => player.toggle());

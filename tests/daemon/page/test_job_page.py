@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -19,12 +18,9 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from clipmaker import exposure_flicker, pan, write
 from framecode import READ, coded
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from deshimmer.daemon.api import api_file
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 FRAMES = 72
 WORST = (30, 53)  # of coded.mp4
@@ -57,7 +53,7 @@ def hot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shots = [np.clip(shot + light.normal(0, 11 if WORST[0] <= index <= WORST[1] else 3), 0, 255) for index, shot in enumerate(pan(FRAMES, (320, 180), step_px=0.5))]
     write(folder / "coded.mp4", coded(shots))
     write(folder / "clean.mp4", pan(24, (160, 96)))
-    short = exposure_flicker(pan(16, (160, 96)), 10)
+    short = exposure_flicker(pan(16, (320, 180)), 10)
     write(folder / "prores.mov", coded(short), codec="prores_ks", pixel_format="yuv422p10le", options={})
     write(folder / "hevc.mp4", coded(short), codec="libx265", pixel_format="yuv420p10le", options={"x265-params": "log-level=error"})
     (folder / "broken.mp4").write_bytes((folder / "clean.mp4").read_bytes()[:9000])
@@ -120,7 +116,7 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(home: Path, hot: Path) -> Iterator[Desk]:
+def desk(browser: Browser, home: Path, hot: Path) -> Iterator[Desk]:
     desk = Desk(hot, home / "daemon.log")
     try:
         for name in TREATED:
@@ -130,12 +126,9 @@ def desk(home: Path, hot: Path) -> Iterator[Desk]:
         desk.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
+def is_fault(message: ConsoleMessage) -> bool:
+    """Warnings count too, but for what the tests' own reading of pixels brings."""
+    return message.type in ("error", "warning") and "willReadFrequently" not in message.text
 
 
 @pytest.fixture
@@ -144,7 +137,7 @@ def page(browser: Browser, desk: Desk) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(f"{message.text} {message.location.get('url')}") if message.type in ("error", "warning") else None)
+    page.on("console", lambda message: complaints.append(f"{message.text} {message.location.get('url')}") if is_fault(message) else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
@@ -184,7 +177,7 @@ def test_both_sides_play_in_step(page: Page, desk: Desk) -> None:
     assert_in_step(seen)
     assert len({original for original, _ in seen}) < 30
     page.click("#play")
-    page.wait_for_function(f"!{PLAYER}.playing && {PLAYER}.inStep && readFrame('original') === {PLAYER}.index")
+    page.wait_for_function(f"() => !{PLAYER}.playing && {PLAYER}.inStep && readFrame('original') === {PLAYER}.index")
     original, result, index = frames(page)
     assert original == result == index
 
@@ -214,9 +207,10 @@ def test_frame_steps_are_exact(page: Page, desk: Desk) -> None:
 def test_the_worst_second_loops_within_itself(page: Page, desk: Desk) -> None:
     show(page, desk, "coded.mp4")
     first, last = page.evaluate(f"{PLAYER}.worst")
-    assert WORST[0] - 3 <= first < last <= WORST[1] + 3
+    assert last - first == 23  # a second at 24 a second
+    assert abs(first - WORST[0]) <= 6
     page.click("#worst")
-    page.wait_for_function(f"{PLAYER}.playing && {PLAYER}.index > {first}")
+    page.wait_for_function(f"() => {PLAYER}.playing && {PLAYER}.index > {first}")
     seen = page.evaluate(WATCH, 3)
     assert first <= min(min(pair) for pair in seen)
     assert max(max(pair) for pair in seen) <= last
@@ -279,7 +273,7 @@ def test_the_curve_seeks(page: Page, desk: Desk) -> None:
     box = page.locator("#curves .u-over").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 30)
-    page.wait_for_function(f"{PLAYER}.index > 0")
+    page.wait_for_function(f"() => {PLAYER}.index > 0")
     landed = page.evaluate(f"{PLAYER}.index")
     assert abs(landed - FRAMES / 2) <= 1
     curve = page.get_by_role("slider", name="Position in the clip")
@@ -287,13 +281,14 @@ def test_the_curve_seeks(page: Page, desk: Desk) -> None:
     page.wait_for_function("(frame) => readFrame('original') === frame && readFrame('result') === frame", arg=landed + 1)
     assert curve.get_attribute("aria-valuenow") == str(landed + 1)
     curve.press("End")
-    page.wait_for_function(f"{PLAYER}.index === {FRAMES - 1}")
-    before = page.evaluate("window.deshimmer.job().curves._before")
-    after = page.evaluate("window.deshimmer.job().curves._after")
-    assert len(before) == len(after) == FRAMES
-    assert np.mean(after) < 0.5 * np.mean(before)
+    page.wait_for_function(f"() => {PLAYER}.index === {FRAMES - 1}")
     page.click("[data-band=global_luma]")
-    assert page.evaluate("Math.max(...window.deshimmer.job().curves._before)") > 5
+    _, before, after = page.evaluate("window.deshimmer.job().curves.chart.data")
+    assert len(before) == len(after) == FRAMES
+    worst = slice(WORST[0] + 1, WORST[1])
+    assert np.mean(before[worst]) > 5
+    assert np.mean(after[worst]) < 0.4 * np.mean(before[worst])
+    assert np.mean(before[5:25]) < 0.6 * np.mean(before[worst])
 
 
 def test_zoom_repeat_and_end(page: Page, desk: Desk) -> None:
@@ -305,7 +300,7 @@ def test_zoom_repeat_and_end(page: Page, desk: Desk) -> None:
     page.click("#repeat")
     page.evaluate(f"{PLAYER}.seek({FRAMES - 8})")
     page.keyboard.press("Space")
-    page.wait_for_function(f"!{PLAYER}.playing && {PLAYER}.index === {FRAMES - 1}", timeout=10_000)
+    page.wait_for_function(f"() => !{PLAYER}.playing && {PLAYER}.index === {FRAMES - 1}", timeout=10_000)
     assert frames(page) == [FRAMES - 1] * 3
 
 
@@ -326,7 +321,7 @@ def test_a_kept_clip_has_only_its_original(page: Page, desk: Desk) -> None:
     assert page.locator("#verdict").text_content() == "Nothing flickers enough to see."
     assert (page.locator("#result").count(), page.locator("#wipe").count(), page.locator("#diff").count()) == (0, 0, 0)
     page.keyboard.press("Space")
-    page.wait_for_function(f"{PLAYER}.index > 3")
+    page.wait_for_function(f"() => {PLAYER}.index > 3")
 
 
 def test_a_failed_clip_says_why(page: Page, desk: Desk) -> None:
@@ -360,7 +355,7 @@ def test_the_page_becomes_the_finished_one_by_itself(page: Page, desk: Desk) -> 
     row = desk.wait_for("late.mp4", 30, ("queued", "running"))
     page.goto(desk.link(f"/jobs/{row['id']}"))
     page.wait_for_selector("#running")
-    page.wait_for_function("document.getElementById('progress')?.value > 0", timeout=60_000)
+    page.wait_for_function("() => document.getElementById('progress')?.value > 0", timeout=60_000)
     page.wait_for_selector("#job[data-state=done][data-open=true]", timeout=120_000)
     page.evaluate(READ)
     assert page.is_hidden("#running")
@@ -368,14 +363,26 @@ def test_the_page_becomes_the_finished_one_by_itself(page: Page, desk: Desk) -> 
     assert frames(page) == [20] * 3
 
 
-def test_another_route_is_another_job_and_cancel_ends_it(page: Page, desk: Desk) -> None:
-    show(page, desk, "clean.mp4")
+def test_another_route_is_another_job(page: Page, desk: Desk) -> None:
+    show(page, desk, "broken.mp4")
+    former = page.url
     page.select_option("form.route select", "deband")
     page.click("text=Try this route")
-    page.wait_for_url("**/jobs/*-1" if "-2" in desk.job("clean.mp4")["id"] else "**/jobs/*", timeout=20_000)
-    page.wait_for_selector("#job[data-open=true]", timeout=60_000)
-    assert desk.job("clean.mp4")["id"] != ""
-    page.wait_for_selector("#job[data-state=done], #job[data-state=failed]", timeout=120_000)
+    page.wait_for_url(lambda url: url != former)
+    page.wait_for_selector("#job[data-state=failed][data-open=true]", timeout=60_000)
+    assert desk.job("broken.mp4")["id"] == page.url.rpartition("/")[2]
+
+
+def test_cancel_ends_a_job_that_waits(page: Page, desk: Desk) -> None:
+    desk.client.post("/api/v1/pause", json={})
+    write(desk.hot / "unwanted.mp4", pan(8, (160, 96)))
+    row = desk.wait_for("unwanted.mp4", 30, ("queued",))
+    page.goto(desk.link(f"/jobs/{row['id']}"))
+    page.wait_for_selector("#running")
+    page.click("text=Cancel")
+    page.wait_for_selector("#job[data-state=cancelled][data-open=true]")
+    assert "Cancelled" in page.inner_text(".marks")
+    desk.client.post("/api/v1/resume", json={})
 
 
 @pytest.mark.parametrize(("name", "scheme", "width"), [("coded.mp4", "dark", 1280), ("coded.mp4", "light", 420), ("broken.mp4", "light", 1280)])
@@ -396,6 +403,6 @@ def test_thumbnails_show_both_sides(desk: Desk) -> None:
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
         sizes.append(len(answer.content))
     assert min(sizes) > 2000
-    absent = desk.client.get(f"/api/v1/jobs/{desk.job('clean.mp4')['id']}/media/thumbnail_after", timeout=60)
+    absent = desk.client.get(f"/api/v1/jobs/{desk.job('broken.mp4')['id']}/media/thumbnail_after", timeout=60)
     assert absent.status_code == 404
     assert absent.json()["error"]["message"]
