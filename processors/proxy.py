@@ -45,9 +45,12 @@ def frame_times(path: Path) -> tuple[float, ...]:
     """When a player shows each frame of a file that browsers play, in seconds; read from its packets. Raises ClipError."""
     with open_container(path) as container:
         stream = video_stream(container, path)
-        starts = [each.start_time * each.time_base for each in (stream, *container.streams.audio) if each.start_time is not None]
-        origin, unit = min(starts, default=Fraction(0)), Fraction(stream.time_base or Fraction(1, 1000))
-        shown = sorted({packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None and not packet.is_discard})
+        tracks = (stream, *container.streams.audio)
+        starts = [each.start_time * each.time_base for each in tracks if each.start_time is not None and each.time_base]
+        origin, unit = Fraction(min(starts, default=Fraction(0))), Fraction(stream.time_base or Fraction(1, 1000))
+        shown = sorted(
+            {packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None and not packet.is_discard}
+        )
     return tuple(round(float(pts * unit - origin), 6) for pts in shown)
 
 

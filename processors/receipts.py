@@ -89,9 +89,8 @@ def passage_of(receipt: Receipt) -> Passage:
     """The passage as it stood when its receipt was written, without what lay in the work folder. Raises pydantic.ValidationError for a
     receipt of a version that kept other details.
     """
-    details, request = receipt.details, receipt.details.get("request") or {}
-    kept = {key: details.get(key) for key in (*_PARTS, "rejected", "timings")}
-    folder = request.get("output_dir", ".")
+    kept: dict[str, Any] = {key: receipt.details.get(key) for key in (*_PARTS, "rejected", "timings")}
+    folder = receipt.receipt.parent if receipt.receipt else Path()
     return from_json(Passage, {**kept, "job_id": receipt.id, "work_folder": folder, "attempt": len(kept["rejected"] or ())})
 
 

@@ -172,11 +172,12 @@ def media(row: JobRow) -> dict[str, Path]:
 def worst_frame(row: JobRow, side: str) -> int:
     """The middle of the second that flickers most, of the original or the result; 0 where no receipt says it."""
     record = _record(row)[0] or {}
-    details = record.get("details") or {}
-    worst = (details.get("traces") or {}).get("worst")
+    nothing: dict[str, Any] = {}
+    details = record.get("details") or nothing
+    worst = (details.get("traces") or nothing).get("worst")
     if not worst:
         return 0
-    made, found = (details.get("candidate") or {}).get("frames"), (details.get("clip") or {}).get("frames")
+    made, found = (details.get("candidate") or nothing).get("frames"), (details.get("clip") or nothing).get("frames")
     factor = made / found if side == "result" and made and found else 1
     return round(sum(worst) // 2 * factor)
 

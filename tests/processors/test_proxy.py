@@ -71,10 +71,15 @@ def test_every_frame_of_a_variable_rate_keeps_its_time(tmp_path: Path) -> None:
 
 
 def test_a_turned_clip_stands_upright(tmp_path: Path) -> None:
-    turned = turn(write(tmp_path / "lying.mov", pan(4, (160, 96)), codec="prores_ks", pixel_format="yuv422p10le", options={}), tmp_path / "t.mov")
+    turned = turn(
+        write(tmp_path / "lying.mov", pan(4, (160, 96)), codec="prores_ks", pixel_format="yuv422p10le", options={}), tmp_path / "t.mov"
+    )
     clip = media.probe(made(turned))
     assert (clip.width, clip.height, clip.rotation) == (96, 160, 0)
-    shown, wanted = (np.asarray(frame.to_ndarray(format="gray"), np.float32) for frame in (media.first_frame(clip), media.first_frame(media.probe(turned))))
+    shown, wanted = (
+        np.asarray(frame.to_ndarray(format="gray"), np.float32)
+        for frame in (media.first_frame(clip), media.first_frame(media.probe(turned)))
+    )
     assert np.abs(np.rot90(wanted, -media.probe(turned).rotation // 90) - shown).mean() < 4
 
 

@@ -98,10 +98,11 @@ class Side {
     this.shown = own;
   }
 
-  /** Stand still on what is shown, so that both sides change at once after a seek. */
-  cover() {
-    if (!this.video.videoWidth) return;
-    Object.assign(this.hold, { width: this.video.videoWidth, height: this.video.videoHeight, hidden: false });
+  /** Keep what is shown now. */
+  snap() {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    if (!width) return;
+    if (this.hold.width !== width || this.hold.height !== height) Object.assign(this.hold, { width, height });
     this.hold.getContext("2d").drawImage(this.video, 0, 0);
   }
 
@@ -272,7 +273,7 @@ export class Player extends EventTarget {
     let reached = null;
     while (reached !== this._wanted && !this._disposed) {
       const target = this._wanted;
-      for (const side of this.sides) side.cover();
+      this._snapAndCover();
       await Promise.all(this.sides.map((side) => side.seek(target)));
       reached = target;
       if (!this._goesOn) this._uncover();
@@ -288,11 +289,19 @@ export class Player extends EventTarget {
     this._held = null;
     this._moved = new Set();
     this.setSpeed(this.speed);
-    for (const side of this.sides) {
-      side.cover();
-      side.video.play().catch(() => {});
-    }
+    this._snapAndCover();
+    for (const side of this.sides) side.video.play().catch(() => {});
+    clearTimeout(this._uncovering);
     this._uncovering = setTimeout(() => this._uncover(), START_PATIENCE_MS);
+  }
+
+  _cover() {
+    for (const side of this.sides) side.hold.hidden = false;
+  }
+
+  _snapAndCover() {
+    for (const side of this.sides) side.snap();
+    this._cover();
   }
 
   _uncover() {
@@ -321,9 +330,20 @@ export class Player extends EventTarget {
     const left_s = (side.times[own] + LATE_PART * side.typical_s - side.video.currentTime) / side.video.playbackRate;
     if (side.shown >= own) this._wrap();
     else if (left_s < 2 * side.typical_s / this.speed) this._timer ??= setTimeout(() => this._ended(), 1000 * left_s);
-    if (this.sides.length > 1) this._sync();
     this._moved?.add(side);
-    if (this._moved?.size === this.sides.length && this.inStep) this._uncover();
+    if (this.sides.length > 1) this._sync();
+    this._show(side);
+  }
+
+  /** Let see what moves, but never two pictures more than a frame apart: then the last pair that was not stays. */
+  _show(side) {
+    const places = this.sides.map((each) => each.source);
+    const apart = Math.max(...places) - Math.min(...places);
+    if (apart > 1) this._cover();
+    else if (!this._moved) {
+      if (this.sides.length > 1) side.snap();
+      this._uncover();
+    } else if (this._moved.size === this.sides.length && apart === 0) this._uncover();
   }
 
   /** Close the gap between the two clocks: a little by the speed, much by waiting. */
