@@ -6,14 +6,13 @@ It needs no build step and no network. Whoever serves it checks session, Host an
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
 from .log_routes import log_routes
 from .queue_routes import queue_routes
-from .rendering import static_routes
+from .rendering import HAS_JOB_PAGE, static_routes
 from .settings_routes import settings_routes
 
 if TYPE_CHECKING:
@@ -28,6 +27,5 @@ def routes(control: Control) -> list[BaseRoute]:
 
 
 def _job_routes(control: Control) -> list[BaseRoute]:
-    """The page of one job, where it is there."""
-    name = f"{__name__}.job_routes"
-    return import_module(name).job_routes(control) if find_spec(name) else []
+    """The page of one job, with its thumbnails, where it is there."""
+    return import_module(f"{__name__}.job_routes").job_routes(control) if HAS_JOB_PAGE else []

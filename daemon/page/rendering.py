@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..api.control import Control
 
 HERE = Path(__file__).parent
+HAS_JOB_PAGE = (HERE / "job_routes.py").exists()
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -49,7 +50,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
     )
     made.filters.update(words.FILTERS)
-    made.globals.update(words.GLOBALS)
+    made.globals.update(words.GLOBALS, has_job_page=HAS_JOB_PAGE)
     return made
 
 

@@ -2,13 +2,14 @@
 "use strict";
 (() => {
   const EVERY_MS = 10_000;
+  const windowId = crypto.randomUUID();
   let told = false;
 
   function tell() {
     const inFront = document.visibilityState === "visible" && document.hasFocus();
     if (!inFront && !told) return;
     told = inFront;
-    const body = JSON.stringify({ in_front: inFront });
+    const body = JSON.stringify({ in_front: inFront, page: windowId });
     fetch("/api/v1/presence", { method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true }).catch(() => {});
   }
 

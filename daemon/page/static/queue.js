@@ -8,22 +8,24 @@
   const at = (name, id) => document.querySelector(`[data-${name}="${CSS.escape(id)}"]`);
 
   function left(seconds) {
-    if (seconds === null || seconds === undefined) return "";
+    if (seconds === null) return "";
     const unit = UNITS.find(([, length]) => seconds >= length);
     return unit ? `about ${Math.round(seconds / unit[1])} ${unit[0]} left` : `${Math.max(1, Math.round(seconds))} s left`;
   }
 
-  function move({ id, stage, part, eta_s }) {
+  // Where no job like it has ended yet there is no part of the whole: then the stage's own progress is shown, and said to be that.
+  function move({ id, stage, progress, part, eta_s }) {
     const bar = at("part", id);
     if (!bar) return;
-    if (part !== null) bar.value = part;
-    at("percent", id).textContent = part === null ? "" : `${Math.round(100 * part)}%`;
-    at("eta", id).textContent = left(eta_s);
+    const percent = `${Math.round(100 * (part ?? progress))}%`;
+    bar.value = part ?? progress;
+    at("percent", id).textContent = percent;
+    at("eta", id).textContent = part === null ? "of this stage" : left(eta_s);
     for (const step of at("track", id).children) {
       if (step.dataset.stages.split(" ").includes(stage)) step.setAttribute("aria-current", "step");
       else step.removeAttribute("aria-current");
     }
-    document.title = part === null ? title : `${Math.round(100 * part)}% · ${title}`;
+    document.title = `${percent} · ${title}`;
   }
 
   function end({ job }) {

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from clipmaker import exposure_flicker, pan, write
 from pagedesk import PageDesk
 from playwright.sync_api import expect
 
 
-def test_a_render_arrives_moves_and_ends_while_the_page_is_open(page_desk: PageDesk, flickering: Path) -> None:
+def test_a_render_arrives_moves_and_ends_while_the_page_is_open(page_desk: PageDesk, tmp_path: Path) -> None:
     page = page_desk.open()
     page.evaluate("window.isSamePage = true")
     expect(page.get_by_text("Drop a render into")).to_be_visible()
-    shutil.copyfile(flickering, page_desk.hot / "harbour.mp4")
+    render = write(tmp_path / "render.mp4", exposure_flicker(pan(30, (256, 144)), 10))
+    shutil.copyfile(render, page_desk.hot / "harbour.mp4")
     running = page.locator("#running li", has_text="harbour.mp4")
     expect(running).to_be_visible()
-    parts = set()
-    while running.count() and len(parts) < 4:
+    result = page.locator(".result", has_text="harbour.mp4")
+    parts: set[float] = set()
+    deadline = time.monotonic() + 150
+    while not result.count():
+        assert time.monotonic() < deadline
         parts.add(page.evaluate("document.querySelector('#running progress')?.value ?? 0"))
         page.wait_for_timeout(30)
-    assert len(parts) == 4  # it moved
-    result = page.locator(".result", has_text="harbour.mp4")
-    expect(result).to_be_visible(timeout=60_000)
+    assert len(parts) > 3
     expect(result.locator(".badge")).to_have_text("Repaired")
     expect(result).to_contain_text("brightness flicker, smoothed")
     expect(running).to_have_count(0)
