@@ -273,7 +273,8 @@ export class Player extends EventTarget {
     let reached = null;
     while (reached !== this._wanted && !this._disposed) {
       const target = this._wanted;
-      this._snapAndCover();
+      if (this._leader.hold.hidden) this._snap();
+      this._cover();
       await Promise.all(this.sides.map((side) => side.seek(target)));
       reached = target;
       if (!this._goesOn) this._uncover();
@@ -289,7 +290,8 @@ export class Player extends EventTarget {
     this._held = null;
     this._moved = new Set();
     this.setSpeed(this.speed);
-    this._snapAndCover();
+    this._snap();
+    this._cover();
     for (const side of this.sides) side.video.play().catch(() => {});
     clearTimeout(this._uncovering);
     this._uncovering = setTimeout(() => this._uncover(), START_PATIENCE_MS);
@@ -299,9 +301,8 @@ export class Player extends EventTarget {
     for (const side of this.sides) side.hold.hidden = false;
   }
 
-  _snapAndCover() {
+  _snap() {
     for (const side of this.sides) side.snap();
-    this._cover();
   }
 
   _uncover() {
@@ -326,24 +327,27 @@ export class Player extends EventTarget {
   }
 
   _keep(side) {
-    const own = side.fromSource(this.range[1]);
-    const left_s = (side.times[own] + LATE_PART * side.typical_s - side.video.currentTime) / side.video.playbackRate;
-    if (side.shown >= own) this._wrap();
-    else if (left_s < 2 * side.typical_s / this.speed) this._timer ??= setTimeout(() => this._ended(), 1000 * left_s);
     this._moved?.add(side);
-    if (this.sides.length > 1) this._sync();
     this._show(side);
+    const own = side.fromSource(this.range[1]);
+    if (side.shown >= own) {
+      this._wrap();
+      return;
+    }
+    const left_s = (side.times[own] + LATE_PART * side.typical_s - side.video.currentTime) / side.video.playbackRate;
+    if (left_s < (2 * side.typical_s) / this.speed) this._timer ??= setTimeout(() => this._ended(), 1000 * left_s);
+    if (this.sides.length > 1) this._sync();
   }
 
-  /** Let see what moves, but never two pictures more than a frame apart: then the last pair that was not stays. */
+  /** Let see what moves, but never two pictures more than a frame apart nor one beyond the range: then the last good pair stays. */
   _show(side) {
     const places = this.sides.map((each) => each.source);
-    const apart = Math.max(...places) - Math.min(...places);
-    if (apart > 1) this._cover();
+    const [low, high] = [Math.min(...places), Math.max(...places)];
+    if (high - low > 1 || high > this.range[1]) this._cover();
     else if (!this._moved) {
-      if (this.sides.length > 1) side.snap();
+      side.snap();
       this._uncover();
-    } else if (this._moved.size === this.sides.length && apart === 0) this._uncover();
+    } else if (this._moved.size === this.sides.length && low === high) this._uncover();
   }
 
   /** Close the gap between the two clocks: a little by the speed, much by waiting. */
@@ -380,7 +384,6 @@ export class Player extends EventTarget {
     this._wrapping = true;
     const [first, last] = this.range;
     for (const side of this.sides) side.video.pause();
-    if (!this._seeking) this._uncover();
     if (this.sides.some((side) => side.source !== last)) await this.seek(last);
     await wait((1000 * this._leader.typical_s) / this.speed);
     this._wrapping = false;
