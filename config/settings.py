@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from . import paths
 from .errors import SettingsError
+from .quiet_hours import QuietHours
 
 _ENVIRONMENT_PREFIX = "DESHIMMER_"
 
@@ -100,6 +101,14 @@ class Disk(_Section):
     reserve_gb: float = Field(default=2.0, ge=0, description="free space that a repair leaves on the output disk")
 
 
+class Notify(_Section):
+    """Which desktop notifications there are, and when (docs/notifications.md)."""
+
+    level: Literal["none", "problems", "all"] = Field(default="all", description='"problems": only of clips that need you; "none"')
+    quiet_hours: QuietHours | None = Field(default=None, description='silent in these hours of the day, told afterwards: "22:00-07:00"')
+    batch_s: float = Field(default=1800.0, ge=60, description="while the queue goes on, what has ended is told this often")
+
+
 class Settings(_Section):
     hot_folders: tuple[HotFolder, ...] = ()
     intake: Intake = Intake()
@@ -108,6 +117,7 @@ class Settings(_Section):
     models: Models = Models()
     tools: Tools = Tools()
     disk: Disk = Disk()
+    notify: Notify = Notify()
 
     @property
     def database_url(self) -> str:
