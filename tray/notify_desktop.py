@@ -12,8 +12,10 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from desktop_notifier import Attachment, Button, Icon, Notification
 from desktop_notifier.backends.base import DesktopNotifierBackend
@@ -53,6 +55,7 @@ class Desktop:
         self._icon = Icon(path=icon) if icon else None
         self._answer_s = answer_s
         self._backend: DesktopNotifierBackend | None = None
+        self._watchers: set[asyncio.Task[None]] = set()
         self._swallowed = _Swallowed()
 
     def start(self) -> None:
@@ -63,7 +66,9 @@ class Desktop:
 
     def stop(self) -> None:
         """Notifications on the screen stay there; their buttons do nothing any more."""
-        self._loop.call_soon_threadsafe(self._end)
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(self._answer_s)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(self._answer_s)
         if not self._thread.is_alive():
             self._loop.close()
@@ -88,8 +93,7 @@ class Desktop:
             raise NotShown(f"{type(error).__name__}: {error}") from None
 
     async def _send(self, card: Card) -> None:
-        backend = self._backend = self._backend or get_backend_class()(APP_NAME, self._icon)
-        await backend.get_capabilities()  # raises where there is no bus or no server; ``send`` would swallow that
+        backend = await self._connected()
         body = html.escape(card.body, quote=False) if await _reads_markup(backend) else card.body
         taken = False
 
@@ -111,19 +115,39 @@ class Desktop:
         if not taken:
             raise NotShown(f"the notification server refuses: {self._swallowed.error}")
 
-    def _end(self) -> None:
-        self._disconnect()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        ended = asyncio.gather(*tasks, return_exceptions=True)
-        ended.add_done_callback(lambda _: self._loop.stop())
+    async def _connected(self) -> DesktopNotifierBackend:
+        """Raises, in the library's words, where there is no bus or no server."""
+        if self._backend is not None:
+            return self._backend
+        backend = self._backend = get_backend_class()(APP_NAME, self._icon)
+        try:
+            await backend.get_capabilities()
+        finally:
+            if hasattr(backend, "bus"):  # D-Bus only
+                watcher = self._loop.create_task(self._watch(backend))
+                self._watchers.add(watcher)
+                watcher.add_done_callback(self._watchers.discard)
+        return backend
+
+    async def _watch(self, backend: Any) -> None:
+        """When the bus has gone, the next card looks for a new one."""
+        with suppress(Exception):
+            await backend.bus.wait_for_disconnect()
+        if self._backend is backend:
+            self._backend = None
 
     def _disconnect(self) -> None:
-        bus = getattr(self._backend, "bus", None)  # D-Bus only
+        bus = getattr(self._backend, "bus", None)
         self._backend = None
         if bus is not None:
             bus.disconnect()
+
+    async def _end(self) -> None:
+        self._disconnect()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks - self._watchers:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Swallowed(logging.Filter):

@@ -9,26 +9,25 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 log = logging.getLogger(__name__)
 
-_BOX_PX = (192, 144)  # of each side; the servers seen show 48 to 128 pixels and scale down
+_SIDE_PX = 144
 _GAP_PX = 4
 
 
 def side_by_side(sides: Sequence[bytes]) -> Image.Image | None:
-    """Encoded pictures, left to right, at one height. None where none of them is a picture."""
+    """The middle of each encoded picture as a square, left to right; None where none of them is a picture.
+
+    Squares, because notification servers scale the whole to a width of 48 to 128 pixels: two wide frames would be two stripes.
+    """
     pictures = [picture for picture in map(_read, sides) if picture is not None]
     if not pictures:
         return None
-    height = min(picture.height for picture in pictures)
-    pictures = [picture.resize((max(1, round(picture.width * height / picture.height)), height)) for picture in pictures]
-    joined = Image.new("RGBA", (sum(picture.width for picture in pictures) + _GAP_PX * (len(pictures) - 1), height))
-    left = 0
-    for picture in pictures:
-        joined.paste(picture, (left, 0))
-        left += picture.width + _GAP_PX
+    joined = Image.new("RGBA", (len(pictures) * (_SIDE_PX + _GAP_PX) - _GAP_PX, _SIDE_PX))
+    for number, picture in enumerate(pictures):
+        joined.paste(picture, (number * (_SIDE_PX + _GAP_PX), 0))
     return joined
 
 
@@ -53,9 +52,7 @@ class Pictures:
 
 def _read(encoded: bytes) -> Image.Image | None:
     try:
-        picture = Image.open(io.BytesIO(encoded)).convert("RGB")
-        picture.thumbnail(_BOX_PX)
+        return ImageOps.fit(Image.open(io.BytesIO(encoded)).convert("RGB"), (_SIDE_PX, _SIDE_PX))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        log.debug("no thumbnail: %s", error)
+        log.info("no thumbnail: %s", error)
         return None
-    return picture
