@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from ..config import paths
@@ -15,7 +17,10 @@ from ..config.settings import HotFolder, Settings
 from ..processors.records import Receipt, Request, Route
 from . import signals, workers
 from .api import Api
+from .api.status import status
+from .bulletin import Bulletin
 from .jobs import Jobs
+from .presence import Presence
 from .states import State
 from .steps import OnFinished
 from .table import JobRow
@@ -28,6 +33,7 @@ OnRunning = Callable[[list[JobRow]], None]
 
 _LOOK_EVERY_S = 0.2
 _LOG_BYTES = 5_000_000
+_SNOOZE = "snooze"
 
 
 class Daemon:
@@ -52,7 +58,9 @@ class Daemon:
         self._serves = serves
         self._takes_all = takes_all
         self._on_running = on_running
-        self.jobs = Jobs(settings, on_finished=on_finished, ignore_pause=ignore_pause, road=road)
+        self.jobs = Jobs(settings, on_finished=on_finished, on_change=self.changed, ignore_pause=ignore_pause, road=road)
+        self.presence = Presence()
+        self._bulletin = Bulletin(partial(status, self), self._next_change_s, partial(self.jobs.hub.tell, "status"))
         self.stopping = threading.Event()
         self._stack = ExitStack()
 
@@ -63,11 +71,13 @@ class Daemon:
             stack.callback(self.jobs.close)
             self._drop_deleted()
             seen = None if self._takes_all else self.jobs.seen
-            self._watcher = Watcher(self._hot_folders, self._take, self.jobs.gone, self._settings, seen=seen)
+            self._watcher = Watcher(self._hot_folders, self._take, self.jobs.gone, self._settings, seen=seen, on_change=self.changed)
             if watches:
                 self._watcher.start()
                 stack.callback(self._watcher.stop)
             if self._serves:
+                self._bulletin.start()
+                stack.callback(self._bulletin.stop)
                 api = Api(self)
                 api.start()
                 stack.callback(api.stop)
@@ -101,12 +111,38 @@ class Daemon:
     def problems(self) -> tuple[DeshimmerError, ...]:
         return self._watcher.problems
 
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def waiting(self) -> tuple[dict[str, str], ...]:
+        """What waits although there is work, and why: ``{"what": "gpu" | "all", "reason"}``."""
+        return ()
+
+    def snooze(self, seconds: float) -> None:
+        """No notifications for so long; kept over restarts. 0 ends it."""
+        self.jobs.set_note(_SNOOZE, {"until": time.time() + seconds} if seconds else None)
+
+    def snoozed_until(self) -> float | None:
+        """Seconds since the epoch; None: not snoozed."""
+        note = self.jobs.note(_SNOOZE)
+        return note["until"] if note and note["until"] > time.time() else None
+
+    def changed(self) -> None:
+        """Something that the status tells may have changed."""
+        self._bulletin.poke()
+
     def request_stop(self) -> None:
         self.stopping.set()
 
     def _tell_running(self) -> None:
         if self._on_running is not None:
             self._on_running(self.jobs.list(State.RUNNING))
+
+    def _next_change_s(self) -> float | None:
+        snoozed_until = self.snoozed_until()
+        ends = [self.presence.ends_in_s(), snoozed_until and snoozed_until - time.time()]
+        return min((max(0.0, end) for end in ends if end is not None), default=None)
 
     def _is_ours(self, path: str) -> bool:
         return any(Path(path).is_relative_to(folder.path) for folder in self._hot_folders)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +14,7 @@ import typer
 from ..config import paths
 from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
 from ..config.settings import HotFolder
-from . import show
+from . import client, show
 from .session import FAILED, INTERRUPTED, OK, Session
 from .signals import Interruption
 
@@ -29,8 +28,6 @@ T = TypeVar("T")
 Clips = Annotated[
     list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
 ]
-
-_FOLLOW_EVERY_S = 0.5
 
 
 def diagnose(
@@ -114,8 +111,6 @@ def watch(
     """Watch a hot folder in the foreground: every clip dropped there is repaired."""
     hot_folder = _hot_folder(session, folder, output)
     _introduce(session, hot_folder, once=once)
-    from . import client
-
     daemon = client.find()
     if daemon is not None:
         if once:
@@ -224,23 +219,25 @@ def _watch_here(session: Session, hot_folder: HotFolder, *, once: bool) -> int:
     return INTERRUPTED if once and not finished else tally.code
 
 
-def _follow(session: Session, daemon: Any, hot_folder: HotFolder) -> int:
+def _follow(session: Session, daemon: client.Client, hot_folder: HotFolder) -> int:
     """The daemon takes the folder over; show what it finishes there until Ctrl-C."""
-    since = daemon.get("/api/finished")["next"]
-    daemon.post("/api/hot_folders", **hot_folder.model_dump(mode="json"))
+    since, after = daemon.get("/finished")["next"], daemon.get("/status")["event"]
+    daemon.post("/hot_folders", **hot_folder.model_dump(mode="json"))
     session.note(f"The daemon (process {daemon.pid}) watches it from now on, also after Ctrl-C here.")
     tally = _Tally(session)
     try:
         with Interruption.by_signals():
-            while True:
-                news = daemon.get("/api/finished", since=since)
+            for event in daemon.events(after):
+                if event.kind not in ("finished", "reset"):
+                    continue
+                news = client.connect().get("/finished", since=since)
                 since = news["next"]
                 for summary in news["receipts"]:
                     if Path(summary["path"]).is_relative_to(hot_folder.path):
                         tally.end(summary)
-                time.sleep(_FOLLOW_EVERY_S)
     except KeyboardInterrupt:
-        return tally.code
+        pass
+    return tally.code
 
 
 @dataclass

@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +25,11 @@ from ..config.settings import Settings
 from ..processors import media, work_folders
 from ..processors.identity import job_digest
 from ..processors.records import Passage, Request, Route, to_json
-from . import history, workers
+from . import attention, history, workers
 from .database import create_tables, open_engine
+from .events import RESET, Hub
+from .listing import Page, Wanted, page
+from .live import Doing
 from .lock import hold_state
 from .seen import Seen
 from .states import State
@@ -53,20 +56,39 @@ class Pause(NamedTuple):
     until: float | None  # seconds since the epoch; None: until resumed
 
 
+class Running(NamedTuple):
+    row: JobRow
+    doing: Doing | None  # None before its first stage
+
+    def as_dict(self) -> dict[str, Any]:
+        live = self.doing._asdict() if self.doing else {"stage": self.row.stage, **dict.fromkeys(("progress", "part", "eta_s"))}
+        return {"id": self.row.id, "path": self.row.path, **live}
+
+
 class Jobs:
     """The queue of one state folder. ``launch`` before anything else; every method may be called from any thread but not from
-    an event loop's.
+    an event loop's. Changes of jobs, their progress and their ends are told to the hub; ``on_change`` is called
+    whenever counts, the pause or a note may have changed.
 
     ``ignore_pause``: run although a pause is stored. ``road``: the module whose stages the workers run.
     """
 
     def __init__(
-        self, settings: Settings, *, on_finished: OnFinished | None = None, ignore_pause: bool = False, road: str = workers.ROAD
+        self,
+        settings: Settings,
+        *,
+        on_finished: OnFinished | None = None,
+        on_change: Callable[[], None] = lambda: None,
+        ignore_pause: bool = False,
+        road: str = workers.ROAD,
+        hub: Hub | None = None,
     ) -> None:
         self._settings = settings
         self._ignore_pause = ignore_pause
         self._road = road
         self._on_finished = on_finished
+        self._on_change = on_change
+        self.hub = hub or Hub()
         self._lock = threading.RLock()  # compound changes of the table
         self._closing = threading.Event()
         self._wake = threading.Event()
@@ -80,13 +102,13 @@ class Jobs:
             engine = open_engine(self._settings.database_url)
             stack.callback(engine.dispose)
             create_tables(engine)
-            self._table = Table(engine)
+            self._table = Table(engine, self._tell_job)
             self.seen = Seen(engine)
             self._table.queue_again()
             self._sweep()
             stack.callback(self._table.queue_again)
             self._pool = workers.Pool(self._settings, self._road)
-            self._steps = Steps(self._table, self._pool, self._settings, self._on_finished)
+            self._steps = Steps(self._table, self._pool, self._settings, self._on_finished, self.hub)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
             stack.callback(self._pool.close)
@@ -132,6 +154,14 @@ class Jobs:
         """Newest first. Raises DaemonError for an unknown state."""
         return [self._live(row) for row in self._table.list(_states(state), limit)]
 
+    def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
+        """A page of the list, newest first. Raises DaemonError for a cursor that is none."""
+        found = page(self._table, wanted, limit, after)
+        return found._replace(rows=[self._live(row) for row in found.rows])
+
+    def running(self) -> list[Running]:
+        return [Running(row, self._steps.doing(row.id)) for row in self._table.list([State.RUNNING])]
+
     def get(self, prefix: str) -> JobRow:
         """Raises DaemonError when the prefix fits no job, or several."""
         return self._live(self._table.find(prefix))
@@ -169,6 +199,27 @@ class Jobs:
         self._table.set_note(_PAUSE, None)
         return self._apply_pause()
 
+    def note(self, key: str) -> Any:
+        """What ``set_note`` was told last under this key, in this or an earlier run; None at first."""
+        return self._table.note(key)
+
+    def set_note(self, key: str, value: Any) -> None:
+        self._table.set_note(key, value)
+        self._on_change()
+
+    def needing(self) -> list[str]:
+        """The ids of the jobs that need a person (``attention``)."""
+        return attention.needing(self._table)
+
+    def look_at(self, prefix: str | None) -> None:
+        """A person has seen this job, or all. Raises DaemonError when the prefix fits no job, or several."""
+        attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
+        self._on_change()
+
+    def free_gpu(self) -> int:
+        """Idle workers give back their memory, the GPU's too. How many did."""
+        return self._pool.unload_idle()
+
     def pause_state(self) -> Pause:
         note = self._table.note(_PAUSE)
         if note is None or self._ignore_pause or (note["until"] is not None and note["until"] <= time.time()):
@@ -196,6 +247,7 @@ class Jobs:
             ids = self._table.ended_ids()
             _forget_workflows(ids)
             self._table.delete(ids)
+        self._begin_anew()
         return len(ids)
 
     def history_rebuild(self, folders: Iterable[Path]) -> int:
@@ -206,6 +258,7 @@ class Jobs:
         entered = [
             self._table.insert_ended(delivery.summary(receipt), request, digest, written) for receipt, request, digest, written in found
         ]
+        self._begin_anew()
         return sum(entered)
 
     def content_digest(self, path: Path) -> str:
@@ -257,8 +310,19 @@ class Jobs:
         self._steps.end(json.dumps(to_json(_passage(row))), {"cancelled": reason})
 
     def _live(self, row: JobRow) -> JobRow:
-        live = self._steps.progress_of(row.id) if row.state is State.RUNNING else None
-        return row if live is None else replace(row, stage=live[0], progress=live[1])
+        doing = self._steps.doing(row.id) if row.state is State.RUNNING else None
+        return row if doing is None else replace(row, stage=doing.stage, progress=doing.progress)
+
+    def _tell_job(self, job_id: str) -> None:
+        row = self._table.look_up(job_id)
+        if row is not None:
+            self.hub.tell("job", self._live(row).as_dict())
+            self._on_change()
+
+    def _begin_anew(self) -> None:
+        """So much has changed at once that whoever listens had better ask again."""
+        self.hub.tell(RESET, {})
+        self._on_change()
 
     def _launch_dbos(self) -> None:
         logging.getLogger("dbos").addHandler(logging.NullHandler())  # else DBOS writes to standard error itself
@@ -305,6 +369,7 @@ class Jobs:
         queue = DBOS.retrieve_queue(_QUEUE)
         assert queue is not None
         queue.set_worker_concurrency(0 if state.paused else self._settings.queue.cpu_jobs)
+        self._on_change()
         return state
 
     def _sweep(self) -> None:

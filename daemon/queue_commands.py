@@ -24,6 +24,8 @@ _DOWN = "The daemon is not running ('deshimmer run' starts it); this is what its
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
 _STATUS_KEYS = ("running", "version", "pid", "paused", "paused_until", "hot_folders", "problems", "counts", "jobs")
 
+_PAGE = 1000
+
 JobId = Annotated[
     str, typer.Argument(metavar="ID", help="The job's id, or as much of its beginning as tells it apart.", show_default=False)
 ]
@@ -41,7 +43,7 @@ def status(session: Session) -> None:
     if daemon is None:
         record |= {"running": False, "hot_folders": [], "problems": [], "counts": _stored_counts(session), "jobs": []}
     else:
-        answer = daemon.get("/api/status")
+        answer = daemon.get("/status")
         record |= {**answer, "running": True, "jobs": answer["running"]}
     session.result(record)
     if not session.json_lines:
@@ -56,7 +58,7 @@ def jobs(
     """List the jobs, newest first."""
     _require_state(state)
     daemon = client.find()
-    found = _stored_jobs(session, state, limit) if daemon is None else daemon.get("/api/jobs", state=state, limit=limit)["jobs"]
+    found = _stored_jobs(session, state, limit) if daemon is None else _listed_jobs(daemon, state, limit)
     for job in found:
         session.result(job)
     if found and not session.json_lines:
@@ -76,7 +78,7 @@ def show_job(session: Session, job: JobId) -> None:
         found = read_job(session.settings, job).as_dict()
         record = {"job": found, "receipt": read_receipt(Path(found["receipt"])) if found["receipt"] else None}
     else:
-        record = daemon.get(f"/api/jobs/{_in_url(job)}")
+        record = daemon.get(f"/jobs/{_in_url(job)}")
     session.result(record)
     if not session.json_lines:
         _show_job(record)
@@ -93,12 +95,12 @@ def retry(
 
         if route not in list(Route):
             raise WrongUsage(f"There is no route '{route}'. The routes are: {', '.join(Route)}.")
-    _tell_job(session, client.connect().post(f"/api/jobs/{_in_url(job)}/retry", route=route), "queued again as")
+    _tell_job(session, client.connect().post(f"/jobs/{_in_url(job)}/retry", route=route), "queued again as")
 
 
 def cancel(session: Session, job: JobId) -> None:
     """Stop a job, or take it off the queue."""
-    _tell_job(session, client.connect().post(f"/api/jobs/{_in_url(job)}/cancel"), "cancelled")
+    _tell_job(session, client.connect().post(f"/jobs/{_in_url(job)}/cancel"), "cancelled")
 
 
 def pause(
@@ -110,20 +112,20 @@ def pause(
 ) -> None:
     """Start no more jobs until 'resume'."""
     length_s = None if duration is None else seconds(duration)
-    answer = client.connect().post("/api/pause", seconds=length_s, gpu=gpu)
+    answer = client.connect().post("/pause", seconds=length_s, gpu=gpu)
     session.result(answer, f"paused{f' for {duration}' if duration else '; deshimmer resume goes on'}")
 
 
 def resume(session: Session) -> None:
     """Go on after 'pause'."""
-    session.result(client.connect().post("/api/resume"), "going on")
+    session.result(client.connect().post("/resume"), "going on")
 
 
 def history(
     session: Session, action: Annotated[History, typer.Argument(help="Find all receipts again, or forget what has ended.")]
 ) -> None:
     """The list of jobs that have ended: rebuild it from the receipts, or clear it. No result is deleted."""
-    answer = client.connect().post(f"/api/history/{action}")
+    answer = client.connect().post(f"/history/{action}")
     session.result(answer, ", ".join(f"{name}: {value}" for name, value in answer.items()))
 
 
@@ -133,6 +135,18 @@ def seconds(duration: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != duration:
         raise WrongUsage(f"A duration is written 90s, 30m, 2h or 1h30m, not '{duration}'.")
     return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+
+
+def _listed_jobs(daemon: client.Client, state: str | None, limit: int | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after: str | None = None
+    while limit is None or len(found) < limit:
+        page = daemon.get("/jobs", state=state, limit=_PAGE if limit is None else min(_PAGE, limit - len(found)), after=after)
+        found += page["jobs"]
+        after = page["next"]
+        if after is None:
+            break
+    return found
 
 
 def _stored_jobs(session: Session, state: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,8 @@ from ..config import spawn
 from ..config.errors import DeshimmerError, WorkerCrashed
 from ..config.settings import Settings
 from ..processors.records import Passage, Receipt, from_json
+from .events import Hub
+from .live import Doing, Live
 from .states import State
 from .table import Table
 from .workers import Pool, WorkerDied
@@ -25,19 +26,24 @@ log = logging.getLogger(__name__)
 MAX_CRASHES = 3
 _AFTER_CRASH_S = 1.0
 
+_PACE = "pace"
+
 OnFinished = Callable[[Receipt], None]
 
 
 class Steps:
-    """The jobs' side of the workers. ``on_finished`` is called once for each job that ends, in the thread that ended it."""
+    """The jobs' side of the workers. ``on_finished`` is called once for each job that ends, in the thread that ended it.
 
-    def __init__(self, table: Table, pool: Pool, settings: Settings, on_finished: OnFinished | None) -> None:
+    Progress and ends are told to the hub.
+    """
+
+    def __init__(self, table: Table, pool: Pool, settings: Settings, on_finished: OnFinished | None, hub: Hub) -> None:
         self._table = table
         self._pool = pool
         self._settings = settings
         self._on_finished = on_finished
-        self._live_lock = threading.Lock()
-        self._live: dict[str, tuple[str, float]] = {}
+        self._hub = hub
+        self._live = Live(table.note(_PACE) or {})
         self._telling: set[str] = set()
 
     def begin(self, job_id: str) -> bool:
@@ -52,6 +58,7 @@ class Steps:
         """
         request = {"passage": json.loads(passage), "settings": self._settings.model_dump(mode="json")}
         job_id = request["passage"]["job_id"]
+        self._live.begin(job_id, request["passage"])
         while True:
             try:
                 with self._pool.hire(job_id) as worker:
@@ -75,13 +82,15 @@ class Steps:
         walked = from_json(Passage, json.loads(passage))
         if walked.receipt is not None:
             receipt, summary = walked.receipt, answer["summary"]
+            self._table.set_note(_PACE, self._live.learn(json.loads(passage)))
         else:
             receipt, summary = _conclude(walked, self._settings, answer)
-        with self._live_lock:
-            self._live.pop(walked.job_id, None)
+        self._live.end(walked.job_id)
         self._telling.add(walked.job_id)
         try:
-            if self._table.end(walked.job_id, summary):
+            number = self._table.end(walked.job_id, summary)
+            if number is not None:
+                self._hub.tell("finished", {"number": number, "summary": summary, "job": self._table.get(walked.job_id).as_dict()})
                 self._announce(receipt)
         finally:
             self._telling.discard(walked.job_id)
@@ -90,17 +99,16 @@ class Steps:
         """True while a job has ended, or is about to, of which ``on_finished`` has not been told whole."""
         return bool(self._telling)
 
-    def progress_of(self, job_id: str) -> tuple[str, float] | None:
-        """The stage that runs and its part done."""
-        with self._live_lock:
-            return self._live.get(job_id)
+    def doing(self, job_id: str) -> Doing | None:
+        """What a running job does at this moment; None before its first stage."""
+        return self._live.of(job_id)
 
-    def _progress(self, job_id: str, stage: str, part: float) -> None:
-        with self._live_lock:
-            former = self._live.get(job_id)
-            self._live[job_id] = (stage, part)
-        if former is None or former[0] != stage:
+    def _progress(self, job_id: str, stage: str, progress: float) -> None:
+        if self._live.report(job_id, stage, progress):
             self._table.note_stage(job_id, stage)
+        doing = self._live.of(job_id)
+        if doing is not None and self._live.is_due(job_id):
+            self._hub.tell("progress", {"id": job_id, **doing._asdict()})
 
     def _announce(self, receipt: Receipt) -> None:
         log.info("%s: %s (%s)", receipt.path, receipt.outcome, receipt.reason)

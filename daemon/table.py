@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,18 @@ def _row(record: sa.RowMapping) -> JobRow:
 
 
 class Table:
-    """The jobs and notes. Compound changes assume one writing process, which the daemon's lock gives."""
+    """The jobs and notes. Compound changes assume one writing process, which the daemon's lock gives.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    ``on_change`` is called with a job's id after it was entered or its state or stage was changed, in the thread that did it.
+    """
+
+    def __init__(self, engine: sa.Engine, on_change: Callable[[str], None] = lambda job_id: None) -> None:
+        self.engine = engine
+        self._on_change = on_change
 
     def insert(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
         """A new queued job with the next free number of its digest."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             last = connection.scalar(sa.select(sa.func.max(JOBS.c.number)).where(JOBS.c.digest == digest))
             number = (last or 0) + 1
             connection.execute(
@@ -94,12 +98,13 @@ class Table:
                     created=time.time(),
                 )
             )
+        self._on_change(f"{digest}-{number}")
         return self.get(f"{digest}-{number}")
 
     def insert_ended(self, summary: Mapping[str, Any], request: Request, content_digest: str, finished: float) -> bool:
         """Enter a job known from its receipt only. False when it is there already."""
         digest, _, number = str(summary["id"]).rpartition("-")
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             if connection.scalar(sa.select(JOBS.c.id).where(JOBS.c.id == summary["id"])):
                 return False
             connection.execute(
@@ -129,12 +134,12 @@ class Table:
         return row
 
     def look_up(self, job_id: str) -> JobRow | None:
-        rows = self._select(JOBS.c.id == job_id)
+        rows = self.select(JOBS.c.id == job_id)
         return rows[0] if rows else None
 
     def find(self, prefix: str) -> JobRow:
         """The one job whose id begins so; of several runs of one job, the last. Raises DaemonError for none or several."""
-        rows = self._select(JOBS.c.id.startswith(prefix, autoescape=True), order=JOBS.c.number.desc()) if prefix else []
+        rows = self.select(JOBS.c.id.startswith(prefix, autoescape=True), order=JOBS.c.number.desc()) if prefix else []
         if not rows:
             raise DaemonError(f"There is no job '{prefix}'. 'deshimmer jobs' lists them.", title="There is no such job")
         exact = [row for row in rows if row.id == prefix]
@@ -144,23 +149,23 @@ class Table:
         return (exact or rows)[0]
 
     def latest(self, digest: str) -> JobRow | None:
-        rows = self._select(JOBS.c.digest == digest, order=JOBS.c.number.desc(), limit=1)
+        rows = self.select(JOBS.c.digest == digest, order=JOBS.c.number.desc(), limit=1)
         return rows[0] if rows else None
 
     def list(self, states: Iterable[State] = (), limit: int | None = None) -> list[JobRow]:
         """Newest first; ``states`` empty means all."""
         wanted = list(states)
-        return self._select(JOBS.c.state.in_(wanted) if wanted else sa.true(), order=JOBS.c.created.desc(), limit=limit)
+        return self.select(JOBS.c.state.in_(wanted) if wanted else sa.true(), order=JOBS.c.created.desc(), limit=limit)
 
     def unfinished(self, path: str | None = None) -> list[JobRow]:
         """In the order in which they came."""
         of_path = sa.true() if path is None else JOBS.c.path == path
-        return self._select(sa.and_(JOBS.c.state.in_(UNFINISHED), of_path), order=JOBS.c.created.asc())
+        return self.select(sa.and_(JOBS.c.state.in_(UNFINISHED), of_path), order=JOBS.c.created.asc())
 
     def counts(self) -> dict[str, int]:
         """Jobs by state; every state is there."""
         query = sa.select(JOBS.c.state, sa.func.count()).group_by(JOBS.c.state)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = {state: number for state, number in connection.execute(query)}
         return {state.value: found.get(state.value, 0) for state in State}
 
@@ -168,72 +173,81 @@ class Table:
         """Change the state and ``values`` together; False, and no change, when the job's state does not lead there."""
         sources = [state for state, targets in MOVES.items() if to in targets and only_from in (None, state)]
         change = sa.update(JOBS).where(JOBS.c.id == job_id, JOBS.c.state.in_(sources)).values(state=to, **values)
-        with self._engine.begin() as connection:
-            return connection.execute(change).rowcount == 1
+        with self.engine.begin() as connection:
+            moved = connection.execute(change).rowcount == 1
+        if moved:
+            self._on_change(job_id)
+        return moved
 
-    def end(self, job_id: str, summary: Mapping[str, Any]) -> bool:
-        """Enter how a job ended. False when it had ended before."""
+    def end(self, job_id: str, summary: Mapping[str, Any]) -> int | None:
+        """Enter how a job ended. Its number in the order of ending; None when it had ended before."""
         ending = _ending(summary)
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
+            number = self._next_finish_number(connection)
             change = (
                 sa.update(JOBS)
                 .where(JOBS.c.id == job_id, JOBS.c.state.in_(UNFINISHED))
-                .values(**ending, finished=time.time(), finish_number=self._next_finish_number(connection))
+                .values(**ending, finished=time.time(), finish_number=number)
             )
-            return connection.execute(change).rowcount == 1
+            ended = connection.execute(change).rowcount == 1
+        if ended:
+            self._on_change(job_id)
+        return number if ended else None
 
     def queue_again(self) -> None:
         """What runs no more, because the daemon was stopped, waits again."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(sa.update(JOBS).where(JOBS.c.state == State.RUNNING).values(state=State.QUEUED, stage=None))
 
     def output_dirs(self) -> set[Path]:
         """Every folder that a job of this table delivers to."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return {Path(folder) for folder in connection.scalars(sa.select(JOBS.c.output_dir).distinct())}
 
     def note_stage(self, job_id: str, stage: str) -> None:
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(sa.update(JOBS).where(JOBS.c.id == job_id).values(stage=stage))
+        self._on_change(job_id)
 
     def count_crash(self, job_id: str) -> int:
         """One more worker died on this job; how many that makes."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(sa.update(JOBS).where(JOBS.c.id == job_id).values(crashes=JOBS.c.crashes + 1))
             return connection.scalar(sa.select(JOBS.c.crashes).where(JOBS.c.id == job_id)) or 0
 
     def ended_since(self, number: int) -> tuple[int, list[dict[str, Any]]]:
         """Summaries of the jobs that ended after the given finish number, and the last finish number there is."""
         query = sa.select(JOBS.c.finish_number, JOBS.c.summary).where(JOBS.c.finish_number > number).order_by(JOBS.c.finish_number)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return (rows[-1][0] if rows else number), [summary for _, summary in rows]
 
     def last_finish_number(self) -> int:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return self._next_finish_number(connection) - 1
 
     def ended_ids(self) -> list[str]:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(connection.scalars(sa.select(JOBS.c.id).where(JOBS.c.state.not_in(UNFINISHED))))
 
     def delete(self, ids: Iterable[str]) -> None:
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for job_id in ids:
                 connection.execute(sa.delete(JOBS).where(JOBS.c.id == job_id))
 
     def note(self, key: str) -> Any:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return connection.scalar(sa.select(NOTES.c.value).where(NOTES.c.key == key))
 
     def set_note(self, key: str, value: Any) -> None:
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(sa.delete(NOTES).where(NOTES.c.key == key))
             connection.execute(sa.insert(NOTES).values(key=key, value=value))
 
-    def _select(self, where: sa.ColumnElement[bool], order: Any = None, limit: int | None = None) -> list[JobRow]:
+    def select(self, where: sa.ColumnElement[bool], order: Any = None, limit: int | None = None) -> list[JobRow]:
+        """The jobs of which ``where``, a condition on ``JOBS``, holds."""
         query = sa.select(*_SHOWN).where(where).order_by(order).limit(limit)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [_row(record) for record in connection.execute(query).mappings()]
 
     @staticmethod

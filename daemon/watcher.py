@@ -56,7 +56,7 @@ class Watcher:
     """Calls ``on_render`` for each settled render, ``on_gone`` when one that was handed over is deleted or renamed away.
 
     Both are called in one thread. A render that could not be handed over (``on_render`` raised) is offered again ``rescan_s``
-    later. Without ``seen`` every render is taken that lies there at the start.
+    later. Without ``seen`` every render is taken that lies there at the start. ``on_change``: folders or problems are others now.
     """
 
     def __init__(
@@ -67,9 +67,11 @@ class Watcher:
         settings: Settings,
         *,
         seen: Seen | None = None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._on_render = on_render
         self._on_gone = on_gone
+        self._on_change = on_change
         self._settings = settings.intake
         self._seen = seen
         self._watches: list[_Watch] = []
@@ -184,6 +186,7 @@ class Watcher:
         for watch in self._watches:
             if (old := former.get(watch.hot_folder.path)) is not None:
                 watch.intake, watch.root_id = old.intake, old.root_id
+        self._on_change()
         return True
 
     def _new_intake(self) -> Intake:
@@ -295,6 +298,8 @@ class Watcher:
         for path in former.keys() - problems.keys():
             log.warning("%s is watched again", path)
         self._problems = {path: error for path, error in self._problems.items() if path not in former} | dict(problems)
+        if former.keys() != problems.keys():
+            self._on_change()
 
 
 def _is_whole(path: Path) -> bool:

@@ -142,6 +142,14 @@ class Pool:
         if self._closed.wait(seconds):
             raise PoolClosed
 
+    def unload_idle(self) -> int:
+        """Close the workers that wait for a job, with the models that they hold. How many there were."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.close()
+        return len(idle)
+
     def pids(self) -> list[int]:
         with self._lock:
             return [worker.pid for worker in (*self._idle, *self._busy.values())]

@@ -80,8 +80,10 @@ def test_an_end_is_entered_once_and_in_order(engine: sa.Engine) -> None:
     for job_id in ids:
         table.move(job_id, State.RUNNING)
     assert [table.end(job_id, summary(job_id, outcome)) for job_id, outcome in zip(ids, ("kept", "failed", "cancelled"), strict=True)] == [
-        True
-    ] * 3
+        1,
+        2,
+        3,
+    ]
     assert not table.end(ids[0], summary(ids[0], "failed"))
     assert [table.get(job_id).state for job_id in ids] == [State.DONE, State.FAILED, State.CANCELLED]
     assert table.ended_since(0) == (3, [summary(ids[0]), summary(ids[1], "failed"), summary(ids[2], "cancelled")])

@@ -1,0 +1,86 @@
+"""The endpoints that change something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...config.errors import NotSetUp
+from ...config.settings import HotFolder
+from ..table import JobRow
+from .bodies import Nothing, Pause, Presence, Resume, Retry, Seen, Snooze
+from .control import Control
+from .endpoints import Endpoint, Query, change
+from .status import pause
+
+
+class Acting:
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            change("POST", "/jobs/{id}/retry", "Do a job that has ended again", Retry, self.retry),
+            change("POST", "/jobs/{id}/cancel", "Stop a job, or take it off the queue", Nothing, self.cancel),
+            change("POST", "/pause", "Start no more jobs", Pause, self.pause),
+            change("POST", "/resume", "Go on after a pause", Resume, self.resume),
+            change("POST", "/snooze", "No notifications for a while", Snooze, self.snooze),
+            change("POST", "/presence", "The page is before the user, or no more", Presence, self.presence),
+            change("POST", "/seen", "A person has looked at a job that needed it", Seen, self.seen),
+            change("POST", "/gpu/free", "Idle workers give back their memory, the GPU's too", Nothing, self.gpu_free),
+            change("POST", "/hot_folders", "Watch one more folder, until the daemon stops", HotFolder, self.add_hot_folder),
+            change(
+                "POST", "/history/rebuild", "Enter the jobs whose receipts lie in the hot folders' results", Nothing, self.history_rebuild
+            ),
+            change("POST", "/history/clear", "Forget the jobs that have ended; their files stay", Nothing, self.history_clear),
+            change("POST", "/stop", "Stop the daemon", Nothing, self.stop),
+        ]
+
+    def retry(self, query: Query, body: Retry) -> dict[str, Any]:
+        return _job(self._control.jobs.retry(query["id"], body.route))
+
+    def cancel(self, query: Query, _: Nothing) -> dict[str, Any]:
+        return _job(self._control.jobs.cancel(query["id"]))
+
+    def pause(self, _: Query, body: Pause) -> dict[str, Any]:
+        if body.gpu:
+            raise NotSetUp("Pausing only the GPU is not in this version. Pause without --gpu.")
+        return pause(self._control.jobs.pause(body.seconds))
+
+    def resume(self, _: Query, body: Resume) -> dict[str, Any]:
+        if body.gpu:
+            raise NotSetUp("Pausing only the GPU is not in this version. Resume without --gpu.")
+        return pause(self._control.jobs.resume())
+
+    def snooze(self, _: Query, body: Snooze) -> dict[str, Any]:
+        self._control.snooze(body.seconds)
+        return {"snoozed_until": self._control.snoozed_until()}
+
+    def presence(self, _: Query, body: Presence) -> dict[str, Any]:
+        self._control.presence.say(body.page, in_front=body.in_front)
+        self._control.changed()
+        return {"page_in_front": self._control.presence.in_front()}
+
+    def seen(self, _: Query, body: Seen) -> dict[str, Any]:
+        self._control.jobs.look_at(body.id)
+        return {"needs_you": len(self._control.jobs.needing())}
+
+    def gpu_free(self, _: Query, __: Nothing) -> dict[str, Any]:
+        return {"freed": self._control.jobs.free_gpu()}
+
+    def add_hot_folder(self, _: Query, body: HotFolder) -> dict[str, Any]:
+        self._control.add_hot_folder(body)
+        return {"path": str(body.path), "output": str(body.results)}
+
+    def history_rebuild(self, _: Query, __: Nothing) -> dict[str, Any]:
+        return {"entered": self._control.jobs.history_rebuild(folder.results for folder in self._control.hot_folders())}
+
+    def history_clear(self, _: Query, __: Nothing) -> dict[str, Any]:
+        return {"cleared": self._control.jobs.history_clear()}
+
+    def stop(self, _: Query, __: Nothing) -> dict[str, Any]:
+        self._control.request_stop()
+        return {"stopping": True}
+
+
+def _job(row: JobRow) -> dict[str, Any]:
+    return {"job": row.as_dict()}

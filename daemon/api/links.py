@@ -1,0 +1,54 @@
+"""Who may enter with a browser: one-time codes, which become sessions.
+
+A code works once and for a minute; the session it becomes lasts as long as the daemon. Both are random and kept in memory only.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from typing import NamedTuple
+
+from ...config.errors import DaemonError
+
+CODE_S = 60.0
+
+
+class _Link(NamedTuple):
+    path: str
+    until: float
+
+
+class Links:
+    """Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._links: dict[str, _Link] = {}
+        self._sessions: set[str] = set()
+
+    def new_code(self, path: str) -> str:
+        """``path``: where the browser goes with its session. Raises DaemonError for one that leads elsewhere."""
+        if not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable():
+            raise DaemonError("A link leads to a path of this page, such as '/'.", title="The request is wrong")
+        code = secrets.token_urlsafe(24)
+        now = time.monotonic()
+        with self._lock:
+            self._links = {known: link for known, link in self._links.items() if link.until > now}
+            self._links[code] = _Link(path, now + CODE_S)
+        return code
+
+    def enter(self, code: str) -> tuple[str, str]:
+        """A new session and the path that it begins at. Raises DaemonError for a code that is used up, too old or none."""
+        with self._lock:
+            link = self._links.pop(code, None)
+            if link is None or link.until <= time.monotonic():
+                raise DaemonError("A link works once and for a minute. Run 'deshimmer open' for another.", title="The link is used up")
+            session = secrets.token_urlsafe(32)
+            self._sessions.add(session)
+        return session, link.path
+
+    def is_session(self, session: str) -> bool:
+        with self._lock:
+            return session in self._sessions

@@ -1,0 +1,88 @@
+"""Serves the API in a thread: HTTP on the loopback interface, at a port and with a token that ``api.json`` in the state folder tells."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+
+from ...config import paths
+from ...config.errors import DaemonError
+from .app import app
+from .control import Control
+from .stream import Stream
+
+_START_TIMEOUT_S = 10.0
+_PORT = "port"
+
+
+class Api:
+    """Serves from ``start`` to ``stop`` in a thread of its own."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._file = api_file()
+        self._stream = Stream(control.jobs.hub)
+
+    def start(self) -> None:
+        """Returns when it answers and ``api.json`` is written. Raises DaemonError when it does not come up."""
+        self._socket = self._bound()
+        host = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        token = secrets.token_urlsafe(32)
+        config = uvicorn.Config(
+            app(self._control, self._stream, token, host),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=partial(self._server.run, [self._socket]), name="api", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise DaemonError("The API does not come up on the loopback interface. See the daemon's log.")
+            time.sleep(0.01)
+        _write_private(self._file, json.dumps({"url": f"http://{host}", "token": token, "pid": os.getpid()}))
+
+    def stop(self) -> None:
+        self._file.unlink(missing_ok=True)
+        self._stream.close()
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def _bound(self) -> socket.socket:
+        """At the port of the run before where that is free: a page that is still open then says what to do."""
+        former = self._control.jobs.note(_PORT) or 0
+        try:
+            bound = socket.create_server(("127.0.0.1", former))
+        except OSError:
+            bound = socket.create_server(("127.0.0.1", 0))
+        if (port := bound.getsockname()[1]) != former:
+            self._control.jobs.set_note(_PORT, port)
+        return bound
+
+
+def api_file() -> Path:
+    """Where a running daemon tells its address and token."""
+    return paths.state_dir() / "api.json"
+
+
+def _write_private(path: Path, text: str) -> None:
+    partial_file = path.with_suffix(".part")
+    descriptor = os.open(partial_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.replace(partial_file, path)

@@ -1,0 +1,44 @@
+"""What the daemon is doing, as ``/status`` and the event ``status`` tell it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from ..jobs import Pause
+from .control import Control
+
+API = 1
+
+
+def status(control: Control) -> dict[str, Any]:
+    jobs = control.jobs
+    event = jobs.hub.last  # before all else: what changes from here on comes as an event
+    return {
+        "api": API,
+        "version": _version(),
+        "pid": os.getpid(),
+        **pause(jobs.pause_state()),
+        "gpu_paused": False,
+        "gpu_paused_until": None,
+        "waiting": list(control.waiting()),
+        "snoozed_until": control.snoozed_until(),
+        "page_in_front": control.presence.in_front(),
+        "hot_folders": [{"path": str(folder.path), "output": str(folder.results)} for folder in control.hot_folders()],
+        "problems": [problem.as_dict() for problem in control.problems()],
+        "counts": jobs.counts(),
+        "needs_you": len(jobs.needing()),
+        "running": [running.as_dict() for running in jobs.running()],
+        "event": event,
+    }
+
+
+def pause(state: Pause) -> dict[str, Any]:
+    return {"paused": state.paused, "paused_until": state.until}
+
+
+@cache
+def _version() -> str:
+    return metadata.version("deshimmer")
