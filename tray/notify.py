@@ -30,30 +30,30 @@ from .notify_words import words
 
 log = logging.getLogger(__name__)
 
+_ENDED = "/jobs?state=done,failed,cancelled&limit=1000"
 _IDLE_S = 60.0
 """Quiet hours end without an event."""
 _RETRY_S = (60.0, 120.0, 300.0, 900.0, 1800.0)
 
 
-class Daemon(Protocol):
-    """The daemon's API as the tray's client offers it. All raise DaemonError."""
+class Client(Protocol):
+    """The tray's client, as far as it serves here. What asks the daemon raises DaemonError."""
 
+    def listen(self, listener: Callable[[str, Mapping[str, Any], Any], None]) -> None: ...
     def get(self, endpoint: str) -> Any: ...
     def post(self, endpoint: str, **body: Any) -> Any: ...
     def fetch(self, endpoint: str) -> bytes: ...
 
 
 class Notifier:
-    """``take`` from any thread, between ``start`` and ``stop``, each event of the daemon, and ``link`` when there is one again."""
+    """``start`` before the client is started: everything comes from its events. ``stop`` at any time."""
 
-    def __init__(self, daemon: Daemon, icon: Path | None = None, desktop: Desktop | None = None) -> None:
-        self._daemon = daemon
+    def __init__(self, icon: Path | None = None, desktop: Desktop | None = None) -> None:
         self._desktop = desktop or Desktop(icon)
         self._pictures = Pictures(paths.state_dir() / "notification")
-        self._batches = Batches(Notify())
+        self._batches = Batches(Notify(), time.time())
         self._problems = Problems()
-        self._since: int | None = None  # the last finish number that we know
-        self._failures = 0  # in a row
+        self.failures = 0  # to show one, in a row
         self._queue: queue.SimpleQueue[Callable[[Moment], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
         self._handlers: dict[str, Callable[[Mapping[str, Any], Moment], None]] = {
@@ -63,10 +63,12 @@ class Notifier:
             "settings": self._on_settings,
         }
 
-    def start(self) -> None:
+    def start(self, client: Client) -> None:
+        self._client = client
         self._pictures.clear()
         self._desktop.start()
         self._thread.start()
+        client.listen(self._take)
 
     def stop(self) -> None:
         self._queue.put(None)
@@ -74,8 +76,8 @@ class Notifier:
         self._thread.join(10)
         self._pictures.clear()
 
-    def take(self, event: str, data: Mapping[str, Any]) -> None:
-        """Returns at once. Events that say nothing here are passed over."""
+    def _take(self, event: str, data: Mapping[str, Any], _: object) -> None:
+        """In the client's thread, which must not wait."""
         handler = self._handlers.get(event)
         if handler is not None:
             self._queue.put(partial(handler, data))
@@ -102,23 +104,20 @@ class Notifier:
         if data["link"] != "up":
             return
         self._on_settings({}, now)
-        ended = self._daemon.get("/finished" if self._since is None else f"/finished?since={self._since}")
-        self._since = ended["next"]
-        self._batches.catch_up(ended["receipts"], now)
-        self._on_status(self._daemon.get("/status"), now)
+        self._batches.catch_up(self._client.get(_ENDED)["jobs"], now)
+        self._on_status(self._client.get("/status"), now)
 
     def _on_status(self, status: Mapping[str, Any], now: Moment) -> None:
         self._batches.take_status(status, now)
         self._problems.take(status["problems"], now.s)
 
     def _on_finished(self, data: Mapping[str, Any], now: Moment) -> None:
-        self._since = data["number"]
-        self._batches.take_finished(data["summary"], now)
+        self._batches.take(data["job"], now)
 
     def _on_settings(self, _: Mapping[str, Any], now: Moment) -> None:
         try:
-            self._batches.rules = Notify.model_validate(self._daemon.get("/settings")["values"]["notify"])
-        except (ValidationError, KeyError) as error:  # a daemon of another version
+            self._batches.rules = Notify.model_validate(self._client.get("/settings")["values"]["notify"])
+        except (DeshimmerError, ValidationError, KeyError) as error:  # the file is wrong just now, or the daemon is of another version
             log.warning("the settings [notify] stay as they were: %s", error)
 
     def _tell_clips(self, now: Moment) -> None:
@@ -129,7 +128,7 @@ class Notifier:
             self._show(self._card(telling))
         except NotShown as why:
             if not why.maybe:  # else it may come twice
-                self._batches.put_back(telling, now, _RETRY_S[min(self._failures, len(_RETRY_S)) - 1])
+                self._batches.put_back(telling, now, _RETRY_S[min(self.failures, len(_RETRY_S)) - 1])
 
     def _tell_problems(self, now: Moment) -> None:
         if self._batches.rules.level == "none" or self._batches.is_silent(now):
@@ -148,11 +147,11 @@ class Notifier:
         try:
             self._desktop.show(card)
         except NotShown as why:
-            if self._failures == 0:
+            if self.failures == 0:
                 log.warning("No notification could be shown: %s. Later failures are not logged.", why)
-            self._failures += 1
+            self.failures += 1
             raise
-        self._failures = 0
+        self.failures = 0
 
     def _card(self, telling: Telling) -> Card:
         """A click opens the clip's page, or the queue's for several; Open the result of one clip."""
@@ -160,7 +159,7 @@ class Notifier:
         alone = telling.clips[0] if len(telling.clips) == 1 else None
         repaired = next((clip for clip in reversed(telling.clips) if clip.outcome == "repaired"), None)
         page = self._apart(self._open_page, f"/jobs/{alone.id}" if alone else "/")
-        opens = self._apart(self._daemon.post, f"/jobs/{alone.id}/open") if alone and not alone.needs_you else page
+        opens = self._apart(self._client.post, f"/jobs/{alone.id}/open") if alone and not alone.needs_you else page
         compare = (("Compare", self._apart(self._open_page, f"/jobs/{repaired.id}")),) if repaired else ()
         return Card(title, body, page, (("Open", opens), *compare), self._picture(repaired or telling.clips[-1]))
 
@@ -168,7 +167,7 @@ class Notifier:
         """Before and after; before alone where nothing came of it."""
         wanted = ("thumbnail_before", "thumbnail_after") if clip.outcome == "repaired" else ("thumbnail_before",)
         try:
-            picture = side_by_side([self._daemon.fetch(f"/jobs/{clip.id}/media/{what}") for what in wanted])
+            picture = side_by_side([self._client.fetch(f"/jobs/{clip.id}/media/{what}") for what in wanted])
             return self._pictures.save(picture) if picture else None
         except (DeshimmerError, OSError) as error:  # the clip is gone, the disk is full: the words are enough
             log.info("no picture for the notification: %s", error)
@@ -176,7 +175,7 @@ class Notifier:
 
     def _open_page(self, path: str) -> object:
         """By a one-time link, which is the page's only way in."""
-        return webbrowser.open(self._daemon.post("/link", path=path)["url"])
+        return webbrowser.open(self._client.post("/link", path=path)["url"])
 
     def _apart(self, act: Callable[[str], object], argument: str) -> Act:
         """Somebody clicked and waits: what goes wrong is shown where they look."""

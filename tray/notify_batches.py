@@ -18,8 +18,19 @@ SETTLE_S = 3.0
 """Renders that arrive together end one after the other, and between two of them the queue may be empty for a moment."""
 STALL_S = 20.0
 GAP_S = 30.0
+LOOK_S = 0.5
+_LOOK_WHILE_SILENT_S = 5.0
 KEPT_S = 24 * 3600.0
 """What could not be told for a day is told no more: the page has it."""
+
+
+_SAME_S = 5.0
+"""Jobs that end at about the same time are told in any order; and a history that is rebuilt knows the end of a job by its receipt's
+file, a moment off. Only after the history was cleared does another job end under the same id, later than this.
+"""
+_REMEMBERED = 2000
+
+Row = Mapping[str, Any]
 
 
 class Moment(NamedTuple):
@@ -31,19 +42,13 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Ended:
-    """How one clip ended, from the object of ``fix --json``."""
+    """How one clip ended, from its row in the list of jobs."""
 
     id: str
     path: str
     outcome: str
     reason: str
-    at: Moment
-
-    @classmethod
-    def of(cls, summary: Mapping[str, Any], at: Moment) -> Ended:
-        error: Mapping[str, Any] = summary.get("error") or {}
-        reason = summary.get("reason") or error.get("message") or ""
-        return cls(summary["id"], summary["path"], summary["outcome"], reason, at)
+    at: Moment  # when we heard of it
 
     @property
     def needs_you(self) -> bool:
@@ -68,12 +73,13 @@ WANTED: dict[str, Callable[[Ended], bool]] = {
 
 
 class Batches:
-    """Takes what happens; ``due`` gives what is to be told now, and gives it once."""
+    """Takes what happens; ``due`` gives what is to be told now, and gives it once. ``since``: seconds since the epoch."""
 
-    def __init__(self, rules: Notify) -> None:
+    def __init__(self, rules: Notify, since: float) -> None:
         self.rules = rules
+        self._heard_until = since  # what ended before is no news
+        self._taken: dict[str, float] = {}  # jobs and when they ended
         self._pending: dict[str, Ended] = {}  # by path: of a clip that was done again only the last ending counts
-        self._caught_up: set[str] = set()
         self._status: Mapping[str, Any] = {}
         self._empty_since = self._still_since = self._ended_s = self._not_before_s = float("-inf")
         self._silent_since: datetime | None = None
@@ -84,18 +90,21 @@ class Batches:
         self._empty_since = now.s if was_busy else self._empty_since
         self._still_since = now.s if was_running else self._still_since
 
-    def take_finished(self, summary: Mapping[str, Any], now: Moment) -> None:
-        """An event ``finished``."""
-        if summary["id"] in self._caught_up:
-            self._caught_up.remove(summary["id"])
-        else:
-            self._take(Ended.of(summary, now))
+    def take(self, row: Row, now: Moment) -> None:
+        """A job that has ended. One that was taken before, by an event or a list, is passed over."""
+        before = self._taken.pop(row["id"], float("-inf"))
+        self._taken[row["id"]] = row["finished"]
+        self._heard_until = max(self._heard_until, row["finished"])
+        if abs(row["finished"] - before) >= _SAME_S:
+            self._add(Ended(row["id"], row["path"], row["outcome"], row["reason"] or "", now))
+        while len(self._taken) > _REMEMBERED:
+            del self._taken[next(iter(self._taken))]
 
-    def catch_up(self, summaries: Iterable[Mapping[str, Any]], now: Moment) -> None:
-        """What ended while no events came; an event of it may still follow."""
-        for summary in summaries:
-            self._caught_up.add(summary["id"])
-            self._take(Ended.of(summary, now))
+    def catch_up(self, rows: Iterable[Row], now: Moment) -> None:
+        """The newest ended jobs, of which those are taken that ended after the last one we heard of."""
+        fresh = [row for row in rows if row["finished"] > self._heard_until - _SAME_S]
+        for row in sorted(fresh, key=lambda row: row["finished"]):
+            self.take(row, now)
 
     def due(self, now: Moment) -> Telling | None:
         """What is told now; it counts as told. Nothing while notifications are silent, until they are no more; what ends while the
@@ -132,9 +141,9 @@ class Batches:
         """When ``due`` may have something although nothing happens; None: it will not."""
         if not self._pending:
             return None
-        return 5.0 if self.is_silent(now) else 0.5
+        return _LOOK_WHILE_SILENT_S if self._silent_since else LOOK_S
 
-    def _take(self, clip: Ended) -> None:
+    def _add(self, clip: Ended) -> None:
         """What was cancelled is no news: the user did it, or took the render away."""
         self._pending.pop(clip.path, None)
         if clip.outcome != "cancelled":

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from dbus_fast import DBusError
 from dbus_fast.aio import MessageBus
-from dbus_fast.service import ServiceInterface, method
+from dbus_fast.service import ServiceInterface, method, signal
 
 NAME = "org.freedesktop.Notifications"
 
@@ -20,6 +20,15 @@ class StubbornServer(ServiceInterface):
         self.shown: list[tuple[str, str]] = []
         self._address = address
         self._capabilities = capabilities
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the actions of the last notification; the default action has none."""
+        return list(self._actions)
+
+    def click(self, label: str) -> None:
+        """At the last notification."""
+        self._loop.call_soon_threadsafe(self.ActionInvoked, len(self.shown), self._actions[label])
 
     def start(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -70,5 +79,11 @@ class StubbornServer(ServiceInterface):
             raise DBusError("org.example.No", "not today")
         if self.mood == "hanging":
             await self._over.wait()
+        self._actions = dict(zip(actions[1::2], actions[::2], strict=True))
+        self.picture = hints["image-path"].value if "image-path" in hints else None
         self.shown.append((summary, body))
         return len(self.shown)
+
+    @signal()
+    def ActionInvoked(self, number: "u", action: "s") -> "us":  # noqa: F821
+        return [number, action]

@@ -18,8 +18,8 @@ from deshimmer.tray.notify_batches import GAP_S, KEPT_S, SETTLE_S, STALL_S, Batc
 NOON = datetime(2026, 11, 24, 12, 0)
 
 
-def summary(path: str, outcome: str = "repaired", number: int = 1) -> dict[str, Any]:
-    return {"id": f"{path}-{number}", "path": f"/hot/{path}", "outcome": outcome, "reason": "Flicker fell."}
+def row(path: str, finished: float, outcome: str = "repaired", number: int = 1) -> dict[str, Any]:
+    return {"id": f"{path}-{number}", "path": f"/hot/{path}", "outcome": outcome, "reason": "Flicker fell.", "finished": finished}
 
 
 def status(queued: int = 0, running: int = 0, **more: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class Desk:
 
     def __init__(self, **rules: Any) -> None:
         self.s = 1000.0
-        self.batches = Batches(Notify(**rules))
+        self.batches = Batches(Notify(**rules), NOON.timestamp())
         self.told: list[Telling] = []
 
     @property
@@ -42,7 +42,7 @@ class Desk:
         self.batches.take_status(status(*counts, **more), self.now)
 
     def ends(self, path: str, outcome: str = "repaired", number: int = 1) -> None:
-        self.batches.take_finished(summary(path, outcome, number), self.now)
+        self.batches.take(row(path, self.now.clock.timestamp(), outcome, number), self.now)
 
     def wait(self, seconds: float, step: float = 0.5) -> None:
         """As the notifier does: looks again and again."""
@@ -224,6 +224,34 @@ def test_it_needs_no_waking_without_anything_to_tell() -> None:
     assert desk.batches.look_again_s(desk.now) is None
 
 
+def test_what_ended_before_the_start_or_is_known_is_no_news_when_catching_up() -> None:
+    desk = Desk()
+    desk.status()
+    noon = NOON.timestamp()
+    desk.wait(100)
+    desk.ends("known.mp4")
+    old, known, missed = row("old.mp4", noon - 60), row("known.mp4", noon + 100), row("missed.mp4", noon + 99)
+    desk.batches.catch_up([known, missed, old], desk.now)
+    desk.batches.catch_up([known, missed, old], desk.now)
+    desk.wait(60)
+    assert desk.paths == [["known.mp4", "missed.mp4"]]
+
+
+def test_a_history_that_is_rebuilt_is_no_news_but_a_job_under_an_old_id_is() -> None:
+    desk = Desk()
+    desk.status()
+    desk.wait(100)
+    desk.ends("a.mp4")
+    desk.wait(60)
+    rebuilt = [row("a.mp4", NOON.timestamp() + 99.9), *(row(f"{number}.mp4", NOON.timestamp() - number) for number in range(6, 20))]
+    desk.batches.catch_up(rebuilt, desk.now)
+    desk.wait(60)
+    assert desk.paths == [["a.mp4"]]
+    desk.ends("a.mp4")  # the history was cleared, and numbers begin anew
+    desk.wait(60)
+    assert desk.paths == [["a.mp4"], ["a.mp4"]]
+
+
 class Daemon(RuleBasedStateMachine):
     """A queue, a stream of events that breaks and is caught up with, a desktop that fails, a user who snoozes and looks."""
 
@@ -233,7 +261,6 @@ class Daemon(RuleBasedStateMachine):
         self.waiting, self.running, self.made = 0, 0, 0
         self.more: dict[str, Any] = {}
         self.finished: list[dict[str, Any]] = []  # ever
-        self.caught_up_to = 0  # what the listener knows of them
         self.undelivered: list[dict[str, Any]] = []  # events that are still under way
         self.connected = True
         self.shown: Counter[str] = Counter()
@@ -245,8 +272,7 @@ class Daemon(RuleBasedStateMachine):
 
     def deliver(self) -> None:
         for each in self.undelivered:
-            self.desk.batches.take_finished(each, self.desk.now)
-        self.caught_up_to = len(self.finished)
+            self.desk.batches.take(each, self.desk.now)
         self.undelivered = []
 
     @rule(number=st.integers(1, 5))
@@ -265,7 +291,7 @@ class Daemon(RuleBasedStateMachine):
     def one_ends(self, outcome: str) -> None:
         self.running = 0
         self.made += 1
-        ended = summary(f"{self.made}.mp4", outcome)
+        ended = row(f"{self.made}.mp4", self.desk.now.clock.timestamp(), outcome)
         self.finished.append(ended)
         if self.connected:
             self.undelivered.append(ended)
@@ -278,12 +304,11 @@ class Daemon(RuleBasedStateMachine):
         self.connected = False
 
     @precondition(lambda self: not self.connected)
-    @rule(overlap=st.integers(0, 3))
-    def the_stream_is_back(self, overlap: int) -> None:
-        """It asks what ended since; of some of these the event comes as well."""
-        missed = self.finished[self.caught_up_to :]
-        self.desk.batches.catch_up(missed, self.desk.now)
-        self.undelivered = missed[len(missed) - overlap :] if overlap else []
+    @rule(again=st.integers(0, 5))
+    def the_stream_is_back(self, again: int) -> None:
+        """It asks what has ended; of some of these the event comes as well."""
+        self.desk.batches.catch_up(self.finished[::-1], self.desk.now)
+        self.undelivered = self.finished[len(self.finished) - again :] if again else []
         self.connected = True
         self.deliver()
         self.say()
