@@ -61,6 +61,12 @@ class Daemon:
     def ends(self, name: str, outcome: str = "repaired", reason: str = "Flicker fell.", turn: int = 1) -> None:
         self.tell("finished", {"number": 1, "summary": {}, "job": row(name, outcome, reason, turn=turn)})
 
+    def end_together(self, outcomes: dict[str, str], turn: int = 1) -> None:
+        self.tell("status", self.status | {"counts": {"running": 1}})
+        for name, outcome in outcomes.items():
+            self.ends(name, outcome, turn=turn)
+        self.tell("status", self.status)
+
 
 def row(
     name: str, outcome: str = "repaired", reason: str = "Flicker fell.", finished: float | None = None, turn: int = 1
