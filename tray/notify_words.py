@@ -52,7 +52,7 @@ def words(telling: Telling) -> Words:
 
 
 def _of_one(clip: Ended) -> tuple[str, str]:
-    return _ALONE[clip.outcome].format(name=_name(clip)), _shortened(_shown(clip.reason), _REASON_CHARACTERS)
+    return _ALONE[clip.outcome].format(name=_name(clip)), _reason(clip)
 
 
 def _sentence(clips: Sequence[Ended]) -> str:
@@ -67,11 +67,17 @@ def _sentence(clips: Sequence[Ended]) -> str:
 def _names(clips: Sequence[Ended]) -> str:
     """Whom it is about: those that need the user, else the last ones."""
     needing = [clip for clip in clips if clip.needs_you]
+    if len(needing) == 1:
+        return f"{_name(needing[0])}: {_reason(needing[0])}"
     names = [_name(clip) for clip in (needing or clips[::-1])]
-    listed = ", ".join(names[:_NAMED])
     others = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    ask = f" {'needs' if len(needing) == 1 else 'need'} you" if needing and len(needing) < len(clips) else ""
-    return f"{listed}{others}{ask}."
+    ask = " need you" if needing and len(needing) < len(clips) else ""
+    return f"{', '.join(names[:_NAMED])}{others}{ask}."
+
+
+def _reason(clip: Ended) -> str:
+    text = _shown(clip.reason)
+    return text if len(text) <= _REASON_CHARACTERS else text[: _REASON_CHARACTERS - 1].rstrip() + "…"
 
 
 def _name(clip: Ended) -> str:
@@ -79,10 +85,6 @@ def _name(clip: Ended) -> str:
     if len(name) <= _NAME_CHARACTERS:
         return name
     return f"{name[: _NAME_CHARACTERS - 17]}…{name[-16:]}"
-
-
-def _shortened(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
 
 
 def _shown(text: str) -> str:

@@ -190,7 +190,7 @@ def test_what_ended_while_the_daemon_was_away_is_told_when_it_is_back(notifier: 
     daemon.rows = [row("a"), row("b", "failed"), *daemon.rows]
     daemon.up()
     daemon.ends("a")
-    assert until(lambda: server.shown) == [("1 repaired, 1 needs you", "b.mp4 needs you.")]
+    assert until(lambda: server.shown) == [("1 repaired, 1 needs you", "b.mp4: Flicker fell.")]
 
 
 def test_settings_and_snooze_hold_from_the_moment_they_change(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:

@@ -38,7 +38,7 @@ def test_one_clip_is_named_with_the_reason(outcome: str, title: str) -> None:
 @pytest.mark.parametrize(
     ("numbers", "title", "body"),
     [
-        ({"repaired": 2, "flagged": 1}, "2 repaired, 1 needs you", "flagged0.mp4 needs you."),
+        ({"repaired": 2, "flagged": 1}, "2 repaired, 1 needs you", "flagged0.mp4: Because."),
         ({"repaired": 1, "flagged": 1, "failed": 1}, "1 repaired, 2 need you", "flagged0.mp4, failed0.mp4 need you."),
         ({"repaired": 1, "kept": 1}, "1 repaired, 1 kept", "kept0.mp4, repaired0.mp4."),
         ({"repaired": 10}, "10 clips repaired", "repaired9.mp4, repaired8.mp4 and 8 more."),
