@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ..config import paths
+from ..config.editing import Source
 from ..config.errors import DeshimmerError
 from ..config.settings import HotFolder, Settings
 from ..processors.records import Receipt, Request, Route
@@ -19,7 +19,9 @@ from . import signals, workers
 from .api import Api
 from .api.status import status
 from .bulletin import Bulletin
+from .edits import Edit, folder_changes
 from .jobs import Jobs
+from .log_file import logging_to_file
 from .presence import Presence
 from .states import State
 from .steps import OnFinished
@@ -32,13 +34,12 @@ OnRunning = Callable[[list[JobRow]], None]
 """Called several times a second with the jobs that run at the moment."""
 
 _LOOK_EVERY_S = 0.2
-_LOG_BYTES = 5_000_000
 _SNOOZE = "snooze"
 
 
 class Daemon:
     """Everything that runs for one state folder. ``serves``: with API. ``ignore_pause``: a stored pause does not hold it.
-    ``takes_all``: also what was passed over when its folder was first watched.
+    ``takes_all``: also what was passed over when its folder was first watched. ``source``: where the settings came from.
     """
 
     def __init__(
@@ -52,8 +53,11 @@ class Daemon:
         ignore_pause: bool = False,
         takes_all: bool = False,
         road: str = workers.ROAD,
+        source: Source | None = None,
     ) -> None:
         self._settings = settings
+        self._source = source or Source()
+        self._editing = threading.Lock()
         self._hot_folders = tuple(hot_folders)
         self._serves = serves
         self._takes_all = takes_all
@@ -115,6 +119,21 @@ class Daemon:
     def settings(self) -> Settings:
         return self._settings
 
+    @property
+    def source(self) -> Source:
+        return self._source
+
+    def edit_settings(self, changes: Mapping[str, Any], hot_folders: Sequence[Mapping[str, Any]] | None) -> Edit:
+        """Write changes into the settings file and act on them from now on. Raises SettingsError or CannotWrite, and changes nothing."""
+        with self._editing:
+            edited = self._source.edit(changes, hot_folders)
+            edit = Edit.between(self._settings, edited, changes, self._source.fixed())
+            self._watcher.change(*folder_changes(self._settings, edited), edited)
+            self._settings = edited
+            self.jobs.apply(edited)
+        self.jobs.hub.tell("settings", {})
+        return edit
+
     def waiting(self) -> tuple[dict[str, str], ...]:
         """What waits although there is work, and why: ``{"what": "gpu" | "all", "reason"}``."""
         return ()
@@ -175,10 +194,12 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
     )
 
 
-def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD) -> None:
+def run_daemon(
+    settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD, source: Source | None = None
+) -> None:
     """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
-    daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road)
-    with _log_file(), signals.calling(daemon.request_stop):
+    daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road, source=source)
+    with logging_to_file(), signals.calling(daemon.request_stop):
         daemon.start()
         try:
             daemon.wait()
@@ -194,6 +215,7 @@ def watch(
     on_running: OnRunning | None = None,
     *,
     road: str = workers.ROAD,
+    source: Source | None = None,
 ) -> bool:
     """One hot folder in the foreground, renders that lie there included. ``on_finished`` gets the receipts of this folder's renders.
 
@@ -214,8 +236,9 @@ def watch(
         ignore_pause=once,
         takes_all=True,
         road=road,
+        source=source,
     )
-    with _log_file(), signals.calling(daemon.request_stop):
+    with logging_to_file(), signals.calling(daemon.request_stop):
         daemon.start(watches=not once)
         try:
             if once:
@@ -224,26 +247,3 @@ def watch(
             return False
         finally:
             daemon.stop()
-
-
-@contextmanager
-def _log_file() -> Generator[None, None, None]:
-    """The log goes to ``daemon.log`` in the log folder, from INFO on, DBOS's from WARNING on."""
-    file = paths.log_dir() / "daemon.log"
-    handler = logging.handlers.RotatingFileHandler(file, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    former = root.level
-    levels = {other: other.level for other in root.handlers}
-    for other in levels:
-        other.setLevel(max(other.level, former))  # they were spared what only the file is to have
-    root.addHandler(handler)
-    root.setLevel(min(former, logging.INFO))
-    try:
-        yield
-    finally:
-        root.setLevel(former)
-        for other, level in levels.items():
-            other.setLevel(level)
-        root.removeHandler(handler)
-        handler.close()

@@ -118,6 +118,13 @@ class Jobs:
             self._keeper.start()
             self._stack = stack.pop_all()
 
+    def apply(self, settings: Settings) -> None:
+        """Act on these from the next stage of any job on; another database needs another start."""
+        self._settings = settings
+        self._steps.apply(settings)
+        self._pool.apply(settings)
+        self._apply_pause()
+
     def close(self) -> None:
         """Stop at once. A stage that runs is cut short and run again after the next launch."""
         self._closing.set()

@@ -142,6 +142,9 @@ class Pool:
         if self._closed.wait(seconds):
             raise PoolClosed
 
+    def apply(self, settings: Settings) -> None:
+        self._settings = settings
+
     def unload_idle(self) -> int:
         """Close the workers that wait for a job, with the models that they hold. How many there were."""
         with self._lock:
@@ -196,8 +199,8 @@ class Pool:
             worker.close()
 
     def _retire_idle(self) -> None:
-        unload_s = self._settings.queue.idle_unload_s
-        while not self._closed.wait(min(unload_s / 2, 10.0)):
+        while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
+            unload_s = self._settings.queue.idle_unload_s
             with self._lock:
                 expired = [worker for worker in self._idle if time.monotonic() - worker.idle_since >= unload_s]
                 self._idle = [worker for worker in self._idle if worker not in expired]
