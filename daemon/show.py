@@ -26,6 +26,7 @@ STAGE_WORDS = {
     "process": "repairing",
     "verify": "verifying",
     "deliver": "delivering",
+    "wait": "waiting",
 }
 _COLOURS = {
     "clean": "green",

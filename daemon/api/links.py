@@ -27,7 +27,9 @@ class _Link(NamedTuple):
 class Links:
     """Any thread. ``sessions``: digests with the time they were made, of earlier runs; ``keep`` is given them all when one is added."""
 
-    def __init__(self, sessions: Mapping[str, float] | None = None, keep: Callable[[dict[str, float]], None] = lambda sessions: None) -> None:
+    def __init__(
+        self, sessions: Mapping[str, float] | None = None, keep: Callable[[dict[str, float]], None] = lambda sessions: None
+    ) -> None:
         self._lock = threading.Lock()
         self._links: dict[str, _Link] = {}
         self._sessions = dict(sessions or {})

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ...config import paths
+from ..log_file import log_file
 from .log_tail import since, tail
 from .rendering import fragment, page, whole_number
 
@@ -20,12 +20,12 @@ _LINES = 500
 
 def log_routes(control: Control) -> list[BaseRoute]:
     def show(_: Request) -> Response:
-        file = paths.log_dir() / "daemon.log"
+        file = log_file()
         return page(control, "log.html", nav="log", log=tail(file, _LINES), file=str(file))
 
     return [Route("/log", show), Route("/log/lines", _more)]
 
 
 def _more(request: Request) -> Response:
-    log = since(paths.log_dir() / "daemon.log", whole_number(request, "after", 0))
+    log = since(log_file(), whole_number(request, "after", 0))
     return fragment("log_lines.html", log=log, swaps=True)

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from ..gauges import gauges
 from . import ended
-from .gauging import gauges
 from .glance import glance
 from .rendering import fragment, page, whole_number
 
@@ -80,7 +80,7 @@ def _results(control: Control, request: Request) -> tuple[str, dict[str, Any]]:
 
 
 def _gauges(control: Control, _: Request) -> tuple[str, dict[str, Any]]:
-    return "queue_gauges.html", {"gauges": gauges(control), "glance": glance(control)}
+    return "queue_gauges.html", {"gauges": gauges(control.hot_folders(), control.settings), "glance": glance(control)}
 
 
 def results_address(wanted: ended.Filter, number: int = 1, outcome: str | None = None) -> str:

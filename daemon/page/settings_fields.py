@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ class Field:
     most: float | None = None
     error: str = ""
     needed: bool = False
+    fixed_by: str = ""  # what decides in the file's place
 
     @property
     def id(self) -> str:
@@ -59,10 +60,10 @@ class Section:
     fields: tuple[Field, ...]
 
 
-def sections(values: Mapping[str, Any]) -> list[Section]:
-    """All sections of the settings but the hot folders. ``values``: those in force, by section."""
+def sections(values: Mapping[str, Any], fixed: Mapping[str, str]) -> list[Section]:
+    """All sections of the settings but the hot folders. ``values``: by section. ``fixed``: keys that the file cannot change."""
     return [
-        Section(name, _word(name), _own_docstring(model), tuple(fields_of(model, f"{name}.", values.get(name) or {})))
+        Section(name, _word(name), _own_docstring(model), tuple(fields_of(model, f"{name}.", values.get(name) or {}, fixed)))
         for name, model in _models()
     ]
 
@@ -72,9 +73,12 @@ def hot_folder(index: int, values: Mapping[str, Any]) -> Section:
     return Section(str(index), "", "", tuple(fields_of(HotFolder, f"hot_folders.{index}.", values)))
 
 
-def fields_of(model: type[BaseModel], prefix: str, values: Mapping[str, Any]) -> Iterator[Field]:
+def fields_of(
+    model: type[BaseModel], prefix: str, values: Mapping[str, Any], fixed: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Field]:
     for name, info in model.model_fields.items():
-        yield _field(f"{prefix}{name}", name, info, values)
+        field = _field(f"{prefix}{name}", name, info, values)
+        yield replace(field, fixed_by=fixed.get(field.key, ""))
 
 
 def read(field: Field, form: FormData) -> Any:
@@ -84,6 +88,8 @@ def read(field: Field, form: FormData) -> Any:
 
 def with_form(field: Field, form: FormData, errors: Mapping[str, str]) -> Field:
     """The field as the user left it, with what is wrong with it."""
+    if field.fixed_by:
+        return field
     typed = form.getlist(field.key)
     kept: dict[str, Any] = {"check": field.key in form, "choices": tuple(typed), "lines": tuple(str(form.get(field.key, "")).splitlines())}
     return replace(field, value=kept.get(field.kind, form.get(field.key, field.value)), error=errors.get(field.key, ""))

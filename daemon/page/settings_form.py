@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
@@ -13,9 +14,26 @@ from starlette.datastructures import FormData
 from ...config.errors import DeshimmerError
 from ...config.settings import HotFolder, Settings
 from .settings_fields import Field, Section, Unfit, hot_folder, read, sections, with_form
-from .settings_source import Source
+
+if TYPE_CHECKING:
+    from ..api.control import Control
 
 _FOLDER_KEY = re.compile(r"hot_folders\.(\d{1,4})\.\w+")
+
+
+class Sheet(NamedTuple):
+    """The settings file as it is, and what it gives."""
+
+    file: str
+    text: str
+    values: dict[str, Any]  # as JSON has them
+    fixed: dict[str, str]  # keys that the file cannot change, and what sets them
+    error: DeshimmerError | None = None  # the file is wrong; then the values are those in force
+
+    @property
+    def seen(self) -> str:
+        """Tells one state of the file from another."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -39,28 +57,37 @@ class Typed(NamedTuple):
     errors: dict[str, str]
 
 
-def form_of(source: Source) -> Form:
-    folders = tuple(hot_folder(index, values) for index, values in enumerate(source.values["hot_folders"]))
-    return Form(source.file, source.text, source.seen, tuple(sections(source.values)), folders)
+def read_sheet(control: Control) -> Sheet:
+    source, error = control.source, None
+    try:
+        settings = source.load()
+    except DeshimmerError as wrong:
+        settings, error = control.settings, wrong
+    return Sheet(str(source.file), source.text(), settings.model_dump(mode="json"), source.fixed(), error)
 
 
-def typed(source: Source, data: FormData) -> Typed:
+def form_of(sheet: Sheet) -> Form:
+    folders = tuple(hot_folder(index, values) for index, values in enumerate(sheet.values["hot_folders"]))
+    return Form(sheet.file, sheet.text, sheet.seen, tuple(sections(sheet.values, sheet.fixed)), folders, sheet.error)
+
+
+def typed(sheet: Sheet, data: FormData) -> Typed:
     """Compare what was typed with what is in force: only what differs becomes a change."""
-    standing = form_of(source)
+    standing = form_of(sheet)
     folders = tuple(hot_folder(index, {}) for index in _indices(data))
     fields = [field for section in standing.sections for field in section.fields]
     errors: dict[str, str] = {}
-    values = {field.key: value for field, value in _read_all(fields, data, errors)}
+    values = {field.key: value for field, value in _read_all(fields, data, errors) if not field.fixed_by}
     changes = {field.key: values[field.key] for field in fields if field.key in values and _differs(values[field.key], field)}
     wanted = [_folder_values(section, data, errors) for section in folders]
-    errors |= _misfits(source, changes, wanted, folders, errors)
+    errors |= _misfits(sheet, changes, wanted, folders, errors)
     form = replace(
         standing,
         sections=tuple(_as_typed(section, data, errors) for section in standing.sections),
         folders=tuple(_as_typed(section, data, errors) for section in folders),
         problems=len(errors),
     )
-    return Typed(form, changes, None if wanted == [_set(values) for values in source.values["hot_folders"]] else wanted, errors)
+    return Typed(form, changes, None if wanted == [_set(values) for values in sheet.values["hot_folders"]] else wanted, errors)
 
 
 def _read_all(fields: Iterable[Field], data: FormData, errors: dict[str, str]) -> Iterable[tuple[Field, Any]]:
@@ -91,10 +118,10 @@ def _plain(value: Any) -> Any:
 
 
 def _misfits(
-    source: Source, changes: Mapping[str, Any], wanted: list[dict[str, Any]], folders: tuple[Section, ...], errors: Mapping[str, str]
+    sheet: Sheet, changes: Mapping[str, Any], wanted: list[dict[str, Any]], folders: tuple[Section, ...], errors: Mapping[str, str]
 ) -> dict[str, str]:
     """What the model says to the whole, by field."""
-    values = {name: dict(section) for name, section in source.values.items() if isinstance(section, dict)}
+    values = {name: dict(section) for name, section in sheet.values.items() if isinstance(section, dict)}
     for key, value in changes.items():
         section, name = key.split(".", 1)
         if value is None:

@@ -15,11 +15,11 @@ from starlette.routing import BaseRoute, Route
 from ...config.errors import DeshimmerError, SettingsError
 from .rendering import fragment, page, whole_number
 from .settings_fields import hot_folder
-from .settings_form import Form, form_of, typed
-from .settings_source import edit, source
+from .settings_form import Form, form_of, read_sheet, typed
 
 if TYPE_CHECKING:
     from ..api.control import Control
+    from ..edits import Edit
 
 _CHANGED = SettingsError(
     "It was changed by somebody else meanwhile: reload this page and make your changes again.", title="The file has changed"
@@ -28,7 +28,7 @@ _CHANGED = SettingsError(
 
 def settings_routes(control: Control) -> list[BaseRoute]:
     def show(_: Request) -> Response:
-        return page(control, "settings.html", nav="settings", form=form_of(source(control)))
+        return page(control, "settings.html", nav="settings", form=form_of(read_sheet(control)))
 
     async def save(request: Request) -> Response:
         data = FormData(parse_qsl((await request.body()).decode(), keep_blank_values=True))
@@ -47,7 +47,7 @@ def _new_folder(request: Request) -> Response:
 
 
 def _saved(control: Control, data: FormData) -> Form:
-    now = source(control)
+    now = read_sheet(control)
     asked = typed(now, data)
     if asked.errors:
         return asked.form
@@ -56,7 +56,12 @@ def _saved(control: Control, data: FormData) -> Form:
     if not asked.changes and asked.hot_folders is None:
         return replace(form_of(now), saved="Nothing had changed.")
     try:
-        edit(control, asked.changes, asked.hot_folders)
+        edit = control.edit_settings(asked.changes, asked.hot_folders)
     except DeshimmerError as error:
         return replace(asked.form, error=error)
-    return replace(form_of(source(control)), saved="Saved.")
+    return replace(form_of(read_sheet(control)), saved=_told(edit))
+
+
+def _told(edit: Edit) -> str:
+    later = f" {', '.join(edit.restart)} will be taken up by the next start of the daemon." if edit.restart else ""
+    return f"Saved.{later}"

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from deshimmer.config.settings import Settings
 from deshimmer.daemon.api import api_file
 from deshimmer.daemon.app import Daemon
+from deshimmer.daemon.database import JOBS
 from deshimmer.daemon.workers import ROAD
 from deshimmer.processors.records import Outcome, Request
 
@@ -55,10 +57,13 @@ class PageDesk:
         entry = json.loads(api_file().read_text())
         return httpx.Client(base_url=entry["url"], headers={"Authorization": f"Bearer {entry['token']}"}, trust_env=False)
 
+    def post(self, endpoint: str, **body: Any) -> dict[str, Any]:
+        with self.api() as client:
+            return client.post(f"/api/v1{endpoint}", json=body).raise_for_status().json()
+
     def link(self, path: str = "/") -> str:
         """A one-time link, as ``deshimmer open`` makes it."""
-        with self.api() as client:
-            return client.post("/api/v1/link", json={"path": path}).json()["url"]
+        return self.post("/link", path=path)["url"]
 
     def open(self, path: str = "/", *, scheme: str = "dark", size: tuple[int, int] = (1440, 900), ignored: Iterable[str] = ()) -> Page:
         """A new browser window that entered by a link. ``ignored``: words of complaints that the test provokes."""
@@ -78,6 +83,23 @@ class PageDesk:
         page.wait_for_url(lambda url: "/enter" not in url)
         page.wait_for_selector("html[data-connection=live]")
         return page
+
+    def queue_up(self, number: int) -> None:
+        """Jobs that wait, entered behind the queue's back: they never run."""
+        row = {"digest": "0", "number": 1, "output_dir": "/out", "content_digest": "", "request_text": "{}", "priority": 10}
+        jobs = [
+            {
+                **row,
+                "id": f"{index:012x}-1",
+                "path": f"/renders/{index}.mp4",
+                "state": "queued",
+                "crashes": 0,
+                "created": time.time() + index,
+            }
+            for index in range(number)
+        ]
+        with self.daemon.jobs.table.engine.begin() as connection:
+            connection.execute(sa.insert(JOBS), jobs)
 
     def seed(self, number: int) -> None:
         """Jobs that ended one minute after the other, the newest last; their clips are not there."""
