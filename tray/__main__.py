@@ -11,7 +11,6 @@ from ..config.errors import DeshimmerError
 from .app import Wishes, run
 from .backends.choice import ASKED_FOR
 from .icon import Theme
-from .notify import Notifier
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     daemon_options = [part for name in ("config", "set") for value in getattr(options, name) for part in (f"--{name}", value)]
     try:
-        run(Wishes(Theme(options.theme), options.backend, tuple(daemon_options), (Notifier(),)), tell)
+        run(Wishes(Theme(options.theme), options.backend, tuple(daemon_options)), tell)
     except DeshimmerError as error:
         tell(error)
         return 1

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from desktop_notifier import Attachment, Button, Icon, Notification
+from desktop_notifier import Attachment, Button, Notification
 from desktop_notifier.backends.base import DesktopNotifierBackend
 from desktop_notifier.main import get_backend_class
 
@@ -51,8 +51,7 @@ class Card:
 class Desktop:
     """``show`` from any one thread, between ``start`` and ``stop``. What clicks call runs in threads of its own."""
 
-    def __init__(self, icon: Path | None = None, answer_s: float = _ANSWER_S) -> None:
-        self._icon = Icon(path=icon) if icon else None
+    def __init__(self, answer_s: float = _ANSWER_S) -> None:
         self._answer_s = answer_s
         self._backend: DesktopNotifierBackend | None = None
         self._watchers: set[asyncio.Task[None]] = set()
@@ -119,7 +118,7 @@ class Desktop:
         """Raises, in the library's words, where there is no bus or no server."""
         if self._backend is not None:
             return self._backend
-        backend = self._backend = get_backend_class()(APP_NAME, self._icon)
+        backend = self._backend = get_backend_class()(APP_NAME, None)
         try:
             await backend.get_capabilities()
         finally:

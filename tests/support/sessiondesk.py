@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -59,7 +60,11 @@ class Bus:
         self._socket.unlink(missing_ok=True)
         command = ["dbus-daemon", f"--config-file={self._config}", "--nofork", "--nopidfile"]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        until(self._socket.exists)
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def kill(self) -> None:
         self._process.kill()

@@ -42,8 +42,10 @@ def notifying(hot: Path) -> Iterator[Client]:
     daemon = program(
         "run", "--set", folders, "--set", "intake.quiet_s=0.3", "--set", "intake.incomplete_s=0.5", "--set", "intake.rescan_s=1"
     )
-    client, notifier = Client(), Notifier()
-    notifier.start(client)
+    client = Client()
+    notifier = Notifier(client)
+    notifier.start()
+    client.listen(lambda event, data, _: notifier.take(event, data))
     client.start()
     try:
         until(lambda: client.state.link == "up", 60)
