@@ -6,7 +6,7 @@ import logging
 import logging.handlers
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from . import signals, workers
 from .api import Api
 from .api.status import status
 from .bulletin import Bulletin
+from .courtesy.after_queue import AfterQueue
+from .courtesy.senses import Machine, Senses
 from .jobs import Jobs
 from .presence import Presence
 from .states import State
@@ -38,8 +40,9 @@ _SNOOZE = "snooze"
 
 
 class Daemon:
-    """Everything that runs for one state folder. ``serves``: with API. ``ignore_pause``: a stored pause does not hold it.
-    ``takes_all``: also what was passed over when its folder was first watched.
+    """Everything that runs for one state folder. ``serves``: with API. ``takes_all``: also what was passed over when its folder was
+    first watched. ``ignore_pause``: neither a stored pause nor courtesy holds it, and nothing happens after the queue.
+    ``senses``: what courtesy knows of the machine.
     """
 
     def __init__(
@@ -53,13 +56,17 @@ class Daemon:
         ignore_pause: bool = False,
         takes_all: bool = False,
         road: str = workers.ROAD,
+        senses: Senses | None = None,
     ) -> None:
         self._settings = settings
         self._hot_folders = tuple(hot_folders)
         self._serves = serves
         self._takes_all = takes_all
         self._on_running = on_running
-        self.jobs = Jobs(settings, on_finished=on_finished, on_change=self.changed, ignore_pause=ignore_pause, road=road)
+        self._on_finished = on_finished
+        senses = senses or Machine()
+        self.jobs = Jobs(settings, on_finished=self._finished, on_change=self.changed, ignore_pause=ignore_pause, road=road, senses=senses)
+        self._after_queue = None if ignore_pause else AfterQueue(settings.courtesy, senses, self._is_empty, self._tell_empty)
         self.presence = Presence()
         self._bulletin = Bulletin(partial(status, self), self._next_change_s, partial(self.jobs.hub.tell, "status"))
         self.stopping = threading.Event()
@@ -69,6 +76,8 @@ class Daemon:
         """``watches`` False: the caller scans. Raises DaemonError when another daemon holds the state folder."""
         with ExitStack() as stack:
             self.jobs.launch()
+            if self._after_queue is not None:
+                stack.callback(self._after_queue.close)
             stack.callback(self.jobs.close)
             self._drop_deleted()
             seen = None if self._takes_all else self.jobs.seen
@@ -122,10 +131,6 @@ class Daemon:
     def settings(self) -> Settings:
         return self._settings
 
-    def waiting(self) -> tuple[dict[str, str], ...]:
-        """What waits although there is work, and why: ``{"what": "gpu" | "all", "reason"}``."""
-        return ()
-
     def snooze(self, seconds: float) -> None:
         """No notifications for so long; kept over restarts. 0 ends it."""
         self.jobs.set_note(_SNOOZE, {"until": time.time() + seconds} if seconds else None)
@@ -145,6 +150,18 @@ class Daemon:
     def _tell_running(self) -> None:
         if self._on_running is not None:
             self._on_running(self.jobs.list(State.RUNNING))
+
+    def _finished(self, receipt: Receipt) -> None:
+        if self._after_queue is not None:
+            self._after_queue.ended(receipt.outcome)
+        if self._on_finished is not None:
+            self._on_finished(receipt)
+
+    def _is_empty(self) -> bool:
+        return not self.jobs.unfinished()
+
+    def _tell_empty(self, counts: Mapping[str, int]) -> None:
+        self.jobs.hub.tell("queue_empty", {"counts": dict(counts)})
 
     def _next_change_s(self) -> float | None:
         snoozed_until = self.snoozed_until()

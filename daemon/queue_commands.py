@@ -23,7 +23,9 @@ from .session import Session
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DOWN = "The daemon is not running ('{}' starts it); this is what its queue holds."
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
-_STATUS_KEYS = ("running", "version", "pid", "paused", "paused_until", "hot_folders", "problems", "counts", "jobs")
+_STATUS_KEYS = (
+    "running", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "hot_folders", "problems", "counts", "jobs"
+)  # fmt: skip
 
 _PAGE = 1000
 
@@ -42,7 +44,7 @@ def status(session: Session) -> None:
     daemon = client.find()
     record: dict[str, Any] = dict.fromkeys(_STATUS_KEYS)
     if daemon is None:
-        record |= {"running": False, "hot_folders": [], "problems": [], "counts": _stored_counts(session), "jobs": []}
+        record |= {"running": False, "waiting": [], "hot_folders": [], "problems": [], "counts": _stored_counts(session), "jobs": []}
     else:
         answer = daemon.get("/status")
         record |= {**answer, "running": True, "jobs": answer["running"]}
@@ -110,16 +112,23 @@ def pause(
         str | None, typer.Option("--for", metavar="30m", help="Resume by itself after this long: 90s, 30m, 2h, 1h30m.")
     ] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Only what uses the GPU.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Cut short what runs, to begin it again later. Without: what runs ends its step.")
+    ] = False,
 ) -> None:
-    """Start no more jobs until 'resume'."""
+    """Pause after the step that runs, until 'resume'."""
     length_s = None if duration is None else seconds(duration)
-    answer = client.connect().post("/pause", seconds=length_s, gpu=gpu)
-    session.result(answer, f"paused{f' for {duration}' if duration else '; deshimmer resume goes on'}")
+    answer = client.connect().post("/pause", seconds=length_s, gpu=gpu, now=now)
+    what = "work on the GPU is paused" if gpu else "paused"
+    session.result(answer, f"{what}{f' for {duration}' if duration else '; deshimmer resume goes on'}")
 
 
-def resume(session: Session) -> None:
+def resume(
+    session: Session,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Only end the pause of what uses the GPU.")] = False,
+) -> None:
     """Go on after 'pause'."""
-    session.result(client.connect().post("/resume"), "going on")
+    session.result(client.connect().post("/resume", gpu=gpu), "going on")
 
 
 def history(
@@ -191,7 +200,8 @@ def _show_status(record: Mapping[str, Any]) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in record["counts"].items() if count)
     facts = [
         ("daemon", f"running, process {record['pid']}" if record["running"] else "not running"),
-        ("paused", "yes, 'deshimmer resume' goes on" if record["paused"] else None),
+        ("paused", _paused(record)),
+        *(("waiting", each["reason"]) for each in record["waiting"]),
         ("jobs", counts or "none"),
     ]
     facts += [("hot folder", f"{folder['path']} -> {folder['output']}") for folder in record["hot_folders"]]
@@ -200,6 +210,11 @@ def _show_status(record: Mapping[str, Any]) -> None:
         facts.append(("now", f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])}{percent}"))
     facts += [("problem", f"{problem['title']} ({problem['path']}): {problem['message']}") for problem in record["problems"]]
     show.print_facts(facts)
+
+
+def _paused(record: Mapping[str, Any]) -> str | None:
+    what = "yes" if record["paused"] else ("work on the GPU" if record["gpu_paused"] else None)
+    return what and f"{what}, 'deshimmer resume' goes on"
 
 
 def _show_job(record: Mapping[str, Any]) -> None:

@@ -7,7 +7,6 @@ The environment stands on the distribution's python3, so the package fits the re
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -36,7 +35,6 @@ def main(folder: Path) -> int:
         install(python, Path(scratch, "source"))
         compile_all(stage, python)
         add_files(stage)
-        add_checksums(stage)
         package = folder / f"{name(stage)}.deb"
         run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z10", "--build", str(stage), str(package))
     print(f"{package}: {package.stat().st_size / 1e6:.0f} MB")  # noqa: T201
@@ -82,13 +80,6 @@ def add_files(stage: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(Template((HERE / template).read_text()).substitute(facts(stage)))
         target.chmod(mode)
-
-
-def add_checksums(stage: Path) -> None:
-    """What ``dpkg --verify`` compares with."""
-    files = sorted(path for path in stage.rglob("*") if path.is_file() and not path.is_symlink() and "DEBIAN" not in path.parts)
-    lines = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(stage)}\n" for path in files]
-    (stage / "DEBIAN" / "md5sums").write_text("".join(lines))
 
 
 def facts(stage: Path) -> dict[str, str]:

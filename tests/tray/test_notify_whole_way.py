@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from commandline import program
 from sessiondesk import Bus, Monitor, Screen, until
 
 from deshimmer.tray.client import Client
-from deshimmer.tray.notify import Notifier
 
 
 @pytest.fixture
@@ -31,30 +29,28 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{browser} %s")
-    monkeypatch.setattr(webbrowser, "_tryorder", None)  # it reads BROWSER only once
     return opened
 
 
 @contextmanager
-def notifying(hot: Path) -> Iterator[Client]:
-    """A daemon that watches ``hot``, and the tray's notifications without the tray."""
+def at_work(hot: Path, environment: Mapping[str, str]) -> Iterator[Client]:
+    """A daemon that watches ``hot``, and ``deshimmer tray`` on a desktop that has no tray."""
     folders = f'hot_folders=[{{path="{hot}"}}]'
     daemon = program(
         "run", "--set", folders, "--set", "intake.quiet_s=0.3", "--set", "intake.incomplete_s=0.5", "--set", "intake.rescan_s=1"
     )
+    tray = program("tray", env=environment)
     client = Client()
-    notifier = Notifier(client)
-    notifier.start()
-    client.listen(lambda event, data, _: notifier.take(event, data))
     client.start()
     try:
         until(lambda: client.state.link == "up", 60)
         yield client
     finally:
         client.stop()
-        notifier.stop()
-        daemon.terminate()
-        daemon.communicate(timeout=30)
+        for process in (tray, daemon):
+            process.terminate()
+            process.communicate(timeout=30)
+    assert (tray.returncode, daemon.returncode) == (0, 0)
 
 
 def path_of(url: str, client: Client) -> str:
@@ -76,7 +72,7 @@ def test_ten_clips_dropped_together_end_as_one_notification(
     write(drop / "flickering.mp4", exposure_flicker(pan(16, (160, 96))))
     write(drop / "still.mp4", pan(6, (64, 48)))
     (drop / "broken.mp4").write_bytes(b"no clip at all")
-    with notifying(hot) as client:
+    with at_work(hot, screen.environment) as client:
         for number in range(2):
             shutil.copyfile(drop / "flickering.mp4", hot / f"flickering{number}.mp4")
         for number in range(7):
