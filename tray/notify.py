@@ -29,7 +29,7 @@ from .notify_batches import Batches, Ended, Moment, Telling
 from .notify_desktop import Act, Card, Desktop, NotShown
 from .notify_picture import Pictures, side_by_side
 from .notify_problems import Problems
-from .notify_words import words
+from .notify_words import words, worked_off
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Notifier:
             "status": self._on_status,
             "finished": self._on_finished,
             "settings": self._on_settings,
+            "queue_empty": self._on_queue_empty,
         }
 
     def start(self) -> None:
@@ -104,6 +105,7 @@ class Notifier:
     def _on_link(self, data: Mapping[str, Any], now: Moment) -> None:
         """There is a daemon (again): its settings, its status, and what ended while we heard nothing."""
         if data["link"] != "up":
+            self._batches.lose(now)
             return
         self._on_settings({}, now)
         self._batches.catch_up(self._client.get(_ENDED)["jobs"], now)
@@ -122,6 +124,11 @@ class Notifier:
         except (DeshimmerError, ValidationError, KeyError) as error:  # the file is wrong just now, or the daemon is of another version
             log.warning("the settings [notify] stay as they were: %s", error)
 
+    def _on_queue_empty(self, data: Mapping[str, Any], now: Moment) -> None:
+        """Only where the user set courtesy.after_queue so. At level "all" the last batch has said it."""
+        if self._batches.rules.level != "all" and self._may_disturb(now):
+            self._say(*worked_off(data["counts"]), Mood.IDLE)
+
     def _tell_clips(self, now: Moment) -> None:
         telling = self._batches.due(now)
         if telling is None:
@@ -136,13 +143,16 @@ class Notifier:
         if self._batches.rules.level == "none" or self._batches.is_silent(now):
             return
         for problem in self._problems.news(now.s):
-            if not self._batches.is_page_in_front():
+            if self._may_disturb(now):
                 self._say(problem["title"], problem["message"])
 
-    def _say(self, title: str, body: str) -> None:
+    def _may_disturb(self, now: Moment) -> bool:
+        return not self._batches.is_silent(now) and not self._batches.is_page_in_front()
+
+    def _say(self, title: str, body: str, mood: Mood = Mood.ERROR) -> None:
         page = self._apart(self._open_page, "/")
         with suppress(NotShown):  # logged
-            self._show(Card(title, body, page, (("Open", page),), self._saved(_sign(Mood.ERROR))))
+            self._show(Card(title, body, page, (("Open", page),), self._saved(_sign(mood))))
 
     def _show(self, card: Card) -> None:
         """Raises NotShown, after logging the first of a row."""

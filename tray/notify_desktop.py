@@ -56,6 +56,7 @@ class Desktop:
         self._backend: DesktopNotifierBackend | None = None
         self._watchers: set[asyncio.Task[None]] = set()
         self._swallowed = _Swallowed()
+        self._stopped = False
 
     def start(self) -> None:
         logging.getLogger(DesktopNotifierBackend.__module__).addFilter(self._swallowed)
@@ -65,6 +66,7 @@ class Desktop:
 
     def stop(self) -> None:
         """Notifications on the screen stay there; their buttons do nothing any more."""
+        self._stopped = True
         with suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(self._answer_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -75,6 +77,8 @@ class Desktop:
 
     def show(self, card: Card) -> None:
         """Returns when the desktop has taken it. Raises NotShown."""
+        if self._stopped:
+            raise NotShown("it was stopped")
         try:
             asyncio.run_coroutine_threadsafe(self._show(card), self._loop).result(self._answer_s + 2)
         except (TimeoutError, CancelledError):  # the loop itself hangs, or ``stop`` came between

@@ -226,6 +226,15 @@ def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: Stubbo
     assert server.shown == [("The hot folder is away", "Plug it in & go on."), ("a.mp4 is repaired", "Flicker fell.")]
 
 
+def test_a_queue_that_is_worked_off_is_told_where_no_batch_says_it(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
+    daemon.up()
+    daemon.tell("queue_empty", {"counts": {"repaired": 9}})
+    daemon.rules = {"level": "problems"}
+    daemon.tell("settings", {})
+    daemon.tell("queue_empty", {"counts": {"repaired": 2}})
+    assert until(lambda: server.shown) == [("The queue is worked off", "2 clips repaired.")]
+
+
 def test_without_a_server_it_is_told_later_and_logged_once(
     notifier: Notifier, bus: Bus, daemon: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
