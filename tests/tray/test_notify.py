@@ -227,10 +227,9 @@ def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: Stubbo
 
 
 def test_a_queue_that_is_worked_off_is_told_where_no_batch_says_it(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
-    daemon.up()
-    daemon.tell("queue_empty", {"counts": {"repaired": 9}})
+    daemon.tell("queue_empty", {"counts": {"repaired": 9}})  # at level "all", which is the default
     daemon.rules = {"level": "problems"}
-    daemon.tell("settings", {})
+    daemon.up()
     daemon.tell("queue_empty", {"counts": {"repaired": 2}})
     assert until(lambda: server.shown) == [("The queue is worked off", "2 clips repaired.")]
 
