@@ -141,6 +141,14 @@ class Courtesy(_Section):
         return self
 
 
+class Notify(_Section):
+    """Which desktop notifications there are, and when (docs/notifications.md)."""
+
+    level: Literal["none", "problems", "all"] = Field(default="all", description='"problems": only of clips that need you; "none"')
+    quiet_hours: QuietHours | None = Field(default=None, description='silent in these hours of the day, told afterwards: "22:00-07:00"')
+    batch_s: float = Field(default=1800.0, ge=60, description="while the queue goes on, what has ended is told this often")
+
+
 class Settings(_Section):
     hot_folders: tuple[HotFolder, ...] = ()
     intake: Intake = Intake()
@@ -150,6 +158,7 @@ class Settings(_Section):
     tools: Tools = Tools()
     disk: Disk = Disk()
     courtesy: Courtesy = Courtesy()
+    notify: Notify = Notify()
 
     @property
     def database_url(self) -> str:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _CREATION_FLAGS = subprocess.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 0
 _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+_DETACHED = _NEW_GROUP | subprocess.DETACHED_PROCESS if sys.platform == "win32" else 0
 
 
 class Process:
@@ -202,3 +203,17 @@ def _write_record(pid: int) -> Path:
     partial.write_text(json.dumps({"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}))
     os.replace(partial, record)  # whole or not at all: another process may be looking for orphans
     return record
+
+
+def detach(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a program that outlives us, and that nobody here will kill: no record of it is kept. What it says goes to ``log_file``.
+
+    Raises ToolFailed when it cannot be started.
+    """
+    with open(log_file or os.devnull, "wb") as output:
+        try:
+            return subprocess.Popen(
+                list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=_DETACHED, start_new_session=True
+            )
+        except OSError as error:
+            raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}.", path=argv[0]) from None

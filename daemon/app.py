@@ -25,6 +25,7 @@ from .jobs import Jobs
 from .presence import Presence
 from .states import State
 from .steps import OnFinished
+from .supervision import Supervisor
 from .table import JobRow
 from .watcher import Watcher
 
@@ -87,19 +88,25 @@ class Daemon:
             if self._serves:
                 self._bulletin.start()
                 stack.callback(self._bulletin.stop)
-                api = Api(self)
-                api.start()
-                stack.callback(api.stop)
+                self._api = Api(self)
+                self._api.start()
+                stack.callback(self._api.stop)
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
         """A stage that runs is cut short; its job goes on at the next start."""
         self._stack.close()
 
-    def wait(self) -> None:
-        """Until somebody asks it to stop."""
+    def wait(self, supervisor: Supervisor | None = None) -> None:
+        """Until somebody asks it to stop. ``supervisor`` hears meanwhile that it is well."""
         while not self.stopping.wait(_LOOK_EVERY_S):
             self._tell_running()
+            if supervisor is not None:
+                supervisor.beat(self.is_alive)
+
+    def is_alive(self) -> bool:
+        """It watches, and its API answers."""
+        return self._watcher.is_alive() and self._api.answers()
 
     def work_off(self) -> bool:
         """Take what lies in the hot folders and wait until all of it has ended. False when it was stopped before."""
@@ -194,12 +201,15 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
 
 def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD) -> None:
     """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
+    supervisor = Supervisor()
     daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road)
     with _log_file(), signals.calling(daemon.request_stop):
         daemon.start()
+        supervisor.ready()
         try:
-            daemon.wait()
+            daemon.wait(supervisor)
         finally:
+            supervisor.stopping()
             daemon.stop()
 
 
@@ -254,6 +264,7 @@ def _log_file() -> Generator[None, None, None]:
     levels = {other: other.level for other in root.handlers}
     for other in levels:
         other.setLevel(max(other.level, former))  # they were spared what only the file is to have
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each question that the daemon asks itself
     root.addHandler(handler)
     root.setLevel(min(former, logging.INFO))
     try:

@@ -167,6 +167,11 @@ class Jobs:
         """Newest first. Raises DaemonError for an unknown state."""
         return [self._live(row) for row in self._table.list(_states(state), limit)]
 
+    @property
+    def table(self) -> Table:
+        """For lists; what changes jobs goes through the queue."""
+        return self._table
+
     def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
         """A page of the list, newest first. Raises DaemonError for a cursor that is none."""
         found = page(self._table, wanted, limit, after)

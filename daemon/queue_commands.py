@@ -14,13 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..config import service
 from ..config.errors import WrongUsage
 from . import client, show
 from .lock import is_state_held
 from .session import Session
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DOWN = "The daemon is not running ('deshimmer run' starts it); this is what its queue holds."
+_DOWN = "The daemon is not running ('{}' starts it); this is what its queue holds."
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
 _STATUS_KEYS = (
     "running", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "hot_folders", "problems", "counts", "jobs"
@@ -172,7 +173,7 @@ def _stored_counts(session: Session) -> dict[str, int]:
 
 
 def _tell_down(session: Session) -> None:
-    session.note(_SILENT if is_state_held() else _DOWN)
+    session.note(_SILENT if is_state_held() else _DOWN.format(service.start_command()))
 
 
 def _require_state(state: str | None) -> None:

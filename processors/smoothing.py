@@ -94,10 +94,9 @@ def _smoothed_shot(
 ) -> Iterator[av.VideoFrame]:
     """``ahead``: moments under way at once. ``pulse``: frames of one up and down of the whole frame's light, if it pulses."""
     radius = _radius(pulse)
-    span = radius if pulse is None else 2 * radius
-    oldest = span + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
+    oldest = 2 * radius + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
     reach = radius if set(treatment.bands) != {Band.DETAIL} else 0
-    windowed = windows(_moments(frames, planar, trails, oldest), reach, full=pulse is not None)
+    windowed = windows(_moments(frames, planar, trails, oldest), reach, full=True)
     low = partial(_low_corrected, planar=planar, trails=trails, treatment=treatment, follows_light=pulse is None)
     corrected = in_parallel(lambda seen: low(*seen), windowed, workers, ahead)
     if Band.DETAIL in treatment.bands:

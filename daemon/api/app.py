@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -18,6 +20,7 @@ from .media import Media
 from .reading import Reading
 from .stream import Stream
 
+_SESSIONS = "sessions"
 _MEDIA = "The original, the result or the comparison, with byte ranges"
 _EVENTS = {"after": "replay what came after this event's number; the header Last-Event-ID goes before"}
 
@@ -36,7 +39,7 @@ def endpoints(control: Control, stream: Stream, links: Links, base: str) -> list
 
 def app(control: Control, stream: Stream, token: str, host: str) -> ASGIApp:
     """``host``: our address with the port, as browsers are to say it."""
-    links = Links()
+    links = Links(control.jobs.note(_SESSIONS), partial(control.jobs.set_note, _SESSIONS))
     table = endpoints(control, stream, links, f"http://{host}")
     routes = [*(endpoint.route for endpoint in table), ROUTE, *page_routes(control)]
     served = Starlette(routes=routes, exception_handlers=HANDLERS)
