@@ -61,6 +61,7 @@ class Notifier:
             "status": self._on_status,
             "finished": self._on_finished,
             "settings": self._on_settings,
+            "queue_empty": self._on_queue_empty,
         }
 
     def start(self, client: Client) -> None:
@@ -119,6 +120,11 @@ class Notifier:
             self._batches.rules = Notify.model_validate(self._client.get("/settings")["values"]["notify"])
         except (DeshimmerError, ValidationError, KeyError) as error:  # the file is wrong just now, or the daemon is of another version
             log.warning("the settings [notify] stay as they were: %s", error)
+
+    def _on_queue_empty(self, data: Mapping[str, Any], now: Moment) -> None:
+        """The user asked for a word when all is done (courtesy.after_queue)."""
+        if self._batches.rules.level != "none" and not self._batches.is_silent(now):
+            self._say("The queue is worked off", ", ".join(f"{number} {outcome}" for outcome, number in data["counts"].items()))
 
     def _tell_clips(self, now: Moment) -> None:
         telling = self._batches.due(now)

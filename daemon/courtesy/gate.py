@@ -128,10 +128,10 @@ class Gate:
             self._changed.notify_all()
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """What waits at the moment for something other than its turn, and why."""
+        """What waits at the moment for something other than its turn or the end of the whole pause, and why."""
         with self._changed:
             held = [(what, self._why(what)) for what in What if what in self._waiting.values()]
-        return tuple(Waiting(what, why) for what, why in held if why is not None)
+        return tuple(Waiting(what, why) for what, why in held if why not in (None, PAUSED[What.ALL]))
 
     def why(self, job_id: str) -> str | None:
         """Why this job waits; None when it does not."""

@@ -225,6 +225,12 @@ def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: Stubbo
     assert server.shown == [("The hot folder is away", "Plug it in & go on."), ("a.mp4 is repaired", "Flicker fell.")]
 
 
+def test_an_empty_queue_is_told_where_the_daemon_was_asked_to(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
+    daemon.up()
+    daemon.tell("queue_empty", {"counts": {"repaired": 2, "failed": 1}})
+    assert until(lambda: server.shown) == [("The queue is worked off", "2 repaired, 1 failed")]
+
+
 def test_without_a_server_it_is_told_later_and_logged_once(
     notifier: Notifier, bus: Bus, daemon: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
