@@ -4,6 +4,7 @@
     python3 dev.py run [DIR] [--ai] [options of deshimmer watch]
     python3 dev.py test [options of pytest]
     python3 dev.py check
+    python3 dev.py deb [FOLDER]
 
 Standard library only. Works on Linux, macOS and Windows with Python 3.11 or newer.
 """
@@ -61,7 +62,13 @@ def check(arguments: list[str]) -> int:
     return max(call(step) for step in steps)
 
 
-COMMANDS = {"run": run, "test": test, "check": check}
+def deb(arguments: list[str]) -> int:
+    """A Debian package of this checkout, in dist/."""
+    set_up(set())
+    return call([BIN / python_name(), ROOT / "installers" / "linux" / "deb.py", *arguments])
+
+
+COMMANDS = {"run": run, "test": test, "check": check, "deb": deb}
 
 
 def require_python() -> None:

@@ -15,6 +15,7 @@ from platformdirs import PlatformDirs
 from .errors import CannotWrite
 
 _DIRS = PlatformDirs("deshimmer", appauthor=False)
+_VARIABLES = {"runtime": "XDG_RUNTIME_DIR", "cache": "XDG_CACHE_HOME"}
 
 
 def settings_file() -> Path:
@@ -43,6 +44,11 @@ def log_dir() -> Path:
     return _made(_DIRS.user_log_path, "log")
 
 
+def cache_dir() -> Path:
+    """What can be made anew at any time: proxies and thumbnails for the page."""
+    return _made(_DIRS.user_cache_path, "cache", 0o700)
+
+
 def default_hot_folder() -> Path:
     """A folder ``deshimmer`` in the user's Videos, or in the home directory where there is no Videos folder.
 
@@ -61,7 +67,7 @@ def _made(folder: Path, name: str, mode: int = 0o777) -> Path:
     except OSError as error:
         raise CannotWrite(
             f"The {name} folder of deshimmer cannot be written ({error.strerror}). Give yourself the right to write there, "
-            f"or name another place (XDG_{'RUNTIME_DIR' if name == 'runtime' else 'STATE_HOME'}).",
+            f"or name another place ({_VARIABLES.get(name, 'XDG_STATE_HOME')}).",
             path=folder,
             title="A folder of deshimmer cannot be used",
         ) from None

@@ -10,11 +10,13 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import paths
 from .errors import SettingsError
+from .quiet_hours import QuietHours
 
 _ENVIRONMENT_PREFIX = "DESHIMMER_"
 
@@ -29,6 +31,13 @@ def _absolute(path: Path) -> Path:
 
 
 UserPath = Annotated[Path, AfterValidator(_absolute)]
+
+
+def _loopback(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("give the address of a ComfyUI on this machine, as http://127.0.0.1:8188")
+    return url
 
 
 class _Section(BaseModel):
@@ -100,6 +109,46 @@ class Disk(_Section):
     reserve_gb: float = Field(default=2.0, ge=0, description="free space that a repair leaves on the output disk")
 
 
+class Courtesy(_Section):
+    """When work waits for the person at the machine (docs/courtesy.md). ``gpu``: what needs the GPU waits, ``all``: every job does."""
+
+    programs: tuple[str, ...] = Field(
+        default=("resolve", "*premiere*", "*afterfx*", "*after effects*", "nuke*", "blender*"),
+        description="globs of process names, in whatever case: while one of these uses the GPU, what needs it waits",
+    )
+    comfyui: Annotated[str, AfterValidator(_loopback)] | None = Field(
+        default="http://127.0.0.1:8188", description="address of ComfyUI on this machine: GPU work waits while its queue is not empty"
+    )
+    gpu_memory: float = Field(default=0.6, gt=0, le=1, description="part of a GPU's memory that other programs may hold")
+    gpu_utilisation: float = Field(default=0.5, gt=0, le=1, description="part of a GPU's time that other programs may take")
+    idle_s: float | None = Field(default=None, gt=0, description="GPU work only after nobody touched mouse and keyboard for so long")
+    on_battery: Literal["gpu", "all", "work"] = Field(default="gpu", description='what waits on battery; "work": nothing does')
+    quiet_hours: QuietHours | None = Field(default=None, description='hours of the day in which work waits: "22:00-07:00"')
+    in_quiet_hours: Literal["gpu", "all"] = Field(default="gpu", description="what waits in quiet hours")
+    running: Literal["stop", "finish"] = Field(
+        default="stop", description='GPU work that runs when a reason comes up: "stop" (done again later) or "finish"'
+    )
+    resume_after_s: float = Field(default=30.0, ge=0, description="a reason lasts so long beyond its end")
+    after_queue: Literal["nothing", "notify", "command", "sleep"] = Field(
+        default="nothing", description="what happens once when the queue has been worked off"
+    )
+    after_queue_command: tuple[str, ...] = Field(default=(), description="program and arguments for after_queue = command")
+
+    @model_validator(mode="after")
+    def _command_is_there(self) -> Self:
+        if self.after_queue == "command" and not self.after_queue_command:
+            raise ValueError("after_queue 'command' needs the key courtesy.after_queue_command")
+        return self
+
+
+class Notify(_Section):
+    """Which desktop notifications there are, and when (docs/notifications.md)."""
+
+    level: Literal["none", "problems", "all"] = Field(default="all", description='"problems": only of clips that need you; "none"')
+    quiet_hours: QuietHours | None = Field(default=None, description='silent in these hours of the day, told afterwards: "22:00-07:00"')
+    batch_s: float = Field(default=1800.0, ge=60, description="while the queue goes on, what has ended is told this often")
+
+
 class Settings(_Section):
     hot_folders: tuple[HotFolder, ...] = ()
     intake: Intake = Intake()
@@ -108,6 +157,8 @@ class Settings(_Section):
     models: Models = Models()
     tools: Tools = Tools()
     disk: Disk = Disk()
+    courtesy: Courtesy = Courtesy()
+    notify: Notify = Notify()
 
     @property
     def database_url(self) -> str:

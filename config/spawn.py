@@ -17,7 +17,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 import psutil
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _CREATION_FLAGS = subprocess.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 0
 _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+_DETACHED = _NEW_GROUP | subprocess.DETACHED_PROCESS if sys.platform == "win32" else 0
 
 
 class Process:
@@ -146,27 +147,6 @@ def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None 
         return output
 
 
-def detach(argv: Sequence[str], *, watch_s: float, any_exit: bool = False) -> None:
-    """Start a program of the user's, which goes on without us. Raises ToolFailed when it cannot be started or, within ``watch_s``,
-    ends with an error.
-    """
-    with TemporaryFile() as errors:
-        quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": errors}
-        try:
-            process = subprocess.Popen(list(argv), **quiet, start_new_session=True, creationflags=_NEW_GROUP)
-        except OSError as error:
-            raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}.", path=argv[0]) from None
-        try:
-            code = process.wait(watch_s)
-        except subprocess.TimeoutExpired:
-            threading.Thread(target=process.wait, name=f"until {argv[0]} ends", daemon=True).start()  # lest it stays a zombie
-            return
-        if code != 0 and not any_exit:
-            errors.seek(0)
-            last_words = errors.read().decode(errors="replace").strip()[-300:] or "it says nothing"
-            raise ToolFailed(f"{Path(argv[0]).name} ended with code {code} ({last_words}). Is the daemon part of a desktop session?")
-
-
 def kill_tree(pid: int) -> None:
     """Kill a process and all below it; absent ones are no error."""
     with suppress(psutil.NoSuchProcess):
@@ -223,3 +203,17 @@ def _write_record(pid: int) -> Path:
     partial.write_text(json.dumps({"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}))
     os.replace(partial, record)  # whole or not at all: another process may be looking for orphans
     return record
+
+
+def detach(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a program that outlives us, and that nobody here will kill: no record of it is kept. What it says goes to ``log_file``.
+
+    Raises ToolFailed when it cannot be started.
+    """
+    with open(log_file or os.devnull, "wb") as output:
+        try:
+            return subprocess.Popen(
+                list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=_DETACHED, start_new_session=True
+            )
+        except OSError as error:
+            raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}.", path=argv[0]) from None

@@ -19,12 +19,15 @@ from . import signals, workers
 from .api import Api
 from .api.status import status
 from .bulletin import Bulletin
+from .courtesy.after_queue import AfterQueue
+from .courtesy.senses import Machine, Senses
 from .edits import Edit, folder_changes
 from .jobs import Jobs
 from .log_file import logging_to_file
 from .presence import Presence
 from .states import State
 from .steps import OnFinished
+from .supervision import Supervisor
 from .table import JobRow
 from .watcher import Watcher
 
@@ -38,8 +41,9 @@ _SNOOZE = "snooze"
 
 
 class Daemon:
-    """Everything that runs for one state folder. ``serves``: with API. ``ignore_pause``: a stored pause does not hold it.
-    ``takes_all``: also what was passed over when its folder was first watched. ``source``: where the settings came from.
+    """Everything that runs for one state folder. ``serves``: with API. ``takes_all``: also what was passed over when its folder was
+    first watched. ``ignore_pause``: neither a stored pause nor courtesy holds it, and nothing happens after the queue.
+    ``senses``: what courtesy knows of the machine. ``source``: where the settings came from.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Daemon:
         takes_all: bool = False,
         road: str = workers.ROAD,
         source: Source | None = None,
+        senses: Senses | None = None,
     ) -> None:
         self._settings = settings
         self._source = source or Source()
@@ -62,7 +67,10 @@ class Daemon:
         self._serves = serves
         self._takes_all = takes_all
         self._on_running = on_running
-        self.jobs = Jobs(settings, on_finished=on_finished, on_change=self.changed, ignore_pause=ignore_pause, road=road)
+        self._on_finished = on_finished
+        senses = senses or Machine()
+        self.jobs = Jobs(settings, on_finished=self._finished, on_change=self.changed, ignore_pause=ignore_pause, road=road, senses=senses)
+        self._after_queue = None if ignore_pause else AfterQueue(settings.courtesy, senses, self._is_empty, self._tell_empty)
         self.presence = Presence()
         self._bulletin = Bulletin(partial(status, self), self._next_change_s, partial(self.jobs.hub.tell, "status"))
         self.stopping = threading.Event()
@@ -72,6 +80,8 @@ class Daemon:
         """``watches`` False: the caller scans. Raises DaemonError when another daemon holds the state folder."""
         with ExitStack() as stack:
             self.jobs.launch()
+            if self._after_queue is not None:
+                stack.callback(self._after_queue.close)
             stack.callback(self.jobs.close)
             self._drop_deleted()
             seen = None if self._takes_all else self.jobs.seen
@@ -82,19 +92,25 @@ class Daemon:
             if self._serves:
                 self._bulletin.start()
                 stack.callback(self._bulletin.stop)
-                api = Api(self)
-                api.start()
-                stack.callback(api.stop)
+                self._api = Api(self)
+                self._api.start()
+                stack.callback(self._api.stop)
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
         """A stage that runs is cut short; its job goes on at the next start."""
         self._stack.close()
 
-    def wait(self) -> None:
-        """Until somebody asks it to stop."""
+    def wait(self, supervisor: Supervisor | None = None) -> None:
+        """Until somebody asks it to stop. ``supervisor`` hears meanwhile that it is well."""
         while not self.stopping.wait(_LOOK_EVERY_S):
             self._tell_running()
+            if supervisor is not None:
+                supervisor.beat(self.is_alive)
+
+    def is_alive(self) -> bool:
+        """It watches, and its API answers."""
+        return self._watcher.is_alive() and self._api.answers()
 
     def work_off(self) -> bool:
         """Take what lies in the hot folders and wait until all of it has ended. False when it was stopped before."""
@@ -131,12 +147,10 @@ class Daemon:
             self._watcher.change(*folder_changes(self._settings, edited), edited)
             self._settings = edited
             self.jobs.apply(edited)
+            if self._after_queue is not None:
+                self._after_queue.apply(edited.courtesy)
         self.jobs.hub.tell("settings", {})
         return edit
-
-    def waiting(self) -> tuple[dict[str, str], ...]:
-        """What waits although there is work, and why: ``{"what": "gpu" | "all", "reason"}``."""
-        return ()
 
     def snooze(self, seconds: float) -> None:
         """No notifications for so long; kept over restarts. 0 ends it."""
@@ -157,6 +171,18 @@ class Daemon:
     def _tell_running(self) -> None:
         if self._on_running is not None:
             self._on_running(self.jobs.list(State.RUNNING))
+
+    def _finished(self, receipt: Receipt) -> None:
+        if self._after_queue is not None:
+            self._after_queue.ended(receipt.outcome)
+        if self._on_finished is not None:
+            self._on_finished(receipt)
+
+    def _is_empty(self) -> bool:
+        return not self.jobs.unfinished()
+
+    def _tell_empty(self, counts: Mapping[str, int]) -> None:
+        self.jobs.hub.tell("queue_empty", {"counts": dict(counts)})
 
     def _next_change_s(self) -> float | None:
         snoozed_until = self.snoozed_until()
@@ -198,12 +224,15 @@ def run_daemon(
     settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD, source: Source | None = None
 ) -> None:
     """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
+    supervisor = Supervisor()
     daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road, source=source)
     with logging_to_file(), signals.calling(daemon.request_stop):
         daemon.start()
+        supervisor.ready()
         try:
-            daemon.wait()
+            daemon.wait(supervisor)
         finally:
+            supervisor.stopping()
             daemon.stop()
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config.errors import WrongUsage
-from . import commands, config_command, doctor, open_command, queue_commands
+from . import commands, config_command, doctor, open_command, queue_commands, service_command, tray_command
 from .session import FAILED, INTERRUPTED, WRONG_USAGE, Body, Session, register
 
 COMMANDS: tuple[tuple[str, Body], ...] = (
@@ -31,8 +31,10 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("history", queue_commands.history),
     ("doctor", doctor.doctor),
     ("config", config_command.config),
+    ("service", service_command.service_command),
+    ("tray", tray_command.tray),
 )
-NOT_BUILT = ("approve", "sidecar", "models", "tray", "service", "worker")
+NOT_BUILT = ("approve", "sidecar", "models", "worker")
 
 
 def build() -> typer.Typer:

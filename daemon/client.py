@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from ..config import paths
+from ..config import paths, service
 from ..config.errors import CannotWrite, DaemonError
 from .lock import is_state_held
 
@@ -30,7 +30,8 @@ class Client:
 
     def __init__(self, url: str, token: str, pid: int) -> None:
         self.pid = pid
-        self._url = f"{url}/api/v1"
+        self.url = url
+        self._api = f"{url}/api/v1"
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, endpoint: str, /, **query: Any) -> Any:
@@ -65,7 +66,7 @@ class Client:
         """One connection's events; None for a sign of life."""
         headers = self._headers if after is None else {**self._headers, "Last-Event-ID": str(after)}
         timeout = httpx.Timeout(_TIMEOUT_S, read=_SILENCE_S)
-        with httpx.stream("GET", f"{self._url}/events", headers=headers, timeout=timeout, trust_env=False) as answer:
+        with httpx.stream("GET", f"{self._api}/events", headers=headers, timeout=timeout, trust_env=False) as answer:
             if answer.is_error:
                 raise _gone()
             fields: dict[str, str] = {}
@@ -81,7 +82,7 @@ class Client:
 
     def _ask(self, method: str, endpoint: str, **options: Any) -> Any:
         try:
-            answer = httpx.request(method, self._url + endpoint, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False, **options)
+            answer = httpx.request(method, self._api + endpoint, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False, **options)
             record = answer.json()
         except (httpx.HTTPError, ValueError):
             raise _gone() from None
@@ -108,7 +109,7 @@ def connect() -> Client:
     if client is None and is_state_held():
         raise DaemonError("'deshimmer watch --once' is at work, which answers nothing. Wait for its end, or stop it with Ctrl-C.")
     if client is None:
-        raise DaemonError("This needs the daemon. Start it with 'deshimmer run'.", title="The daemon is not running")
+        raise DaemonError(f"This needs the daemon. Start it with '{service.start_command()}'.", title="The daemon is not running")
     return client
 
 
@@ -122,4 +123,4 @@ def _read() -> Client | None:
 
 
 def _gone() -> DaemonError:
-    return DaemonError("It does not answer. Start it with 'deshimmer run'.", title="The daemon is not running")
+    return DaemonError(f"It does not answer. Start it with '{service.start_command()}'.", title="The daemon is not running")

@@ -15,6 +15,7 @@ from ..config import paths
 from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
 from ..config.settings import HotFolder
 from . import client, show
+from .service_command import require_hot_folders
 from .session import FAILED, INTERRUPTED, OK, Session
 from .signals import Interruption
 
@@ -122,12 +123,7 @@ def watch(
 def run(session: Session) -> int:
     """The daemon: watch all hot folders of the settings."""
     settings = session.settings
-    if not settings.hot_folders:
-        raise DaemonError(
-            "The settings name no hot folder. 'deshimmer config init' writes a file to add one to, or use 'deshimmer watch DIR'.",
-            path=session.config or paths.settings_file(),
-            title="There is nothing to watch",
-        )
+    require_hot_folders(session)
     for hot_folder in settings.hot_folders:
         session.note(f"watching {show.one_line(str(hot_folder.path))}, results in {show.one_line(str(hot_folder.results))}")
     from ..processors import delivery

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from ..config import paths
+from ..config import paths, service
 from ..config.errors import CannotWrite, DeshimmerError
 from ..config.settings import Settings
 from . import client, show
@@ -190,7 +190,7 @@ def _events(settings: Settings) -> Iterable[Check]:
 def _daemon(settings: Settings) -> Iterable[Check]:
     daemon = client.find()
     detail = f"running, process {daemon.pid}" if daemon else "not running"
-    yield Check("daemon", daemon is not None, True, detail, "deshimmer run, or deshimmer watch DIR")
+    yield Check("daemon", daemon is not None, True, detail, f"{service.start_command()}, or deshimmer watch DIR")
 
 
 _CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (

@@ -12,7 +12,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,9 @@ from ..processors import media, work_folders
 from ..processors.identity import job_digest
 from ..processors.records import Passage, Request, Route, to_json
 from . import attention, history, workers
+from .courtesy.gate import Gate, Waiting
+from .courtesy.rules import What
+from .courtesy.senses import Machine, Senses
 from .database import create_tables, open_engine
 from .events import RESET, Hub
 from .listing import Page, Wanted, page
@@ -39,6 +42,9 @@ from .table import DEFAULT_PRIORITY, JobRow, Table
 
 log = logging.getLogger(__name__)
 
+WAITS = "wait"
+"""In the place of a stage: the job waits, for the reason that its row tells."""
+
 CANCELLED_BY_USER = "cancelled by you"
 CANCELLED_REPLACED = "the render was replaced by a newer one"
 CANCELLED_GONE = "the render was deleted"
@@ -48,7 +54,9 @@ _WORKFLOW = "job"
 _VERSION = "1"  # of the application, for DBOS: a constant, or an upgrade would strand the queue
 _EXECUTOR = "deshimmer"
 _POLL_S = 0.25
-_PAUSE = "pause"
+_PAUSES = {What.ALL: "pause", What.GPU: "pause_gpu"}  # the notes that keep them
+_MOST_HELD = 32
+"""So many jobs may wait for the GPU beside those that work on the processor."""
 _HOUSEKEEPING_S = 3600.0
 _DAY_MOVES_S = 60.0
 
@@ -72,7 +80,8 @@ class Jobs:
     an event loop's. Changes of jobs, their progress and their ends are told to the hub; ``on_change`` is called
     whenever counts, the pause or a note may have changed.
 
-    ``ignore_pause``: run although a pause is stored. ``road``: the module whose stages the workers run.
+    ``ignore_pause``: run although a pause is stored, and without courtesy. ``road``: the module whose stages the workers run.
+    ``senses``: what courtesy knows of the machine.
     """
 
     def __init__(
@@ -84,7 +93,9 @@ class Jobs:
         ignore_pause: bool = False,
         road: str = workers.ROAD,
         hub: Hub | None = None,
+        senses: Senses | None = None,
     ) -> None:
+        self._senses = None if ignore_pause else senses or Machine()
         self._settings = settings
         self._ignore_pause = ignore_pause
         self._road = road
@@ -113,10 +124,12 @@ class Jobs:
             self._sweep()
             stack.callback(self._table.queue_again)
             self._pool = workers.Pool(self._settings, self._road)
-            self._steps = Steps(self._table, self._pool, self._settings, self._on_finished, self.hub)
+            self._gate = Gate(self._settings.courtesy, self._senses, self._pool, self._waiting_changed)
+            self._steps = Steps(self._table, self._pool, self._gate, self._settings, self._on_finished, self.hub)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
             stack.callback(self._pool.close)
+            stack.callback(self._gate.close)
             self._launch_dbos()
             self._reconcile()
             self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
@@ -128,6 +141,7 @@ class Jobs:
         self._settings = settings
         self._steps.apply(settings)
         self._pool.apply(settings)
+        self._gate.apply(settings.courtesy)
         self._apply_pause()
 
     def close(self) -> None:
@@ -166,13 +180,18 @@ class Jobs:
         """Newest first. Raises DaemonError for an unknown state."""
         return [self._live(row) for row in self._table.list(_states(state), limit)]
 
+    @property
+    def table(self) -> Table:
+        """For lists; what changes jobs goes through the queue."""
+        return self._table
+
     def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
         """A page of the list, newest first. Raises DaemonError for a cursor that is none."""
         found = page(self._table, wanted, limit, after)
         return found._replace(rows=[self._live(row) for row in found.rows])
 
     def running(self) -> list[Running]:
-        return [Running(row, self._steps.doing(row.id)) for row in self._table.list([State.RUNNING])]
+        return [Running(row, self._doing(row.id)) for row in self._table.list([State.RUNNING])]
 
     def get(self, prefix: str) -> JobRow:
         """Raises DaemonError when the prefix fits no job, or several."""
@@ -200,16 +219,25 @@ class Jobs:
                 return latest
             return self._add(digest, request, content_digest, row.priority)
 
-    def pause(self, seconds: float | None = None) -> Pause:
-        """Start no further job, for so long or until ``resume``; kept over restarts. Running ones go on."""
-        self._table.set_note(_PAUSE, {"until": None if seconds is None else time.time() + seconds})
-        self._ignore_pause = False
-        self._wake.set()
-        return self._apply_pause()
+    def pause(self, seconds: float | None = None, *, what: What = What.ALL, now: bool = False) -> Pause:
+        """Start no further stage, or none on the GPU, for so long or until ``resume``; kept over restarts.
 
-    def resume(self) -> Pause:
-        self._table.set_note(_PAUSE, None)
-        return self._apply_pause()
+        Stages that run go on to their end; with ``now`` they are cut short, and begin again afterwards.
+        """
+        self._table.set_note(_PAUSES[what], {"until": None if seconds is None else time.time() + seconds})
+        self._ignore_pause = False
+        self._apply_pause()
+        if now:
+            self._gate.stop_running(what)
+        self._wake.set()
+        return self.pause_state(what)
+
+    def resume(self, *, what: What = What.ALL) -> Pause:
+        """End the pause of the GPU, or every pause."""
+        for each in (What.GPU, what):
+            self._table.set_note(_PAUSES[each], None)
+        self._apply_pause()
+        return self.pause_state(what)
 
     def note(self, key: str) -> Any:
         """What ``set_note`` was told last under this key, in this or an earlier run; None at first."""
@@ -237,11 +265,19 @@ class Jobs:
         """Idle workers give back their memory, the GPU's too. How many did."""
         return self._pool.unload_idle()
 
-    def pause_state(self) -> Pause:
-        note = self._table.note(_PAUSE)
+    def pause_state(self, what: What = What.ALL) -> Pause:
+        note = self._table.note(_PAUSES[what])
         if note is None or self._ignore_pause or (note["until"] is not None and note["until"] <= time.time()):
             return Pause(False, None)
         return Pause(True, note["until"])
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What waits for something other than its turn, and why."""
+        return self._gate.waiting()
+
+    def why_waits(self, job_id: str) -> str | None:
+        """Why this job, by its whole id, waits; None when it does not."""
+        return self._gate.why(job_id)
 
     def counts(self) -> dict[str, int]:
         """Jobs by state; every state is there."""
@@ -320,6 +356,7 @@ class Jobs:
             return True
         if self._table.move(row.id, State.CANCELLING, only_from=State.RUNNING, reason=reason):
             self._pool.kill(row.id)  # its workflow sees the state and ends it
+            self._gate.wake()
             return True
         return False
 
@@ -327,8 +364,20 @@ class Jobs:
         self._steps.end(json.dumps(to_json(_passage(row))), {"cancelled": reason})
 
     def _live(self, row: JobRow) -> JobRow:
-        doing = self._steps.doing(row.id) if row.state is State.RUNNING else None
-        return row if doing is None else replace(row, stage=doing.stage, progress=doing.progress)
+        doing = self._doing(row.id) if row.state is State.RUNNING else None
+        return row if doing is None else replace(row, stage=doing.stage, progress=doing.progress, reason=self.why_waits(row.id))
+
+    def _doing(self, job_id: str) -> Doing | None:
+        doing = self._steps.doing(job_id)
+        if self.why_waits(job_id) is None:
+            return doing
+        return Doing(WAITS, None, doing.part if doing else None, None)
+
+    def _waiting_changed(self, job_ids: Collection[str]) -> None:
+        self._wake.set()
+        for job_id in job_ids:
+            self._tell_job(job_id)
+        self._on_change()
 
     def _tell_job(self, job_id: str) -> None:
         row = self._table.look_up(job_id)
@@ -377,7 +426,7 @@ class Jobs:
         answer: dict[str, Any] = {"next": "start"}
         try:
             while stage := answer.get("next"):
-                answer = json.loads(DBOS.run_step({"name": stage}, self._steps.stage, passage))
+                answer = json.loads(DBOS.run_step({"name": stage}, self._steps.stage, passage, answer.get("gpu", False)))
                 passage = json.dumps(answer["passage"]) if "passage" in answer else passage
             self._steps.end(passage, answer)
         except Exception as error:
@@ -385,13 +434,16 @@ class Jobs:
             failure = DeshimmerError(f"The queue failed on it: {error}. See the daemon's log, then retry.")
             self._steps.end(passage, {"error": failure.as_dict()})
 
-    def _apply_pause(self) -> Pause:
-        state = self.pause_state()
+    def _apply_pause(self) -> float | None:
+        """Let queue and gate know what is paused, and give jobs that wait for the GPU no processor's place. Returns when it next changes."""
+        states = {what: self.pause_state(what) for what in What}
         queue = DBOS.retrieve_queue(_QUEUE)
         assert queue is not None
-        queue.set_worker_concurrency(0 if state.paused else self._settings.queue.cpu_jobs)
+        held = min(self._gate.held(), _MOST_HELD)
+        queue.set_worker_concurrency(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
+        self._gate.pause({what: state.paused for what, state in states.items()})
         self._on_change()
-        return state
+        return min((state.until for state in states.values() if state.until is not None), default=None)
 
     def _sweep(self) -> None:
         keep = {row.id for row in self._table.unfinished()}
@@ -418,7 +470,7 @@ class Jobs:
             self._wake.clear()
             ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
             _forget_workflows([workflow.workflow_id for workflow in ended])
-            until = self._apply_pause().until
+            until = self._apply_pause()
             self._wake.wait(_HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S))
 
 

@@ -15,7 +15,7 @@ _TELL_EVERY_S = 0.2
 
 class Doing(NamedTuple):
     stage: str
-    progress: float  # of the stage, 0 to 1
+    progress: float | None  # of the stage, 0 to 1; None while it waits
     part: float | None  # of the whole job; None: nothing like it has ended so far
     eta_s: float | None
 

@@ -31,6 +31,7 @@ def logging_to_file() -> Generator[None, None, None]:
     levels = {other: other.level for other in root.handlers}
     for other in levels:
         other.setLevel(max(other.level, former))  # they were spared what only the file is to have
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each question that the daemon asks itself
     root.addHandler(handler)
     root.setLevel(min(former, logging.INFO))
     try:

@@ -15,13 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..config import service
 from ..config.errors import WrongUsage
 from . import client, show
 from .lock import is_state_held
 from .session import Session
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DOWN = "The daemon is not running ('deshimmer run' starts it); this is what its queue holds."
+_DOWN = "The daemon is not running ('{}' starts it); this is what its queue holds."
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
 _STATUS_KEYS = (
     *("running", "api", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "snoozed_until"),
@@ -112,16 +113,23 @@ def pause(
         str | None, typer.Option("--for", metavar="30m", help="Resume by itself after this long: 90s, 30m, 2h, 1h30m.")
     ] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Only what uses the GPU.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Cut short what runs, to begin it again later. Without: what runs ends its step.")
+    ] = False,
 ) -> None:
-    """Start no more jobs until 'resume'."""
+    """Pause after the step that runs, until 'resume'."""
     length_s = None if duration is None else seconds(duration)
-    answer = client.connect().post("/pause", seconds=length_s, gpu=gpu)
-    session.result(answer, f"paused{f' for {duration}' if duration else '; deshimmer resume goes on'}")
+    answer = client.connect().post("/pause", seconds=length_s, gpu=gpu, now=now)
+    what = "work on the GPU is paused" if gpu else "paused"
+    session.result(answer, f"{what}{f' for {duration}' if duration else '; deshimmer resume goes on'}")
 
 
-def resume(session: Session) -> None:
+def resume(
+    session: Session,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Only end the pause of what uses the GPU.")] = False,
+) -> None:
     """Go on after 'pause'."""
-    session.result(client.connect().post("/resume"), "going on")
+    session.result(client.connect().post("/resume", gpu=gpu), "going on")
 
 
 def snooze(
@@ -176,7 +184,7 @@ def _stored_counts(session: Session) -> dict[str, int]:
 
 
 def _tell_down(session: Session) -> None:
-    session.note(_SILENT if is_state_held() else _DOWN)
+    session.note(_SILENT if is_state_held() else _DOWN.format(service.start_command()))
 
 
 def _require_state(state: str | None) -> None:
@@ -204,7 +212,8 @@ def _show_status(record: Mapping[str, Any]) -> None:
     until = record["snoozed_until"]
     facts = [
         ("daemon", f"running, process {record['pid']}" if record["running"] else "not running"),
-        ("paused", "yes, 'deshimmer resume' goes on" if record["paused"] else None),
+        ("paused", _paused(record)),
+        *(("waiting", each["reason"]) for each in record["waiting"]),
         ("snoozed", f"no notifications until {time.strftime('%H:%M', time.localtime(until))}" if until else None),
         ("jobs", counts or "none"),
     ]
@@ -214,6 +223,11 @@ def _show_status(record: Mapping[str, Any]) -> None:
         facts.append(("now", f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])}{percent}"))
     facts += [("problem", f"{problem['title']} ({problem['path']}): {problem['message']}") for problem in record["problems"]]
     show.print_facts(facts)
+
+
+def _paused(record: Mapping[str, Any]) -> str | None:
+    what = "yes" if record["paused"] else ("work on the GPU" if record["gpu_paused"] else None)
+    return what and f"{what}, 'deshimmer resume' goes on"
 
 
 def _show_job(record: Mapping[str, Any]) -> None:

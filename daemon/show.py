@@ -26,6 +26,7 @@ STAGE_WORDS = {
     "process": "repairing",
     "verify": "verifying",
     "deliver": "delivering",
+    "wait": "waiting",
 }
 _COLOURS = {
     "clean": "green",
@@ -36,7 +37,7 @@ _COLOURS = {
     "cancelled": "dim",
     "incoherent": "red",
 }
-_REASON_WORDS = {"preview": "A preview: no repaired clip is put there."}
+REASON_WORDS = {"preview": "A preview: no repaired clip is put there."}
 _PIPE_WIDTH = 1000
 """Characters a line where nobody looks at a terminal: what reads it shall find a clip on one line."""
 
@@ -141,7 +142,7 @@ def ending_line(summary: Mapping[str, Any]) -> str:
     name = one_line(summary["path"])
     if summary["outcome"] == "failed":
         return f"{name}: failed. {summary['error']['message']}"
-    line = f"{name}: {summary['outcome']}{_repair(summary)}. {_REASON_WORDS.get(summary['reason'], summary['reason'])}"
+    line = f"{name}: {summary['outcome']}{_repair(summary)}. {REASON_WORDS.get(summary['reason'], summary['reason'])}"
     shown = summary["output"] or summary["comparison"] or summary["report"]
     return f"{line}\n  -> {one_line(shown)}" if shown else line
 

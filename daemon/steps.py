@@ -15,6 +15,7 @@ from ..config import spawn
 from ..config.errors import DeshimmerError, WorkerCrashed
 from ..config.settings import Settings
 from ..processors.records import Passage, Receipt, from_json
+from .courtesy.gate import Gate
 from .events import Hub
 from .live import Doing, Live
 from .states import State
@@ -37,9 +38,10 @@ class Steps:
     Progress and ends are told to the hub.
     """
 
-    def __init__(self, table: Table, pool: Pool, settings: Settings, on_finished: OnFinished | None, hub: Hub) -> None:
+    def __init__(self, table: Table, pool: Pool, gate: Gate, settings: Settings, on_finished: OnFinished | None, hub: Hub) -> None:
         self._table = table
         self._pool = pool
+        self._gate = gate
         self._settings = settings
         self._on_finished = on_finished
         self._hub = hub
@@ -53,8 +55,9 @@ class Steps:
         """Enter that the job runs. False when it was cancelled while it waited."""
         return self._table.move(job_id, State.RUNNING, started=time.time())
 
-    def stage(self, passage: str) -> str:
-        """Have the passage's next stage run by a worker and return the worker's answer; or ``{"cancelled": reason}``.
+    def stage(self, passage: str, wants_gpu: bool = False) -> str:
+        """Have the passage's next stage run by a worker, when the gate lets it, and return the worker's answer; or
+        ``{"cancelled": reason}``.
 
         A stage whose worker died is run again by another. After ``MAX_CRASHES`` such deaths, over all runs of the daemon, the
         answer is an error. Raises PoolClosed when the daemon stops.
@@ -64,14 +67,14 @@ class Steps:
         self._live.begin(job_id, request["passage"])
         while True:
             try:
-                with self._pool.hire(job_id) as worker:
+                with self._gate.turn(job_id, wants_gpu, lambda: self._is_cancelling(job_id)), self._pool.hire(job_id, wants_gpu) as worker:
                     row = self._table.get(job_id)
                     if row.state is State.CANCELLING:
                         return json.dumps({"cancelled": row.reason})
                     return json.dumps(worker.ask(request, lambda stage, part: self._progress(job_id, stage, part)))
             except (WorkerDied, OSError) as death:
                 spawn.reap_orphans()
-                if self._table.get(job_id).state is State.CANCELLING:
+                if self._is_cancelling(job_id) or self._gate.was_taken_back(job_id):
                     continue
                 crashes = self._table.count_crash(job_id)
                 last_words = getattr(death, "last_words", "")
@@ -79,6 +82,9 @@ class Steps:
                 if crashes >= MAX_CRASHES:
                     return json.dumps({"error": _crashed(request, death).as_dict()})
                 self._pool.pause(_AFTER_CRASH_S)
+
+    def _is_cancelling(self, job_id: str) -> bool:
+        return self._table.get(job_id).state is State.CANCELLING
 
     def end(self, passage: str, answer: dict[str, Any]) -> None:
         """Write the receipt, unless the last stage did, and enter the job as ended. ``answer`` is the last stage's."""

@@ -2,7 +2,8 @@
 
 It speaks JSON lines. In: ``{"passage", "settings"}``, one request at a time. Out: ``{"ready": pid}`` once; while it works
 ``{"stage", "progress"}`` and ``{"log": [level, name, message]}``; at the end ``{"answer": ...}`` with either ``"passage"``,
-``"next"`` (the stage after this one, or null) and ``"summary"`` (with the receipt), or ``"error"``.
+``"next"`` (the stage after this one, or null), ``"gpu"`` (whether that one wants the GPU) and ``"summary"`` (with the receipt), or
+``"error"``.
 
 When standard input ends, the daemon is dead: the worker kills what it started and itself, in the middle of whatever it does.
 """
@@ -25,6 +26,7 @@ from typing import IO, Any, Protocol, cast
 
 import psutil
 
+from ..config import priority
 from ..config.errors import DeshimmerError
 from ..config.settings import Settings
 from ..processors.records import Passage, Progress, from_json, to_json
@@ -32,12 +34,13 @@ from ..processors.records import Passage, Progress, from_json, to_json
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 0.2
-_NICENESS = 10
 
 
 class Stage(Protocol):
     @property
     def name(self) -> str: ...
+    @property
+    def wants_gpu(self) -> Callable[[Passage, Settings], bool]: ...
 
 
 class Road(Protocol):
@@ -110,10 +113,11 @@ def answer(road: Road, request: dict[str, Any], report: Callable[[str, float], N
         report(stage.name, 0.0)
         passage = road.run_stage(stage, passage, settings, lambda part: report(stage.name, part))
         following = road.next_stage(passage)
+        wants_gpu = following is not None and following.wants_gpu(passage, settings)
     except DeshimmerError as error:
         return {"error": error.as_dict()}
     summary = delivery.summary(passage.receipt) if passage.receipt else None
-    return {"passage": to_json(passage), "next": following.name if following else None, "summary": summary}
+    return {"passage": to_json(passage), "next": following.name if following else None, "gpu": wants_gpu, "summary": summary}
 
 
 def _reporter(channel: Channel) -> Callable[[str, float], None]:
@@ -132,10 +136,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--road", required=True, help="the module with next_stage and run_stage")
     arguments = parser.parse_args()
+    priority.lower()
     channel = Channel()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when it ends
-    if sys.platform != "win32":
-        os.nice(_NICENESS)
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, handlers=[_ToDaemon(channel)], format="%(message)s")
     road = cast(Road, importlib.import_module(arguments.road))

@@ -58,6 +58,7 @@ class Worker:
         self.pid = self._process.pid
         self.job: str | None = None  # that it works on, or worked on last
         self.jobs = 0
+        self.used_gpu = False
         self.idle_since = time.monotonic()
 
     def ask(self, request: dict[str, Any], on_progress: OnProgress) -> dict[str, Any]:
@@ -117,9 +118,10 @@ class Pool:
         self._keeper.start()
 
     @contextmanager
-    def hire(self, job_id: str) -> Generator[Worker, None, None]:
+    def hire(self, job_id: str, wants_gpu: bool = False) -> Generator[Worker, None, None]:
         """A worker for one stage of this job, an idle one where there is one. Raises PoolClosed; also in place of WorkerDied."""
         worker = self._take(job_id)
+        worker.used_gpu |= wants_gpu
         try:
             yield worker
         except WorkerDied:
@@ -147,15 +149,20 @@ class Pool:
 
     def unload_idle(self) -> int:
         """Close the workers that wait for a job, with the models that they hold. How many there were."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for worker in idle:
-            worker.close()
-        return len(idle)
+        return self._dismiss(lambda worker: True)
 
     def pids(self) -> list[int]:
         with self._lock:
             return [worker.pid for worker in (*self._idle, *self._busy.values())]
+
+    def holds_gpu(self) -> bool:
+        """True while an idle worker has used the GPU, whose driver keeps memory for it."""
+        with self._lock:
+            return any(worker.used_gpu for worker in self._idle)
+
+    def free_gpu(self) -> int:
+        """Close the idle workers that have used the GPU. How many."""
+        return self._dismiss(lambda worker: worker.used_gpu)
 
     def close(self) -> None:
         """Kill all workers, also busy ones."""
@@ -201,9 +208,13 @@ class Pool:
     def _retire_idle(self) -> None:
         while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
             unload_s = self._settings.queue.idle_unload_s
-            with self._lock:
-                expired = [worker for worker in self._idle if time.monotonic() - worker.idle_since >= unload_s]
-                self._idle = [worker for worker in self._idle if worker not in expired]
-            for worker in expired:
-                log.info("worker %d was idle for %g s and is closed", worker.pid, unload_s)
-                worker.close()
+            if expired := self._dismiss(lambda worker, unload_s=unload_s: time.monotonic() - worker.idle_since >= unload_s):
+                log.info("%d workers were idle for %g s and are closed", expired, unload_s)
+
+    def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
+        with self._lock:
+            going = [worker for worker in self._idle if goes(worker)]
+            self._idle = [worker for worker in self._idle if worker not in going]
+        for worker in going:
+            worker.close()
+        return len(going)

@@ -1,1 +1,1 @@
-"""Templates of services and packages. Not in this version."""
+"""Templates of services, autostart entries and packages, a folder for each system; config/templates.py fills them in."""

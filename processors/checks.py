@@ -13,6 +13,7 @@ from typing import NamedTuple
 from . import timing, tolerances
 from .fidelity import Fidelity
 from .inserted import Inserted
+from .jumps import Jumps
 from .records import Band, Check, Clip, CodecReading, Diagnosis, Reading, Route, Treatment
 
 BAND_WORDS = {
@@ -103,6 +104,8 @@ def gains(evidence: Evidence) -> Iterator[Check]:
         )
         for band in bands:
             yield _band_fallen(band, before, after)
+        if Band.GLOBAL_LUMA in bands or Band.LOW_LUMA in bands:
+            yield _calmer(evidence.fidelity.jumps)
     codec = before.codec
     if treatment.deband and (codec.cambi or codec.posterisation or not bands):
         yield _worse_has_fallen(_BANDING, codec, after.codec)
@@ -132,6 +135,13 @@ def _fallen(name: str, what: str, before: float, after: float, unit: str, still:
     change = f" ({(after / before - 1):+.0%})" if before > 0 else ""
     verdict = "" if passed else f"; at least {tolerances.LEAST_FALL:.0%} less is asked for"
     return _check(name, passed, before, after, f"{what} {word}: from {before:.2f} to {after:.2f}{unit}{change}{verdict}.")
+
+
+def _calmer(seen: Jumps) -> Check:
+    passed = seen.after <= seen.before * (1 - tolerances.LEAST_CALM) or seen.after <= tolerances.STILL_LEVELS
+    verdict = "" if passed else ": content was taken for light"
+    detail = f"From frame to frame places change by {seen.after:.2f} levels of brightness, before by {seen.before:.2f}{verdict}."
+    return _check("flicker: places", passed, seen.before, seen.after, detail)
 
 
 def _band_fallen(band: Band, before: Reading, after: Reading) -> Check:
@@ -187,6 +197,7 @@ def harms(evidence: Evidence) -> Iterator[Check]:
     yield from _motion_and_detail(evidence)
     yield from _grain(evidence)
     yield from _marks(evidence.fidelity)
+    yield _jumps(evidence.fidelity.jumps)
     if evidence.inserted is not None:
         yield from _inserted_frames(evidence.inserted)
 
@@ -320,6 +331,15 @@ def _marks(seen: Fidelity) -> Iterator[Check]:
             yield _check(
                 name, even >= least, 1, even, f"Even and odd frames are {word}: the {what} in one half is {even:.0%} of the other's."
             )
+
+
+def _jumps(seen: Jumps) -> Check:
+    passed = seen.worst <= max(tolerances.JUMP_LEVELS, tolerances.JUMP * seen.before)
+    more = max(0.0, seen.worst)
+    detail = f"No frame changes much more than the source's; the worst is frame {seen.worst_frame}, by {more:.1f} levels."
+    if not passed:
+        detail = f"Frame {seen.worst_frame} changes by {more:.1f} levels more than the source's, in a tenth of the picture or more."
+    return _check("no new jumps", passed, 0, more, detail)
 
 
 def _inserted_frames(seen: Inserted) -> Iterator[Check]:

@@ -24,6 +24,7 @@ class Exposure(NamedTuple):
     amplitude: float  # display levels, standard deviation of brightness drawn anew for each frame
     pulse: float  # the same of brightness that goes up and down within a second or so; 0 when it keeps no time
     correlation: float | None  # of successive shifts
+    period: float | None = None  # of the pulse, in frames
 
 
 def median(values: NDArray[np.floating]) -> float:
@@ -64,7 +65,8 @@ def read(runs: Sequence[Sequence[float]], frame_rate: float) -> Exposure:
     The amplitude comes from the second difference of brightness: 0 for fades, 6 times the variance for brightness drawn anew.
     """
     series = [np.asarray(run, np.float64) for run in runs]
-    return Exposure(_amplitude(series), _pulse(series, frame_rate), _correlation(series))
+    pulse, period = _pulse(series, frame_rate)
+    return Exposure(_amplitude(series), pulse, _correlation(series), period)
 
 
 def _spread(miss: NDArray[np.floating]) -> float:
@@ -93,21 +95,22 @@ def _correlation(series: Sequence[NDArray[np.float64]]) -> float | None:
     return float(np.clip(sum(float(run[1:] @ run[:-1]) for run in series) / energy, -1, 1))
 
 
-def _pulse(series: Sequence[NDArray[np.float64]], frame_rate: float) -> float:
-    """Standard deviation of brightness about its moving mean, as far as it goes up and down often and at an even pace."""
+def _pulse(series: Sequence[NDArray[np.float64]], frame_rate: float) -> tuple[float, float | None]:
+    """Standard deviation of brightness about its moving mean, as far as it goes up and down often and at an even pace; and its period."""
     width = max(5, round(_PULSE_S * frame_rate)) | 1
     swings = [_about_its_mean(run, min(width, len(run) | 1)) for run in series if len(run) >= 8]
     if not swings:
-        return 0.0
+        return 0.0, None
     turns = [_turns(swing) for swing in swings]
     gaps = np.concatenate([np.diff(places) for places in turns])
     if not len(gaps):
-        return 0.0
+        return 0.0, None
     often = np.clip((sum(map(len, turns)) - _TURNS[0]) / (_TURNS[1] - _TURNS[0]), 0, 1)
     evenly = np.clip((_UNEVEN[1] - gaps.std() / gaps.mean()) / (_UNEVEN[1] - _UNEVEN[0]), 0, 1)
     squares = np.sort(np.concatenate(swings) ** 2)
     kept = squares[: len(squares) - max(1, len(squares) // _OUTLIERS)]
-    return float(often * evenly * np.sqrt(kept.mean()))
+    pulse = float(often * evenly * np.sqrt(kept.mean()))
+    return pulse, 2 * float(gaps.mean()) if pulse > 0 else None
 
 
 def _about_its_mean(shifts: NDArray[np.float64], width: int) -> NDArray[np.float64]:

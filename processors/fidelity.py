@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow, media
+from .jumps import Jumps
+from .jumps import Meter as JumpMeter
 from .looks import THUMBNAIL_PX, Image, Look, look, thumbnail
 from .marks import Marks, Meter
 from .records import Clip, Progress
@@ -57,6 +59,7 @@ class Fidelity:
     even_grain: float | None  # the same of all that is fine, lasting or not
     grain_kept: float | None  # of all that is fine, in the quieter half of the picture
     marks: Marks
+    jumps: Jumps
 
 
 def measure(
@@ -158,6 +161,7 @@ class _Before(NamedTuple):
     look: Look
     guide: NDArray[np.uint8]
     texture: tuple[Image, Image]
+    small: tuple[Image, Image]
 
 
 class _Moved(NamedTuple):
@@ -194,6 +198,7 @@ class _Tally:
     fine: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 2, 2)))  # (parity, all and quiet half, source and result)
     edges: list[tuple[float, float]] = field(default_factory=lambda: [])
     marks: Meter = field(default_factory=Meter)
+    jumps: JumpMeter = field(default_factory=JumpMeter)
     before: _Before | None = None
 
     def add(self, index: int, original: Look, result: Look) -> None:
@@ -207,6 +212,7 @@ class _Tally:
         texture = (_texture(small[0]), _texture(small[1]))
         if self.before is not None and not begins:
             vectors = flow.flow(self.before.guide, guide)
+            self.jumps.add(index, vectors, self.before.small, small)
             moved = _explained(vectors, self.before.texture, texture)
             self.moved.append(moved)
             if moved.is_motion and float(np.square(texture[1] - self.before.texture[1]).mean()) < _HELD * moved.original:
@@ -221,7 +227,7 @@ class _Tally:
                 self.edges.append(_edges(slopes, _slopes(result.luma), strong))
                 self.fine[index % 2] += _energies(fine, steepness)
                 self.marks.look(original.luma, result.luma, strong)
-        self.before = _Before(index, original, guide, texture)
+        self.before = _Before(index, original, guide, texture, small)
 
     def _levels(self, index: int, looks: tuple[Look, Look], small: tuple[Image, Image], *, begins: bool) -> None:
         mine, theirs = (thumbnail(side) for side in small)
@@ -252,6 +258,7 @@ class _Tally:
             even_grain=self._even_grain(),
             grain_kept=self._grain(),
             marks=self.marks.conclude(),
+            jumps=self.jumps.conclude(),
         )
 
     def _contrast(self) -> float:

@@ -77,6 +77,38 @@ def chosen(clip: Clip, settings: Settings, work_folder: Path, tell: Tell) -> Gen
         yield interpolator
 
 
+def uses_gpu(settings: Settings) -> bool:
+    """Whether the interpolator of the settings works on a GPU of this machine. What is absent uses none. Loads torch where that decides."""
+    return _ON_GPU[settings.models.interpolator](settings)
+
+
+def _rife_finds_gpu(settings: Settings) -> bool:
+    try:
+        return _torch_finds_gpu()
+    except NotSetUp:
+        return settings.models.rife is None and rife_ncnn.probe(settings).ok  # which then takes its place
+
+
+def _film_finds_gpu(settings: Settings) -> bool:
+    path = settings.models.film
+    try:
+        return path is not None and path.is_file() and _torch_finds_gpu()  # a SavedModel runs on the CPU
+    except NotSetUp:
+        return False
+
+
+def _torch_finds_gpu() -> bool:
+    rife.require_torch()
+    return rife.best_device() != "cpu"
+
+
+_ON_GPU: dict[str, Callable[[Settings], bool]] = {
+    "rife": _rife_finds_gpu,
+    "rife-ncnn-vulkan": lambda settings: True,  # which device it takes is its own choice, made when it runs
+    "film": _film_finds_gpu,
+}
+
+
 def _rife(clip: Clip, settings: Settings, work_folder: Path, tell: Tell) -> AbstractContextManager[Interpolator]:
     own = settings.models.rife
     try:

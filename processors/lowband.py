@@ -106,8 +106,8 @@ def without_low(change: Plane) -> Plane:
     return change - _enlarged(_blurred(_shrunk(change, size), size[1] / 16), change)
 
 
-def correction(here: View, neighbours: list[Neighbour]) -> Correction:
-    """What ``here`` lacks beside its neighbours (at least one)."""
+def correction(here: View, neighbours: list[Neighbour], *, follows_light: bool = True) -> Correction:
+    """What ``here`` lacks beside its neighbours (at least one). ``follows_light``: slow changes of the whole frame's light are wanted."""
     lines, columns = here.structure.shape
     distances = np.array([neighbour.distance for neighbour in neighbours])
     differences = np.empty((len(distances), lines, columns, 3), np.float32)
@@ -120,7 +120,8 @@ def correction(here: View, neighbours: list[Neighbour]) -> Correction:
     reliable = np.exp(-doubts) + np.float32(1e-4)
     lightness = here.picture / np.maximum(here.picture.mean((0, 1)), np.float32(1))
     lightness[..., 1:] = 1  # a fade scales luma
-    differences -= _slow_light(distances, differences[:, ::2, ::2], reliable[:, ::2, ::2])[:, None, None] * lightness
+    if follows_light:
+        differences -= _slow_light(distances, differences[:, ::2, ::2], reliable[:, ::2, ::2])[:, None, None] * lightness
     wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
     gain, offset = _exposure(luma, wanted[..., 0], trust[..., 0])

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import ffmpeg
+from . import ffmpeg, traces
 from .records import Outcome, Passage, Reading, Receipt, Route, from_json, to_json
 
 if TYPE_CHECKING:
@@ -85,6 +85,15 @@ def read(path: Path) -> Receipt | None:
         return None
 
 
+def passage_of(receipt: Receipt) -> Passage:
+    """The passage as it stood when its receipt was written, without what lay in the work folder. Raises pydantic.ValidationError for a
+    receipt of a version that kept other details.
+    """
+    kept: dict[str, Any] = {key: receipt.details.get(key) for key in (*_PARTS, "rejected", "timings")}
+    folder = receipt.receipt.parent if receipt.receipt else Path()
+    return from_json(Passage, {**kept, "job_id": receipt.id, "work_folder": folder, "attempt": len(kept["rejected"] or ())})
+
+
 def versions(settings: Settings) -> dict[str, str | None]:
     """Versions of what took part; torch's only where it is loaded."""
     known: dict[str, str | None] = {name: metadata.version(name) for name in ("deshimmer", "av", "opencv-python-headless", "numpy")}
@@ -112,6 +121,7 @@ def _details(passage: Passage, settings: Settings, files: Collection[Path]) -> d
         "files": [path.name for path in files],
         **{key: None if part is None else to_json(part) for key, part in parts.items()},
         "rejected": [to_json(each) for each in passage.rejected],
+        "traces": traces.of(passage),
         "timings": dict(passage.timings),
         "versions": versions(settings),
         "settings": settings.model_dump(mode="json", include={"repair", "models", "tools", "disk"}),

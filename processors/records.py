@@ -178,6 +178,7 @@ class Shot:
     flicker_score: float = 0.0
     route: Route = Route.KEEP
     still: tuple[Band, ...] = ()  # bands that surely do not flicker in it
+    pulse_frames: float | None = None  # from one peak to the next, where the whole frame swings up and down; None where it does not
 
 
 @dataclass(frozen=True)

@@ -102,10 +102,24 @@ def _template() -> Template:
 
 
 def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) -> dict[str, Any]:
-    clip, found, judged = passage.clip, passage.diagnosis, passage.verification
+    found, judged = passage.diagnosis, passage.verification
     before = pictures.read_curves(found.curves if found else None)
     after = pictures.read_curves(judged.curves) if judged and judged.curves and not _changes_rate(passage) else None
     pairs, slits = _pictures(passage, before)
+    return {
+        **told(passage, receipt),
+        "comparison": None if comparison_name is None else quote(os.fsencode(comparison_name)),
+        "excerpt": _excerpt(passage),
+        "charts": charts.band_charts(before, after, _cuts_s(passage)),
+        "chart_size": (charts.WIDTH, charts.HEIGHT),
+        "pairs": pairs,
+        "slits": slits,
+    }
+
+
+def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
+    """What a job comes to in words and figures, for the template: all but curves and pictures, for which the files are needed."""
+    clip, found, judged = passage.clip, passage.diagnosis, passage.verification
     label, headline = _headline(found.verdict if found else None)
     return {
         "name": passage.request.path.name,
@@ -116,17 +130,11 @@ def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) ->
         "label": label,
         "headline": headline,
         "tiles": tuple(_tiles(passage, receipt)),
-        "comparison": None if comparison_name is None else quote(os.fsencode(comparison_name)),
-        "excerpt": _excerpt(passage),
         "diagnosis": found,
         "amounts": _amounts(passage),
         "done": tuple(_done(passage, receipt)),
-        "charts": charts.band_charts(before, after, _cuts_s(passage)),
-        "chart_size": (charts.WIDTH, charts.HEIGHT),
         "has_after": judged is not None,
         "rows": tuple(_rows(found, judged.reading if judged else None, passage.treatment)) if found else (),
-        "pairs": pairs,
-        "slits": slits,
         "checks": judged.checks if judged else (),
         "judged": judged,
         "rejected": tuple(_rejected(passage)),

@@ -24,15 +24,19 @@ class Stage:
     name: str
     is_due: Callable[[Passage], bool]
     run: Callable[[Passage, Settings, Progress], Passage]
+    wants_gpu: Callable[[Passage, Settings], bool] = lambda passage, settings: False
+    """Of a passage that is due for it: the daemon lets such a stage wait while others need the GPU."""
 
 
 STAGES: tuple[Stage, ...] = (
     Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
     Stage("diagnose", lambda passage: passage.diagnosis is None, diagnosis.diagnose_stage),
     Stage("route", lambda passage: passage.plan is None, routing.route_stage),
-    Stage("try", trials.is_due, trials.trial_stage),
+    Stage("try", trials.is_due, trials.trial_stage, trials.wants_gpu),
     Stage("excerpt", excerpts.is_due, excerpts.excerpt_stage),
-    Stage("process", lambda passage: passage.treatment is not None and passage.candidate is None, treatment.process_stage),
+    Stage(
+        "process", lambda passage: passage.treatment is not None and passage.candidate is None, treatment.process_stage, treatment.wants_gpu
+    ),
     Stage("verify", lambda passage: passage.candidate is not None and passage.verification is None, verification.verify_stage),
     Stage("deliver", lambda passage: passage.receipt is None, delivery.deliver_stage),
 )

@@ -6,6 +6,7 @@ moments, then the detail in a second window behind it. Memory depends on the fra
 
 from __future__ import annotations
 
+import math
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -26,6 +27,7 @@ from .trails import Trails
 from .windows import in_parallel, windows
 
 RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
+_LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
 _LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
@@ -54,7 +56,7 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
             frames = (frame for _, frame in shot)
             due = _due(diagnosis, number - 1, treatment)
             trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=Band.DETAIL in due.bands)
-            smoothed = _smoothed_shot(frames, planar, trails, due, workers, ahead=threads + 1)
+            smoothed = _smoothed_shot(frames, planar, trails, due, _pulse(diagnosis, number - 1), workers, ahead=threads + 1)
             for frame in smoothed if due.bands else map(planar, frames):
                 frame.time_base = clip.time_base
                 yield frame
@@ -68,13 +70,35 @@ def _due(diagnosis: Diagnosis, shot: int, treatment: Treatment) -> Treatment:
     return replace(treatment, bands=tuple(band for band in treatment.bands if band not in spared))
 
 
+def _pulse(diagnosis: Diagnosis, shot: int) -> float | None:
+    return diagnosis.shots[shot].pulse_frames if 0 <= shot < len(diagnosis.shots) else None
+
+
+def _radius(pulse: float | None) -> int:
+    """Moments on either side: the usual ones, or as many more as it takes to hold whole pulses, whose mean is the light without them."""
+    if pulse is None:
+        return RADIUS
+    held = min(pulse, _LONGEST_PULSE)
+    return round((held * math.ceil((2 * RADIUS + 1) / held - 0.25) - 1) / 2)
+
+
 def _smoothed_shot(
-    frames: Iterable[av.VideoFrame], planar: _Planar, trails: Trails, treatment: Treatment, workers: Executor, *, ahead: int
+    frames: Iterable[av.VideoFrame],
+    planar: _Planar,
+    trails: Trails,
+    treatment: Treatment,
+    pulse: float | None,
+    workers: Executor,
+    *,
+    ahead: int,
 ) -> Iterator[av.VideoFrame]:
-    """``ahead``: moments under way at once."""
-    oldest = RADIUS + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
-    windowed = windows(_moments(frames, planar, trails, oldest), RADIUS if set(treatment.bands) != {Band.DETAIL} else 0)
-    corrected = in_parallel(lambda seen: _low_corrected(*seen, planar, trails, treatment), windowed, workers, ahead)
+    """``ahead``: moments under way at once. ``pulse``: frames of one up and down of the whole frame's light, if it pulses."""
+    radius = _radius(pulse)
+    oldest = 2 * radius + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
+    reach = radius if set(treatment.bands) != {Band.DETAIL} else 0
+    windowed = windows(_moments(frames, planar, trails, oldest), reach, full=True)
+    low = partial(_low_corrected, planar=planar, trails=trails, treatment=treatment, follows_light=pulse is None)
+    corrected = in_parallel(lambda seen: low(*seen), windowed, workers, ahead)
     if Band.DETAIL in treatment.bands:
         yield from _detail_smoothed(corrected, trails, treatment, workers)
     else:
@@ -90,13 +114,15 @@ def _moments(frames: Iterable[av.VideoFrame], planar: _Planar, trails: Trails, r
         yield _Moment(place, run, lowband.view(codes, steps_per_level(picture)))
 
 
-def _low_corrected(window: list[_Moment], centre: int, planar: _Planar, trails: Trails, treatment: Treatment) -> _Moment:
+def _low_corrected(
+    window: list[_Moment], centre: int, planar: _Planar, trails: Trails, treatment: Treatment, *, follows_light: bool
+) -> _Moment:
     """The moment at ``centre``. Its frames hold corrected planes: to be shown, or put by where their detail is treated too."""
     here = replace(window[centre], frames=list(map(planar, window[centre].frames)))
     write = keep if Band.DETAIL in treatment.bands else put
     before = levels(here.frames[0])
     neighbours = [_low_neighbour(here, other, trails) for other in window if other.place != here.place]
-    found = lowband.correction(here.view, neighbours) if neighbours else None
+    found = lowband.correction(here.view, neighbours, follows_light=follows_light) if neighbours else None
     after = found.applied(before, treatment.bands, min(1.0, treatment.strength)) if found else before
     for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
         write(frame, [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)])

@@ -50,6 +50,14 @@ LOCAL_LUMA_LEVELS, LOCAL_CHROMA_LEVELS = 2.5, 2.0
 """Lasting change of any one place a tenth of the picture wide, beyond chance. Thirteen repairs of real clips: 0-0.9 and 0-0.8; a tint of 6
 RGB levels on a third of the picture: 2.7-3.2, a light of 8: 2.8-6.2.
 """
+LEAST_CALM = 0.05
+"""Places must change less from frame to frame where brightness was treated. Repairs of real clips leave 0.10-0.84 of the change, of slow
+pulses 0.78-0.84; one gain a frame on a clip whose trees enter the picture 1.02.
+"""
+JUMP_LEVELS, JUMP = 4.0, 2.0
+"""By how much more than the source's (levels, and parts of the source's mean change) a tenth of the picture may change in one frame: those
+repairs 0-1.55 parts; the gain above 2.8.
+"""
 HALO = 0.005
 """Overshoot beside edges, in parts of their contrast. Those repairs: 0.0001-0.002; unsharp masks (radius 1.2-10, amount 0.7-0.3):
 0.006-0.023.

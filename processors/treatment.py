@@ -37,6 +37,15 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
     return replace(passage, candidate=make(Job(clip, diagnosis, treatment, stem, settings, progress)))
 
 
+def wants_gpu(passage: Passage, settings: Settings) -> bool:
+    """Whether the attempt that is due works on a GPU. Of the routes only interpolation does, where its interpolator finds one."""
+    return passage.treatment is not None and is_on_gpu(passage.treatment, settings)
+
+
+def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
+    return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
+
+
 def make(job: Job) -> Candidate:
     """Raises DeshimmerError."""
     started = time.monotonic()

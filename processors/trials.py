@@ -28,13 +28,22 @@ def is_due(passage: Passage) -> bool:
     return plan is not None and clip is not None and plan.rivals > 1 and not plan.trials and clip.duration >= LEAST_S
 
 
+def wants_gpu(passage: Passage, settings: Settings) -> bool:
+    """Whether one of the plan's rivals works on a GPU."""
+    return passage.plan is not None and any(treatment.is_on_gpu(rival, settings) for rival in rivals(passage.plan))
+
+
+def rivals(plan: Plan) -> tuple[Treatment, ...]:
+    return plan.treatments[: plan.rivals]
+
+
 def trial_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     """Try the plan's rivals on the excerpt and put the better first. Raises DeshimmerError."""
     assert passage.clip is not None
     assert passage.diagnosis is not None
     assert passage.plan is not None
-    rivals = passage.plan.treatments[: passage.plan.rivals]
-    parts = 1 + len(rivals)
+    tried = rivals(passage.plan)
+    parts = 1 + len(tried)
     clip, found = excerpts.worst(
         passage.clip, passage.diagnosis, passage.work_folder / "trial.npz", settings, lambda done: progress(done / parts)
     )
@@ -42,7 +51,7 @@ def trial_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
         _tried(
             clip, found, rival, passage.work_folder / f"trial-{place}", settings, lambda done, place=place: progress((place + done) / parts)
         )
-        for place, rival in enumerate(rivals, 1)
+        for place, rival in enumerate(tried, 1)
     )
     return replace(passage, plan=decided(passage.plan, made))
 

@@ -11,24 +11,28 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def windows(items: Iterable[T], radius: int) -> Iterator[tuple[list[T], int]]:
-    """For each item, the items up to ``radius`` before and after it, and its own place among them. Ends give shorter windows."""
+def windows(items: Iterable[T], radius: int, *, full: bool = False) -> Iterator[tuple[list[T], int]]:
+    """For each item, the items up to ``radius`` before and after it, and its own place among them.
+
+    Ends give shorter windows; ``full`` ones reach as much farther to the other side instead, as far as there are items.
+    """
     held: deque[T] = deque()
+    size = 2 * radius + 1
     centre = 0
     for item in items:
         held.append(item)
-        if len(held) - centre > radius:
-            yield list(held), centre
-            centre += 1
-            if centre > radius:
-                held.popleft()
-                centre -= 1
-    while centre < len(held):
-        yield list(held), centre
-        centre += 1
-        if centre > radius:
+        if len(held) > size:
             held.popleft()
             centre -= 1
+        while centre < len(held) - radius and (len(held) == size or not full):
+            yield list(held), centre
+            centre += 1
+    while centre < len(held):
+        if centre > radius and not full:
+            held.popleft()
+            centre -= 1
+        yield list(held), centre
+        centre += 1
 
 
 def in_parallel(work: Callable[[T], R], items: Iterable[T], workers: Executor, ahead: int) -> Iterator[R]:

@@ -1,1 +1,1 @@
-"""The system tray. Not in this version; it will talk to the daemon through its API only."""
+"""The system tray. It knows the daemon through its API only, and imports nothing but config."""

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...config.errors import NotSetUp
 from ...config.settings import HotFolder
 from .. import desktop
+from ..courtesy.rules import What
 from ..table import JobRow
 from . import shapes
 from .bodies import Nothing, Pause, Presence, Resume, Retry, Seen, SettingsEdit, Snooze
 from .control import Control
 from .endpoints import Endpoint, Query, change
 from .reading import settings
-from .status import pause
+from .status import pauses
 
 
 class Acting:
@@ -63,14 +63,12 @@ class Acting:
         return {"path": str(path)}
 
     def pause(self, _: Query, body: Pause) -> dict[str, Any]:
-        if body.gpu:
-            raise NotSetUp("Pausing only the GPU is not in this version. Pause without --gpu.")
-        return pause(self._control.jobs.pause(body.seconds))
+        self._control.jobs.pause(body.seconds, what=_what(body.gpu), now=body.now)
+        return pauses(self._control.jobs)
 
     def resume(self, _: Query, body: Resume) -> dict[str, Any]:
-        if body.gpu:
-            raise NotSetUp("Pausing only the GPU is not in this version. Resume without --gpu.")
-        return pause(self._control.jobs.resume())
+        self._control.jobs.resume(what=_what(body.gpu))
+        return pauses(self._control.jobs)
 
     def snooze(self, _: Query, body: Snooze) -> dict[str, Any]:
         self._control.snooze(body.seconds)
@@ -105,6 +103,10 @@ class Acting:
     def stop(self, _: Query, __: Nothing) -> dict[str, Any]:
         self._control.request_stop()
         return {"stopping": True}
+
+
+def _what(gpu: bool) -> What:
+    return What.GPU if gpu else What.ALL
 
 
 def _job(row: JobRow) -> dict[str, Any]:

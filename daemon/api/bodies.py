@@ -22,6 +22,7 @@ class Retry(Body):
 class Pause(Body):
     seconds: float | None = Field(default=None, ge=0, description="resume by itself after so long")
     gpu: bool = Field(default=False, description="only what uses the GPU")
+    now: bool = Field(default=False, description="cut short what runs, to begin it again later; without: it ends its step")
 
 
 class Resume(Body):

@@ -1,18 +1,22 @@
 """Who may enter with a browser: one-time codes, which become sessions.
 
-A code works once and for a minute; the session it becomes lasts as long as the daemon. Both are random and kept in memory only.
+A code works once and for a minute, and is kept in memory only. The session it becomes lasts a month, also over restarts, so that a
+page which stands open comes back by itself; of sessions only digests are kept.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ...config.errors import DaemonError
 
 CODE_S = 60.0
+SESSION_S = 30 * 86400.0
 
 
 class _Link(NamedTuple):
@@ -21,12 +25,15 @@ class _Link(NamedTuple):
 
 
 class Links:
-    """Any thread."""
+    """Any thread. ``sessions``: digests with the time they were made, of earlier runs; ``keep`` is given them all when one is added."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, sessions: Mapping[str, float] | None = None, keep: Callable[[dict[str, float]], None] = lambda sessions: None
+    ) -> None:
         self._lock = threading.Lock()
         self._links: dict[str, _Link] = {}
-        self._sessions: set[str] = set()
+        self._sessions = dict(sessions or {})
+        self._keep = keep
 
     def new_code(self, path: str) -> str:
         """``path``: where the browser goes with its session. Raises DaemonError for one that leads elsewhere."""
@@ -46,9 +53,15 @@ class Links:
             if link is None or link.until <= time.monotonic():
                 raise DaemonError("A link works once and for a minute. Run 'deshimmer open' for another.", title="The link is used up")
             session = secrets.token_urlsafe(32)
-            self._sessions.add(session)
+            now = time.time()
+            self._sessions = {digest: made for digest, made in self._sessions.items() if made > now - SESSION_S} | {_digest(session): now}
+            self._keep(self._sessions)
         return session, link.path
 
     def is_session(self, session: str) -> bool:
         with self._lock:
-            return session in self._sessions
+            return self._sessions.get(_digest(session), 0.0) > time.time() - SESSION_S
+
+
+def _digest(session: str) -> str:
+    return hashlib.sha256(session.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -11,6 +12,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import httpx
 import uvicorn
 
 from ...config import paths
@@ -19,7 +21,10 @@ from .app import app
 from .control import Control
 from .stream import Stream
 
+log = logging.getLogger(__name__)
+
 _START_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 10.0
 _PORT = "port"
 
 
@@ -54,7 +59,18 @@ class Api:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 raise DaemonError("The API does not come up on the loopback interface. See the daemon's log.")
             time.sleep(0.01)
-        _write_private(self._file, json.dumps({"url": f"http://{host}", "token": token, "pid": os.getpid()}))
+        self._url, self._token = f"http://{host}", token
+        _write_private(self._file, json.dumps({"url": self._url, "token": token, "pid": os.getpid()}))
+
+    def answers(self) -> bool:
+        """It answers a real question in good time; an error is an answer, too."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            httpx.get(f"{self._url}/api/v1/status", headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False)
+        except httpx.HTTPError as error:
+            log.warning("the API gives no answer: %r", error)
+            return False
+        return True
 
     def stop(self) -> None:
         self._file.unlink(missing_ok=True)

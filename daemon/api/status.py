@@ -7,7 +7,8 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from ..jobs import Pause
+from ..courtesy.rules import What
+from ..jobs import Jobs
 from .control import Control
 
 API = 1
@@ -20,10 +21,8 @@ def status(control: Control) -> dict[str, Any]:
         "api": API,
         "version": _version(),
         "pid": os.getpid(),
-        **pause(jobs.pause_state()),
-        "gpu_paused": False,
-        "gpu_paused_until": None,
-        "waiting": list(control.waiting()),
+        **pauses(jobs),
+        "waiting": [{"what": each.what, "reason": each.reason} for each in jobs.waiting()],
         "snoozed_until": control.snoozed_until(),
         "page_in_front": control.presence.in_front(),
         "hot_folders": [{"path": str(folder.path), "output": str(folder.results)} for folder in control.hot_folders()],
@@ -35,8 +34,9 @@ def status(control: Control) -> dict[str, Any]:
     }
 
 
-def pause(state: Pause) -> dict[str, Any]:
-    return {"paused": state.paused, "paused_until": state.until}
+def pauses(jobs: Jobs) -> dict[str, Any]:
+    every, gpu = jobs.pause_state(), jobs.pause_state(What.GPU)
+    return {"paused": every.paused, "paused_until": every.until, "gpu_paused": gpu.paused, "gpu_paused_until": gpu.until}
 
 
 @cache

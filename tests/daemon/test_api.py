@@ -50,7 +50,12 @@ def test_a_dropped_render_is_followed_to_its_receipt(daemon: Daemon, client: htt
 
 
 def test_a_folder_is_added_while_it_runs_and_a_deleted_render_is_dropped(client: httpx.Client, tmp_path: Path) -> None:
-    assert client.post("/api/v1/pause", json={"seconds": None}).json() == {"paused": True, "paused_until": None}
+    assert client.post("/api/v1/pause", json={"seconds": None}).json() == {
+        "paused": True,
+        "paused_until": None,
+        "gpu_paused": False,
+        "gpu_paused_until": None,
+    }
     (tmp_path / "more").mkdir()
     write(tmp_path / "more" / "ok.mp4", pan(3, (64, 48)))
     added = client.post("/api/v1/hot_folders", json={"path": str(tmp_path / "more"), "existing": "process"}).json()
@@ -87,7 +92,8 @@ WRONG_REQUESTS = [
     ("GET", "/api/v1/nothing", None, 404, "Not Found"),
     ("POST", "/api/v1/pause", {"seconds": -1}, 400, "seconds"),
     ("POST", "/api/v1/pause", {"hours": 1}, 400, "hours"),
-    ("POST", "/api/v1/pause", {"gpu": True}, 409, "not in this version"),
+    ("POST", "/api/v1/pause", {"gpu": "much"}, 400, "gpu"),
+    ("POST", "/api/v1/resume", {"gpu": "much"}, 400, "gpu"),
     ("POST", "/api/v1/hot_folders", {"path": "/x", "colour": "red"}, 400, "colour"),
 ]
 

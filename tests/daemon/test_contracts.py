@@ -39,6 +39,7 @@ DIAGNOSIS = {
             "flicker_score": NUMBER,
             "route": str,
             "still": [str],
+            "pulse_frames": (float, None),
         },
     ],
     "worst": ({"start_frame": int, "end_frame": int}, None),

@@ -39,6 +39,7 @@ def test_even_swings_are_a_pulse(period: int) -> None:
     swing = 4 * np.sin(2 * np.pi * np.arange(96) / period)
     found = exposure.read([list(np.diff(swing))], FPS)
     assert found.pulse == pytest.approx(4 / np.sqrt(2), rel=0.25)
+    assert found.period == pytest.approx(period, rel=0.1)
 
 
 def test_a_gap_between_runs_is_no_change() -> None:

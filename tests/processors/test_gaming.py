@@ -47,6 +47,7 @@ SPOILT: dict[str, tuple[gaming.Change, str]] = {
     "local tint": (gaming.tinted_in_one_place(12, 0.18), "local colour"),
     "small local tint": (gaming.tinted_in_one_place(20, 0.08), "local colour"),
     "local light": (gaming.lit_in_one_place(8), "local brightness"),
+    "light in one frame": (gaming.lit_in_one_frame(40), "no new jumps"),
     "blur": (gaming.blurred(0.8), "detail"),
     "frame blending": (gaming.mean_of_two, "detail"),
     "every fourth repeated": (gaming.repeating_every(4), "cadence"),
@@ -120,6 +121,16 @@ def test_a_true_repair_that_was_spoilt_is_refused(made: Case, name: str) -> None
     verdict = made.judge(change(made.repaired))
     assert not verdict.better
     assert named in failures(verdict)
+
+
+def test_a_gain_that_takes_content_for_light_is_refused(tmp_path: Path) -> None:
+    """A bright thing comes and goes; the mean of the picture is held still, and all else pulses for it."""
+    shots = pan(FRAMES, SIZE, "astronaut", 1.0)
+    for index, shot in enumerate(shots):
+        shot[:, : 8 * (index % 10)] = 240
+    clip = media.probe(write(tmp_path / "source.mp4", shots))
+    case = Case(shots, shots, clip, diagnosis.diagnose(clip, None, lambda _: None), Treatment(Route.SMOOTH, (Band.GLOBAL_LUMA,)), tmp_path)
+    assert "flicker: places" in failures(case.judge(gaming.steady_mean(shots)))
 
 
 def test_lost_grain_is_refused(tmp_path: Path) -> None:

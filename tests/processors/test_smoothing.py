@@ -180,6 +180,20 @@ def test_a_fade_and_a_lasting_change_of_light_survive(tmp_path: Path, truth: lis
     assert np.abs(np.subtract(before, after)).max() < 4
 
 
+@pytest.mark.parametrize("period", [12, 16])
+def test_a_slow_pulse_goes_to_the_very_ends(tmp_path: Path, period: int):
+    still = pan(48, step_px=0.5)
+    swing = 8 * np.sin(2 * np.pi * np.arange(48) / period)
+    path = write(tmp_path / "clip.mp4", [np.clip(shot + level, 0, 255) for shot, level in zip(still, swing, strict=True)], options=LOSSLESS)
+    clip = media.probe(path)
+    found = diagnose(clip, None, lambda _: None)
+    assert found.shots[0].pulse_frames == pytest.approx(period, abs=1.5)
+    after = pictures(list(smoothing.smooth(clip, found, Treatment(Route.SMOOTH, (Band.GLOBAL_LUMA,)))))
+    left = np.array([float(shot.mean() - truth.mean()) for shot, truth in zip(after, still, strict=True)])
+    assert (left - left.mean()).std() < 0.15 * swing.std()
+    assert np.abs(left - left.mean()).max() < 3
+
+
 def test_one_bad_frame_is_repaired_and_does_not_spread(tmp_path: Path, truth: list[Picture]):
     spoilt = [shot * 0.6 + 10 if index == 9 else shot for index, shot in enumerate(truth)]
     after = pictures(smooth(write(tmp_path / "clip.mp4", spoilt, options=LOSSLESS)))
@@ -194,6 +208,15 @@ def test_strength_scales_the_correction(tmp_path: Path, truth: list[Picture]):
     quarter, half, full = (psnr(pictures(smooth(path, (Band.GLOBAL_LUMA,), strength=part)), before) for part in (0.25, 0.5, 1))
     assert half == pytest.approx(full + 6, abs=0.5)
     assert quarter == pytest.approx(full + 12, abs=1)
+
+
+@pytest.mark.parametrize(("count", "radius"), [(20, 3), (7, 3), (5, 3), (1, 2), (0, 2), (4, 0)])
+def test_full_windows_reach_to_the_other_side_at_the_ends(count: int, radius: int):
+    found = list(windows(range(count), radius, full=True))
+    assert [window[centre] for window, centre in found] == list(range(count))
+    assert all(len(window) == min(count, 2 * radius + 1) for window, _ in found)
+    assert all(window == list(range(window[0], window[0] + len(window))) for window, _ in found)
+    assert all(centre == radius for place, (_, centre) in enumerate(found) if radius <= place < count - radius)
 
 
 def test_windows_hold_no_more_than_their_radius():

@@ -1,7 +1,8 @@
 """A road with faults, in the place of ``processors.road``: real probe and delivery, and between them what the clip's name says.
 
 The stage ``diagnose`` of ``<fault>-<anything>.mp4``: ``crash`` dies; ``crashonce`` dies the first time; ``hang`` never ends;
-``slow`` takes two seconds; ``tool`` waits for a program of its own; ``error`` raises; ``noise`` writes to standard output.
+``slow`` takes two seconds; ``tool`` waits for a program of its own; ``error`` raises; ``noise`` writes to standard output;
+``gpu`` wants the GPU and holds it until there is a file ``.go`` of its name, and writes down each time that it begins and ends.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from deshimmer.config import spawn
+from deshimmer.config import locks, paths, spawn
 from deshimmer.config.errors import UnreadableClip
 from deshimmer.config.settings import Settings
 from deshimmer.processors import delivery, media
@@ -24,6 +25,7 @@ class Stage(NamedTuple):
     name: str
     is_due: Callable[[Passage], bool]
     run: Callable[[Passage, Settings, Progress], Passage]
+    wants_gpu: Callable[[Passage, Settings], bool] = lambda passage, settings: False
 
 
 READING = Reading(bands={}, codec=CodecReading(None, None, None), flicker_score=0.0, article_mean_diff=None, sharpness=1.0, motion=0.0)
@@ -76,6 +78,15 @@ def _noise(passage: Passage) -> None:
     os.write(1, b'{"answer": "of a library"}\n')
 
 
+def _gpu(passage: Passage) -> None:
+    path = passage.request.path
+    with locks.holding(paths.gpu_lock()), path.with_suffix(".log").open("a") as log:
+        print(f"begins {os.getpid()} {time.monotonic()}", file=log, flush=True)
+        while not path.with_suffix(".go").exists():
+            time.sleep(0.02)
+        print(f"ends {os.getpid()} {time.monotonic()}", file=log, flush=True)
+
+
 FAULTS: dict[str, Callable[[Passage], None]] = {
     "crash": _crash,
     "crashonce": _crash_once,
@@ -84,7 +95,12 @@ FAULTS: dict[str, Callable[[Passage], None]] = {
     "tool": _tool,
     "error": _error,
     "noise": _noise,
+    "gpu": _gpu,
 }
+
+
+def _wants_gpu(passage: Passage, settings: Settings) -> bool:
+    return passage.request.path.stem.startswith("gpu")
 
 
 def _diagnose(passage: Passage, settings: Settings, progress: Progress) -> Passage:
@@ -99,7 +115,7 @@ def _route(passage: Passage, settings: Settings, progress: Progress) -> Passage:
 
 STAGES = (
     Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
-    Stage("diagnose", lambda passage: passage.diagnosis is None, _diagnose),
+    Stage("diagnose", lambda passage: passage.diagnosis is None, _diagnose, _wants_gpu),
     Stage("route", lambda passage: passage.plan is None, _route),
     Stage("deliver", lambda passage: passage.receipt is None, delivery.deliver_stage),
 )

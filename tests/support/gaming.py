@@ -111,6 +111,21 @@ def lit_in_one_place(levels: float) -> Change:
     return lambda shots: [np.clip(shot + _spot(shot, 0.18) * np.float32(levels), 0, 255) for shot in shots]
 
 
+def lit_in_one_frame(levels: float) -> Change:
+    def change(shots: list[Picture]) -> list[Picture]:
+        middle = len(shots) // 2
+        lit = np.clip(shots[middle] + _spot(shots[middle], 0.3) * np.float32(levels), 0, 255)
+        return [*shots[:middle], lit, *shots[middle + 1 :]]
+
+    return change
+
+
+def steady_mean(shots: list[Picture]) -> list[Picture]:
+    """One gain a frame, which holds the mean of all frames still whatever enters the picture."""
+    mean = float(np.mean([shot.mean() for shot in shots]))
+    return [np.clip(shot * np.float32(mean / shot.mean()), 0, 255) for shot in shots]
+
+
 def _spot(shot: Picture, radius: float) -> Picture:
     height, width = shot.shape[:2]
     rows, columns = np.indices((height, width))

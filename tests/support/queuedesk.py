@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from clipmaker import pan, write
 
@@ -20,14 +21,14 @@ ROAD = "faulty_road"
 class Desk:
     """``ended`` holds the receipts that the queue told of."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, **options: Any) -> None:
         self.folder = folder
         self.output = folder / "out"
         self.settings = settings
         self.ended: list[Receipt] = []
-        self.jobs = self.open()
+        self.jobs = self.open(**options)
 
-    def open(self, **options: bool) -> Jobs:
+    def open(self, **options: Any) -> Jobs:
         self.jobs = Jobs(self.settings, on_finished=self.ended.append, road=ROAD, **options)
         self.jobs.launch()
         return self.jobs

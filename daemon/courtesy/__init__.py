@@ -1,0 +1,1 @@
+"""Courtesy: when work waits because a person, or another program, needs the machine."""

@@ -1,0 +1,66 @@
+"""What courtesy knows of the machine. The one seam at which tests put a machine of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, time
+from functools import cached_property
+from typing import Protocol
+
+from . import comfyui, power, programs
+from .gpus import Gpu, Nvml
+from .idle import Idle
+
+
+class Senses(Protocol):
+    def gpus(self) -> tuple[Gpu, ...] | None:
+        """None where no driver can be asked."""
+        ...
+
+    def busy_programs(self, patterns: Sequence[str]) -> list[str]:
+        """Titles of the programs that work on the processor."""
+        ...
+
+    def comfyui_jobs(self, url: str) -> int: ...
+
+    def on_battery(self) -> bool: ...
+
+    def idle_s(self) -> float | None:
+        """None where nobody knows."""
+        ...
+
+    def time_of_day(self) -> time: ...
+
+
+class Machine:
+    """The one that this runs on. Nothing is loaded before it is asked for."""
+
+    def gpus(self) -> tuple[Gpu, ...] | None:
+        return self._nvml.read()
+
+    def busy_programs(self, patterns: Sequence[str]) -> list[str]:
+        return self._watch.busy(patterns)
+
+    def comfyui_jobs(self, url: str) -> int:
+        return comfyui.jobs(url)
+
+    def on_battery(self) -> bool:
+        return power.on_battery()
+
+    def idle_s(self) -> float | None:
+        return self._idle.seconds()
+
+    def time_of_day(self) -> time:
+        return datetime.now().time()
+
+    @cached_property
+    def _nvml(self) -> Nvml:
+        return Nvml()
+
+    @cached_property
+    def _watch(self) -> programs.Watch:
+        return programs.Watch()
+
+    @cached_property
+    def _idle(self) -> Idle:
+        return Idle()

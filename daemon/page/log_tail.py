@@ -1,0 +1,48 @@
+"""The end of the daemon's log, line by line, and what has come since."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_LINE = re.compile(r"(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:,\d+)? (?P<level>[A-Z]+) (?P<source>[\w.]+): (?P<text>.*)", re.DOTALL)
+_LONGEST_TAIL = 512_000  # bytes
+_PREFIX = "deshimmer."
+
+
+class Line(NamedTuple):
+    when: str
+    level: str  # lower case; empty for what goes on from the line before, as a traceback does
+    source: str
+    text: str
+
+
+class Tail(NamedTuple):
+    lines: list[Line]
+    end: int  # of what was read, in bytes: where to go on
+
+
+def tail(file: Path, count: int) -> Tail:
+    """The last lines. No file yet means no lines."""
+    size = file.stat().st_size if file.exists() else 0
+    read = since(file, max(0, size - _LONGEST_TAIL))
+    return Tail(read.lines[-count:], read.end)
+
+
+def since(file: Path, start: int) -> Tail:
+    """The whole lines from ``start`` on; from the beginning where the file has become shorter, as it does when it is rotated."""
+    if not file.exists():
+        return Tail([], 0)
+    with file.open("rb") as log:
+        log.seek(start if start <= file.stat().st_size else 0)
+        begin = log.tell()
+        whole = log.read().rpartition(b"\n")[0]
+    return Tail([_parsed(line) for line in whole.decode(errors="replace").splitlines()], begin + len(whole) + bool(whole))
+
+
+def _parsed(line: str) -> Line:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return Line("", "", "", line)
+    return Line(match["when"], match["level"].lower(), match["source"].removeprefix(_PREFIX), match["text"])

@@ -1,0 +1,152 @@
+"""The words and signs of the page: one look for each state, outcome and stage, never told by colour alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ...processors.records import Outcome
+from ..show import REASON_WORDS, STAGE_WORDS, one_line
+from ..table import JobRow
+
+
+class Look(NamedTuple):
+    """How a state is shown: a sign of static/icons.svg, a word, and a colour class of style.css."""
+
+    icon: str
+    word: str
+    tone: str
+
+
+LOOKS: dict[str, Look] = {
+    "queued": Look("clock", "Waiting", "quiet"),
+    "running": Look("play", "Running", "accent"),
+    "cancelling": Look("stop", "Cancelling", "quiet"),
+    "repaired": Look("check", "Repaired", "good"),
+    "kept": Look("equal", "Kept", "info"),
+    "flagged": Look("flag", "Flagged", "warn"),
+    "failed": Look("cross", "Failed", "bad"),
+    "cancelled": Look("stop", "Cancelled", "quiet"),
+    "done": Look("check", "Done", "good"),
+}
+TRACK = (
+    ("Reading", ("probe",)),
+    ("Diagnosing", ("diagnose",)),
+    ("Choosing", ("route", "try", "excerpt")),
+    ("Repairing", ("process",)),
+    ("Verifying", ("verify",)),
+    ("Delivering", ("deliver",)),
+)
+"""The way of a clip as the page draws it, and the stages that each word stands for."""
+
+OUTCOME_FILTERS = (
+    ("", "All"),
+    ("needs_you", "Needs you"),
+    *((outcome.value, LOOKS[outcome].word) for outcome in Outcome),
+)
+RETRY_ROUTES = (
+    ("smooth", "By smoothing"),
+    ("deband", "By debanding"),
+    ("deband+smooth", "By both"),
+    ("interpolate", "By interpolation, twice the frames"),
+)
+_VERDICTS = {
+    "clean": "no flicker",
+    "luminance": "brightness flicker",
+    "generative": "generative flicker",
+    "codec": "codec damage",
+    "incoherent": "incoherent content",
+}
+_TREATED = {
+    "smooth": "smoothed",
+    "deband": "debanded",
+    "deband+smooth": "debanded and smoothed",
+    "interpolate": "interpolated",
+    "regenerate": "regenerated",
+}
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+
+
+def look(state: str) -> Look:
+    return LOOKS.get(state, Look("dot", state.capitalize(), "quiet"))
+
+
+def treated(row: JobRow) -> str:
+    """What was found and what was done: ``brightness flicker, smoothed``."""
+    found = _VERDICTS.get(row.verdict or "", row.verdict or "")
+    done = _TREATED.get(row.route or "", "") if row.outcome is Outcome.REPAIRED else ""
+    return ", ".join(filter(None, (found, done)))
+
+
+def reason(text: str | None) -> str:
+    """A job's reason as a sentence."""
+    text = REASON_WORDS.get(text or "", text or "")
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
+
+
+def stage(name: str | None) -> str:
+    """What a running stage does, in a word: Repairing."""
+    return STAGE_WORDS.get(name or "", name or "starting").capitalize()
+
+
+def name(path: str) -> str:
+    return one_line(os.path.basename(path))
+
+
+def folder(path: str) -> str:
+    """Where a file lies, with the home folder as ``~``."""
+    parent, home = os.path.dirname(path), os.path.expanduser("~")
+    return one_line("~" + parent[len(home) :] if parent == home or parent.startswith(home + os.sep) else parent)
+
+
+def ago(epoch_s: float | None) -> str:
+    """``3 min ago``; nothing for a time that is not known."""
+    if epoch_s is None:
+        return ""
+    seconds = max(0.0, time.time() - epoch_s)
+    for unit, length_s in _UNITS:
+        if seconds >= length_s:
+            return f"{seconds / length_s:.0f} {unit} ago"
+    return "just now"
+
+
+def left(seconds: float | None) -> str:
+    """``about 3 min left``; nothing while it is not known."""
+    if seconds is None:
+        return ""
+    for unit, length_s in _UNITS:
+        if seconds >= length_s:
+            return f"about {seconds / length_s:.0f} {unit} left"
+    return f"{max(1, round(seconds))} s left"
+
+
+def clock(epoch_s: float | None) -> str:
+    """The local time of day, with the date where it is not today's."""
+    if epoch_s is None:
+        return ""
+    moment = datetime.fromtimestamp(epoch_s)
+    return moment.strftime("%H:%M" if moment.date() == datetime.now().date() else "%Y-%m-%d %H:%M")
+
+
+def iso(epoch_s: float | None) -> str:
+    return "" if epoch_s is None else datetime.fromtimestamp(epoch_s).astimezone().isoformat(timespec="seconds")
+
+
+def gigabytes(size: float | None) -> str:
+    if size is None:
+        return "unknown"
+    return f"{size / 1e9:.0f} GB" if size >= 1e10 else f"{size / 1e9:.1f} GB"
+
+
+def percent(part: float | None) -> str:
+    return "" if part is None else f"{part:.0%}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent)
+}
+FILTERS["line"] = one_line
+GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

@@ -1,0 +1,21 @@
+"""``gi``, the system's own binding to GTK, which no package of ours can bring."""
+
+from __future__ import annotations
+
+import os
+
+_TYPELIBS = {"Gtk": ("3.0", "gir1.2-gtk-3.0"), "AyatanaAppIndicator3": ("0.1", "gir1.2-ayatanaappindicator3-0.1")}
+_LINE = "sudo apt-get install -y python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicator3-0.1"
+
+
+def no_gi(*libraries: str) -> str | None:
+    """None when all of these can be used; else what is missing, and the line that brings it."""
+    os.environ.setdefault("GDK_GL", "disable")  # a menu needs no OpenGL, whose software driver alone takes 35 MB
+    try:
+        import gi  # type: ignore[import-untyped]
+
+        for library in libraries:
+            gi.require_version(library, _TYPELIBS[library][0])
+    except (ImportError, ValueError) as error:
+        return f"{error} ({_LINE}; then 'python3 dev.py run' makes .venv see it)"
+    return None if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") else "there is no display"

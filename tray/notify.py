@@ -1,0 +1,198 @@
+"""Notifications: from the daemon's events to the desktop. One thread; nothing that fails here matters to the tray.
+
+``notify_batches`` decides when and of what, ``notify_words`` says it, ``notify_picture`` draws it, ``notify_desktop`` shows it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from ..config import paths
+from ..config.errors import DeshimmerError
+from ..config.settings import Notify
+from .notify_batches import Batches, Ended, Moment, Telling
+from .notify_desktop import Act, Card, Desktop, NotShown
+from .notify_picture import Pictures, side_by_side
+from .notify_problems import Problems
+from .notify_words import words
+
+log = logging.getLogger(__name__)
+
+_ENDED = "/jobs?state=done,failed,cancelled&limit=1000"
+_IDLE_S = 60.0
+"""Quiet hours end without an event."""
+_RETRY_S = (60.0, 120.0, 300.0, 900.0, 1800.0)
+
+
+class Client(Protocol):
+    """The tray's client, as far as it serves here. What asks the daemon raises DaemonError."""
+
+    def listen(self, listener: Callable[[str, Mapping[str, Any], Any], None]) -> None: ...
+    def get(self, endpoint: str) -> Any: ...
+    def post(self, endpoint: str, **body: Any) -> Any: ...
+    def fetch(self, endpoint: str) -> bytes: ...
+
+
+class Notifier:
+    """``start`` before the client is started: everything comes from its events. ``stop`` at any time."""
+
+    def __init__(self, icon: Path | None = None, desktop: Desktop | None = None) -> None:
+        self._desktop = desktop or Desktop(icon)
+        self._pictures = Pictures(paths.state_dir() / "notification")
+        self._batches = Batches(Notify(), time.time())
+        self._problems = Problems()
+        self.failures = 0  # to show one, in a row
+        self._queue: queue.SimpleQueue[Callable[[Moment], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
+        self._handlers: dict[str, Callable[[Mapping[str, Any], Moment], None]] = {
+            "link": self._on_link,
+            "status": self._on_status,
+            "finished": self._on_finished,
+            "settings": self._on_settings,
+        }
+
+    def start(self, client: Client) -> None:
+        self._client = client
+        self._pictures.clear()
+        self._desktop.start()
+        self._thread.start()
+        client.listen(self._take)
+
+    def stop(self) -> None:
+        self._queue.put(None)
+        self._desktop.stop()
+        self._thread.join(10)
+        self._pictures.clear()
+
+    def _take(self, event: str, data: Mapping[str, Any], _: object) -> None:
+        """In the client's thread, which must not wait."""
+        handler = self._handlers.get(event)
+        if handler is not None:
+            self._queue.put(partial(handler, data))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                handle = self._queue.get(timeout=self._batches.look_again_s(_now()) or _IDLE_S)
+            except queue.Empty:
+                handle = _nothing
+            if handle is None:
+                return
+            try:
+                handle(_now())
+                self._tell_problems(_now())
+                self._tell_clips(_now())
+            except DeshimmerError as error:  # the daemon went away in between: the next link brings all of it
+                log.info("notifications: %s: %s", error.title, error.message)
+            except Exception:  # a fault here must not silence what comes
+                log.exception("notifications")
+
+    def _on_link(self, data: Mapping[str, Any], now: Moment) -> None:
+        """There is a daemon (again): its settings, its status, and what ended while we heard nothing."""
+        if data["link"] != "up":
+            return
+        self._on_settings({}, now)
+        self._batches.catch_up(self._client.get(_ENDED)["jobs"], now)
+        self._on_status(self._client.get("/status"), now)
+
+    def _on_status(self, status: Mapping[str, Any], now: Moment) -> None:
+        self._batches.take_status(status, now)
+        self._problems.take(status["problems"], now.s)
+
+    def _on_finished(self, data: Mapping[str, Any], now: Moment) -> None:
+        self._batches.take(data["job"], now)
+
+    def _on_settings(self, _: Mapping[str, Any], now: Moment) -> None:
+        try:
+            self._batches.rules = Notify.model_validate(self._client.get("/settings")["values"]["notify"])
+        except (DeshimmerError, ValidationError, KeyError) as error:  # the file is wrong just now, or the daemon is of another version
+            log.warning("the settings [notify] stay as they were: %s", error)
+
+    def _tell_clips(self, now: Moment) -> None:
+        telling = self._batches.due(now)
+        if telling is None:
+            return
+        try:
+            self._show(self._card(telling))
+        except NotShown as why:
+            if not why.maybe:  # else it may come twice
+                self._batches.put_back(telling, now, _RETRY_S[min(self.failures, len(_RETRY_S)) - 1])
+
+    def _tell_problems(self, now: Moment) -> None:
+        if self._batches.rules.level == "none" or self._batches.is_silent(now):
+            return
+        for problem in self._problems.news(now.s):
+            if not self._batches.is_page_in_front():
+                self._say(problem["title"], problem["message"])
+
+    def _say(self, title: str, body: str) -> None:
+        page = self._apart(self._open_page, "/")
+        with suppress(NotShown):  # logged
+            self._show(Card(title, body, page, (("Open", page),)))
+
+    def _show(self, card: Card) -> None:
+        """Raises NotShown, after logging the first of a row."""
+        try:
+            self._desktop.show(card)
+        except NotShown as why:
+            if self.failures == 0:
+                log.warning("No notification could be shown: %s. Later failures are not logged.", why)
+            self.failures += 1
+            raise
+        self.failures = 0
+
+    def _card(self, telling: Telling) -> Card:
+        """A click opens the clip's page, or the queue's for several; Open the result of one clip."""
+        title, body = words(telling)
+        alone = telling.clips[0] if len(telling.clips) == 1 else None
+        repaired = next((clip for clip in reversed(telling.clips) if clip.outcome == "repaired"), None)
+        page = self._apart(self._open_page, f"/jobs/{alone.id}" if alone else "/")
+        opens = self._apart(self._client.post, f"/jobs/{alone.id}/open") if alone and not alone.needs_you else page
+        compare = (("Compare", self._apart(self._open_page, f"/jobs/{repaired.id}")),) if repaired else ()
+        return Card(title, body, page, (("Open", opens), *compare), self._picture(repaired or telling.clips[-1]))
+
+    def _picture(self, clip: Ended) -> Path | None:
+        """Before and after; before alone where nothing came of it."""
+        wanted = ("thumbnail_before", "thumbnail_after") if clip.outcome == "repaired" else ("thumbnail_before",)
+        try:
+            picture = side_by_side([self._client.fetch(f"/jobs/{clip.id}/media/{what}") for what in wanted])
+            return self._pictures.save(picture) if picture else None
+        except (DeshimmerError, OSError) as error:  # the clip is gone, the disk is full: the words are enough
+            log.info("no picture for the notification: %s", error)
+            return None
+
+    def _open_page(self, path: str) -> object:
+        """By a one-time link, which is the page's only way in."""
+        return webbrowser.open(self._client.post("/link", path=path)["url"])
+
+    def _apart(self, act: Callable[[str], object], argument: str) -> Act:
+        """Somebody clicked and waits: what goes wrong is shown where they look."""
+
+        def do() -> None:
+            try:
+                act(argument)
+            except DeshimmerError as error:
+                title, message = error.title, error.message
+                self._queue.put(lambda _: self._say(title, message))
+
+        return do
+
+
+def _now() -> Moment:
+    return Moment(time.monotonic(), datetime.now())
+
+
+def _nothing(_: Moment) -> None:
+    """Only the time has passed."""

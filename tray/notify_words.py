@@ -1,0 +1,93 @@
+"""What a notification says. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import NamedTuple
+
+from .notify_batches import Ended, Telling
+
+_NAME_CHARACTERS = 48
+_REASON_CHARACTERS = 160
+_NAMED = 2
+
+
+class Words(NamedTuple):
+    title: str
+    body: str  # plain text; lines apart by newlines
+
+
+_ALONE = {
+    "repaired": "{name} is repaired",
+    "kept": "{name} is kept as it was",
+    "flagged": "{name} needs you",
+    "failed": "{name} failed",
+}
+"""Title where there is one clip, by its outcome."""
+
+
+class _Kind(NamedTuple):
+    outcomes: tuple[str, ...]
+    one: str  # beside other kinds
+    several: str
+    alone: str  # where there is no other kind; several, for of one clip the name is said
+
+
+_KINDS = (
+    _Kind(("repaired",), "{} repaired", "{} repaired", "{} clips repaired"),
+    _Kind(("kept",), "{} kept", "{} kept", "{} clips kept as they were"),
+    _Kind(("flagged", "failed"), "{} needs you", "{} need you", "{} clips need you"),
+)
+"""In the order of the sentence."""
+
+
+def words(telling: Telling) -> Words:
+    """Title and body for one clip or several."""
+    title, told = _of_one(telling.clips[0]) if len(telling.clips) == 1 else (_sentence(telling.clips), _names(telling.clips))
+    more = f"{telling.left} more to come." if telling.left else ""
+    held = f"While notifications were silent, since {telling.silent_since:%H:%M}." if telling.silent_since else ""
+    return Words(title, "\n".join(filter(None, (told, more, held))))
+
+
+def _of_one(clip: Ended) -> tuple[str, str]:
+    return _ALONE[clip.outcome].format(name=_name(clip)), _reason(clip)
+
+
+def _sentence(clips: Sequence[Ended]) -> str:
+    counts = [(kind, sum(clip.outcome in kind.outcomes for clip in clips)) for kind in _KINDS]
+    there = [(kind, number) for kind, number in counts if number]
+    if len(there) == 1:
+        kind, number = there[0]
+        return kind.alone.format(number)
+    return ", ".join((kind.one if number == 1 else kind.several).format(number) for kind, number in there)
+
+
+def _names(clips: Sequence[Ended]) -> str:
+    """Whom it is about: those that need the user, else the last ones."""
+    needing = [clip for clip in clips if clip.needs_you]
+    if len(needing) == 1:
+        return f"{_name(needing[0])}: {_reason(needing[0])}"
+    names = [_name(clip) for clip in (needing or clips[::-1])]
+    others = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    ask = " need you" if needing and len(needing) < len(clips) else ""
+    return f"{', '.join(names[:_NAMED])}{others}{ask}."
+
+
+def _reason(clip: Ended) -> str:
+    text = _shown(clip.reason)
+    return text if len(text) <= _REASON_CHARACTERS else text[: _REASON_CHARACTERS - 1].rstrip() + "…"
+
+
+def _name(clip: Ended) -> str:
+    name = _shown(PurePath(clip.path).name)
+    if len(name) <= _NAME_CHARACTERS:
+        return name
+    return f"{name[: _NAME_CHARACTERS - 17]}…{name[-16:]}"
+
+
+def _shown(text: str) -> str:
+    """As D-Bus takes it and a line shows it: no surrogates, no control characters."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in whole)
