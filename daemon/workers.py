@@ -144,9 +144,12 @@ class Pool:
         if self._closed.wait(seconds):
             raise PoolClosed
 
+    def apply(self, settings: Settings) -> None:
+        self._settings = settings
+
     def unload_idle(self) -> int:
         """Close the workers that wait for a job, with the models that they hold. How many there were."""
-        return self._dismiss(lambda worker: True)
+        return self._dismiss(0.0)
 
     def pids(self) -> list[int]:
         with self._lock:
@@ -203,14 +206,14 @@ class Pool:
             worker.close()
 
     def _retire_idle(self) -> None:
-        unload_s = self._settings.queue.idle_unload_s
-        while not self._closed.wait(min(unload_s / 2, 10.0)):
-            if expired := self._dismiss(lambda worker: time.monotonic() - worker.idle_since >= unload_s):
+        while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
+            unload_s = self._settings.queue.idle_unload_s
+            if expired := self._dismiss(unload_s):
                 log.info("%d workers were idle for %g s and are closed", expired, unload_s)
 
-    def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
+    def _dismiss(self, idle_s: float) -> int:
         with self._lock:
-            going = [worker for worker in self._idle if goes(worker)]
+            going = [worker for worker in self._idle if time.monotonic() - worker.idle_since >= idle_s]
             self._idle = [worker for worker in self._idle if worker not in going]
         for worker in going:
             worker.close()
