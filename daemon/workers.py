@@ -149,7 +149,7 @@ class Pool:
 
     def unload_idle(self) -> int:
         """Close the workers that wait for a job, with the models that they hold. How many there were."""
-        return self._dismiss(0.0)
+        return self._dismiss(lambda worker: True)
 
     def pids(self) -> list[int]:
         with self._lock:
@@ -206,14 +206,17 @@ class Pool:
             worker.close()
 
     def _retire_idle(self) -> None:
-        while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
-            unload_s = self._settings.queue.idle_unload_s
-            if expired := self._dismiss(unload_s):
-                log.info("%d workers were idle for %g s and are closed", expired, unload_s)
+        while not self._closed.wait(min(self._unload_s / 2, 10.0)):
+            if expired := self._dismiss(lambda worker: time.monotonic() - worker.idle_since >= self._unload_s):
+                log.info("%d workers were idle for %g s and are closed", expired, self._unload_s)
 
-    def _dismiss(self, idle_s: float) -> int:
+    @property
+    def _unload_s(self) -> float:
+        return self._settings.queue.idle_unload_s
+
+    def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
         with self._lock:
-            going = [worker for worker in self._idle if time.monotonic() - worker.idle_since >= idle_s]
+            going = [worker for worker in self._idle if goes(worker)]
             self._idle = [worker for worker in self._idle if worker not in going]
         for worker in going:
             worker.close()
