@@ -206,13 +206,12 @@ class Pool:
             worker.close()
 
     def _retire_idle(self) -> None:
-        while not self._closed.wait(min(self._unload_s / 2, 10.0)):
-            if expired := self._dismiss(lambda worker: time.monotonic() - worker.idle_since >= self._unload_s):
-                log.info("%d workers were idle for %g s and are closed", expired, self._unload_s)
+        while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
+            if expired := self._dismiss(self._is_expired):
+                log.info("%d idle workers are closed", expired)
 
-    @property
-    def _unload_s(self) -> float:
-        return self._settings.queue.idle_unload_s
+    def _is_expired(self, worker: Worker) -> bool:
+        return time.monotonic() - worker.idle_since >= self._settings.queue.idle_unload_s
 
     def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
         with self._lock:
