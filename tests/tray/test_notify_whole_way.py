@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import httpx
 import pytest
 from clipmaker import exposure_flicker, pan, write
 from commandline import program
+from PIL import Image
 from sessiondesk import Bus, Monitor, Screen, until
 
 from deshimmer.tray.client import Client
@@ -79,8 +82,10 @@ def test_ten_clips_dropped_together_end_as_one_notification(
             shutil.copyfile(drop / "still.mp4", hot / f"still{number}.mp4")
         shutil.copyfile(drop / "broken.mp4", hot / "broken.mp4")
         (call,) = until(monitor.calls, 120)
-        assert call[2] == "2 repaired, 7 kept, 1 needs you"
+        assert call[2] == "2 repaired, 1 needs you, 7 kept"
         assert call[3].startswith("broken.mp4: ")
+        with Image.open(url2pathname(urlsplit(call[-1]).path)) as picture:
+            assert picture.size == (292, 144)  # before and after
         left, top, width, height = until(screen.window)
         screen.click(left + width - 56, top + height - 31)
         url = until(lambda: opened.exists() and opened.read_text().strip())
