@@ -14,7 +14,7 @@ import pytest
 from clipmaker import exposure_flicker, pan, write
 from commandline import program
 from PIL import Image
-from sessiondesk import Bus, Monitor, Screen, until
+from sessiondesk import COMPARE, Bus, Monitor, Screen, until
 
 from deshimmer.tray.client import Client
 
@@ -86,9 +86,8 @@ def test_ten_clips_dropped_together_end_as_one_notification(
         assert call[3].startswith("broken.mp4: ")
         with Image.open(url2pathname(urlsplit(call[-1]).path)) as picture:
             assert picture.size == (292, 144)  # before and after
-        left, top, width, height = until(screen.window)
-        screen.click(left + width - 56, top + height - 31)
-        url = until(lambda: opened.exists() and opened.read_text().strip())
+        screen.press(COMPARE, opened.exists)
+        url = until(opened.read_text).splitlines()[0]
         repaired = {row["id"] for row in client.get("/jobs?outcome=repaired")["jobs"]}
         assert path_of(url, client) in {f"/jobs/{job_id}" for job_id in repaired}
         assert len(monitor.calls()) == 1
