@@ -149,7 +149,7 @@ class Pool:
 
     def unload_idle(self) -> int:
         """Close the workers that wait for a job, with the models that they hold. How many there were."""
-        return self._dismiss(0.0)
+        return self._dismiss(lambda worker: True)
 
     def pids(self) -> list[int]:
         with self._lock:
@@ -207,13 +207,15 @@ class Pool:
 
     def _retire_idle(self) -> None:
         while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
-            unload_s = self._settings.queue.idle_unload_s
-            if expired := self._dismiss(unload_s):
-                log.info("%d workers were idle for %g s and are closed", expired, unload_s)
+            if expired := self._dismiss(self._is_expired):
+                log.info("%d idle workers are closed", expired)
 
-    def _dismiss(self, idle_s: float) -> int:
+    def _is_expired(self, worker: Worker) -> bool:
+        return time.monotonic() - worker.idle_since >= self._settings.queue.idle_unload_s
+
+    def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
         with self._lock:
-            going = [worker for worker in self._idle if time.monotonic() - worker.idle_since >= idle_s]
+            going = [worker for worker in self._idle if goes(worker)]
             self._idle = [worker for worker in self._idle if worker not in going]
         for worker in going:
             worker.close()
