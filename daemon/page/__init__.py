@@ -9,12 +9,6 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute
 
-from .job_routes import job_routes
-from .log_routes import log_routes
-from .queue_routes import queue_routes
-from .rendering import static_routes
-from .settings_routes import settings_routes
-
 if TYPE_CHECKING:
     from ..api.control import Control
 
@@ -23,4 +17,10 @@ __all__ = ["routes"]
 
 def routes(control: Control) -> list[BaseRoute]:
     """Every route of the page, for the application that serves the API."""
+    from .job_routes import job_routes  # here: the process that makes thumbnails is in this package too, and serves nothing
+    from .log_routes import log_routes
+    from .queue_routes import queue_routes
+    from .rendering import static_routes
+    from .settings_routes import settings_routes
+
     return [*static_routes(), *queue_routes(control), *settings_routes(control), *log_routes(control), *job_routes(control)]
