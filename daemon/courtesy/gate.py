@@ -72,6 +72,12 @@ class Gate:
         self._watcher = threading.Thread(target=self._watch, name="courtesy", daemon=True)
         self._watcher.start()
 
+    def apply(self, wishes: Courtesy) -> None:
+        """Go by these from the next look on."""
+        self._wishes = wishes
+        with self._changed:
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Whoever waits gets PoolClosed."""
         self._closing.set()
