@@ -153,7 +153,7 @@ def _key(place: tuple[int | str, ...], folders: tuple[Section, ...]) -> str:
 
 
 def _sentence(message: str) -> str:
-    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ").replace("Input should", "It should")
     return f"{message[:1].upper()}{message[1:]}."
 
 
