@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
@@ -169,43 +169,63 @@ def load_settings(
     file: Path | None = None,
     overrides: Iterable[str] = (),
     environment: Mapping[str, str] | None = None,
+    *,
+    text: str | None = None,
 ) -> Settings:
-    """Read the settings. ``file`` must exist when it is named; the default file may be absent.
+    """Read the settings. ``file`` must exist when it is named; the default file may be absent. ``text``: what the file is to hold.
 
     Raises SettingsError, which names the key and the place it came from, for an unknown key or a value that does not fit.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-
-    def take(layer: Mapping[str, Any], origin: str) -> None:
+    source = file or paths.settings_file()
+    for layer, origin in (*_layers_of_file(source, file is not None, text), *_fixed_layers(overrides, environment)):
         _merge(values, layer)
         origins.update(dict.fromkeys(_leaves(layer), origin))
-
-    source = file or paths.settings_file()
-    if file is not None or source.exists():
-        take(_read_toml(source), str(source))
-    env = os.environ if environment is None else environment
-    for name in sorted(env):
-        if name.startswith(_ENVIRONMENT_PREFIX):
-            key = name.removeprefix(_ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            take(_nest(key, env[name]), f"the environment variable {name}")
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise SettingsError(f"Write --set as key=value, not '{override}'.")
-        take(_nest(key.strip(), value), f"--set {override}")
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise _as_settings_error(error, origins, source) from None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def fixed_keys(overrides: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The keys that the file cannot change, with what sets them: the environment and ``--set``."""
+    return {key: origin for layer, origin in _fixed_layers(overrides, environment) for key in _leaves(layer)}
+
+
+def _layers_of_file(source: Path, must_exist: bool, text: str | None) -> Iterator[tuple[Table, str]]:
+    if text is not None:
+        yield _parsed(text, source), str(source)
+    elif must_exist or source.exists():
+        yield _read_toml(source), str(source)
+
+
+def _fixed_layers(overrides: Iterable[str], environment: Mapping[str, str] | None) -> Iterator[tuple[Table, str]]:
+    env = os.environ if environment is None else environment
+    for name in sorted(env):
+        if name.startswith(_ENVIRONMENT_PREFIX):
+            key = name.removeprefix(_ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            yield _nest(key, env[name]), f"the environment variable {name}"
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise SettingsError(f"Write --set as key=value, not '{override}'.")
+        yield _nest(key.strip(), value), f"--set {override}"
+
+
+def _read_toml(file: Path) -> Table:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return _parsed(file.read_text(encoding="utf-8"), file)
     except OSError as error:
         raise SettingsError(f"The settings file cannot be read: {error.strerror}.", path=file) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"The settings file is not valid TOML: {error}.", path=file) from None
+
+
+def _parsed(text: str, file: Path) -> Table:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"The settings file is not valid TOML: {error}.", path=file) from None
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ..config import paths
+from ..config.editing import Source
 from ..config.errors import DeshimmerError
 from ..config.settings import HotFolder, Settings
 from ..processors.records import Receipt, Request, Route
@@ -21,7 +21,9 @@ from .api.status import status
 from .bulletin import Bulletin
 from .courtesy.after_queue import AfterQueue
 from .courtesy.senses import Machine, Senses
+from .edits import Edit, folder_changes
 from .jobs import Jobs
+from .log_file import logging_to_file
 from .presence import Presence
 from .states import State
 from .steps import OnFinished
@@ -35,14 +37,13 @@ OnRunning = Callable[[list[JobRow]], None]
 """Called several times a second with the jobs that run at the moment."""
 
 _LOOK_EVERY_S = 0.2
-_LOG_BYTES = 5_000_000
 _SNOOZE = "snooze"
 
 
 class Daemon:
     """Everything that runs for one state folder. ``serves``: with API. ``takes_all``: also what was passed over when its folder was
     first watched. ``ignore_pause``: neither a stored pause nor courtesy holds it, and nothing happens after the queue.
-    ``senses``: what courtesy knows of the machine.
+    ``senses``: what courtesy knows of the machine. ``source``: where the settings came from.
     """
 
     def __init__(
@@ -57,8 +58,11 @@ class Daemon:
         takes_all: bool = False,
         road: str = workers.ROAD,
         senses: Senses | None = None,
+        source: Source | None = None,
     ) -> None:
         self._settings = settings
+        self._source = source or Source()
+        self._editing = threading.Lock()
         self._hot_folders = tuple(hot_folders)
         self._serves = serves
         self._takes_all = takes_all
@@ -131,6 +135,23 @@ class Daemon:
     def settings(self) -> Settings:
         return self._settings
 
+    @property
+    def source(self) -> Source:
+        return self._source
+
+    def edit_settings(self, changes: Mapping[str, Any], hot_folders: Sequence[Mapping[str, Any]] | None) -> Edit:
+        """Write changes into the settings file and act on them from now on. Raises SettingsError or CannotWrite, and changes nothing."""
+        with self._editing:
+            edited = self._source.edit(changes, hot_folders)
+            edit = Edit.between(self._settings, edited, changes, self._source.fixed())
+            self._watcher.change(*folder_changes(self._settings, edited), edited)
+            self._settings = edited
+            self.jobs.apply(edited)
+            if self._after_queue is not None:
+                self._after_queue.apply(edited.courtesy)
+        self.jobs.hub.tell("settings", {})
+        return edit
+
     def snooze(self, seconds: float) -> None:
         """No notifications for so long; kept over restarts. 0 ends it."""
         self.jobs.set_note(_SNOOZE, {"until": time.time() + seconds} if seconds else None)
@@ -199,11 +220,13 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
     )
 
 
-def run_daemon(settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD) -> None:
+def run_daemon(
+    settings: Settings, *, on_finished: OnFinished | None = None, road: str = workers.ROAD, source: Source | None = None
+) -> None:
     """Watch all hot folders of the settings until SIGINT, SIGTERM or the API's stop. Raises DaemonError."""
     supervisor = Supervisor()
-    daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road)
-    with _log_file(), signals.calling(daemon.request_stop):
+    daemon = Daemon(settings, settings.hot_folders, on_finished=on_finished, road=road, source=source)
+    with logging_to_file(), signals.calling(daemon.request_stop):
         daemon.start()
         supervisor.ready()
         try:
@@ -221,6 +244,7 @@ def watch(
     on_running: OnRunning | None = None,
     *,
     road: str = workers.ROAD,
+    source: Source | None = None,
 ) -> bool:
     """One hot folder in the foreground, renders that lie there included. ``on_finished`` gets the receipts of this folder's renders.
 
@@ -241,8 +265,9 @@ def watch(
         ignore_pause=once,
         takes_all=True,
         road=road,
+        source=source,
     )
-    with _log_file(), signals.calling(daemon.request_stop):
+    with logging_to_file(), signals.calling(daemon.request_stop):
         daemon.start(watches=not once)
         try:
             if once:
@@ -251,27 +276,3 @@ def watch(
             return False
         finally:
             daemon.stop()
-
-
-@contextmanager
-def _log_file() -> Generator[None, None, None]:
-    """The log goes to ``daemon.log`` in the log folder, from INFO on, DBOS's from WARNING on."""
-    file = paths.log_dir() / "daemon.log"
-    handler = logging.handlers.RotatingFileHandler(file, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    former = root.level
-    levels = {other: other.level for other in root.handlers}
-    for other in levels:
-        other.setLevel(max(other.level, former))  # they were spared what only the file is to have
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each question that the daemon asks itself
-    root.addHandler(handler)
-    root.setLevel(min(former, logging.INFO))
-    try:
-        yield
-    finally:
-        root.setLevel(former)
-        for other, level in levels.items():
-            other.setLevel(level)
-        root.removeHandler(handler)
-        handler.close()

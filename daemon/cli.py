@@ -1,4 +1,4 @@
-"""The command line: the table of commands. What they do is in commands, queue_commands, config_command and doctor."""
+"""The command line: the table of commands. What they do is in commands, queue_commands, open_command, config_command and doctor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config.errors import WrongUsage
-from . import commands, config_command, doctor, queue_commands, service_command, tray_command
+from . import commands, config_command, doctor, open_command, queue_commands, service_command, tray_command
 from .session import FAILED, INTERRUPTED, WRONG_USAGE, Body, Session, register
 
 COMMANDS: tuple[tuple[str, Body], ...] = (
@@ -26,13 +26,15 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("cancel", queue_commands.cancel),
     ("pause", queue_commands.pause),
     ("resume", queue_commands.resume),
+    ("snooze", queue_commands.snooze),
+    ("open", open_command.open_page),
     ("history", queue_commands.history),
     ("doctor", doctor.doctor),
     ("config", config_command.config),
     ("service", service_command.service_command),
     ("tray", tray_command.tray),
 )
-NOT_BUILT = ("approve", "open", "snooze", "sidecar", "models", "worker")
+NOT_BUILT = ("approve", "sidecar", "models", "worker")
 
 
 def build() -> typer.Typer:

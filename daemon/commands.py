@@ -129,7 +129,7 @@ def run(session: Session) -> int:
     from ..processors import delivery
     from .app import run_daemon
 
-    run_daemon(settings, on_finished=lambda receipt: _end(session, delivery.summary(receipt)))
+    run_daemon(settings, on_finished=lambda receipt: _end(session, delivery.summary(receipt)), source=session.source)
     return OK
 
 
@@ -211,7 +211,7 @@ def _watch_here(session: Session, hot_folder: HotFolder, *, once: bool) -> int:
             for job in [job for job in running if job.stage is not None][:1]:
                 progress.update(job.path, str(job.stage), job.progress or 0.0)
 
-        finished = watch_folder(session.settings, hot_folder, once, end, tell)
+        finished = watch_folder(session.settings, hot_folder, once, end, tell, source=session.source)
     return INTERRUPTED if once and not finished else tally.code
 
 

@@ -55,6 +55,11 @@ class Intake:
         self._waiting: dict[Path, _Waiting] = {}
         self._taken: dict[Path, Stamp] = {}
 
+    def wait_for(self, quiet_s: float, incomplete_s: float) -> None:
+        """Other waits from now on."""
+        self._quiet_s = quiet_s
+        self._incomplete_s = incomplete_s
+
     def observe(self, path: Path, stamp: Stamp, modified_at: float, now: float, *, closed: bool = False, written: bool = False) -> None:
         """A look at the file. ``closed``: an event said that its writer is done; ``written``: one said that it was written to.
 

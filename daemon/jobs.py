@@ -7,6 +7,7 @@ daemon's own stop (``PoolClosed``) leaves a workflow unfinished, for the next st
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -57,6 +58,7 @@ _PAUSES = {What.ALL: "pause", What.GPU: "pause_gpu"}  # the notes that keep them
 _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
 _HOUSEKEEPING_S = 3600.0
+_DAY_MOVES_S = 60.0
 
 
 class Pause(NamedTuple):
@@ -100,6 +102,9 @@ class Jobs:
         self._on_finished = on_finished
         self._on_change = on_change
         self.hub = hub or Hub()
+        self._counter = itertools.count(1)
+        self._changes = 0
+        self._needing: tuple[list[str], int, float] = [], -1, 0.0
         self._lock = threading.RLock()  # compound changes of the table
         self._closing = threading.Event()
         self._wake = threading.Event()
@@ -130,6 +135,14 @@ class Jobs:
             self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
             self._keeper.start()
             self._stack = stack.pop_all()
+
+    def apply(self, settings: Settings) -> None:
+        """Act on these from the next stage of any job on; another database needs another start."""
+        self._settings = settings
+        self._steps.apply(settings)
+        self._pool.apply(settings)
+        self._gate.apply(settings.courtesy)
+        self._apply_pause()
 
     def close(self) -> None:
         """Stop at once. A stage that runs is cut short and run again after the next launch."""
@@ -235,13 +248,18 @@ class Jobs:
         self._on_change()
 
     def needing(self) -> list[str]:
-        """The ids of the jobs that need a person (``attention``)."""
-        return attention.needing(self._table)
+        """The ids of the jobs that need a person (``attention``); found anew after a change, and as the day moves on."""
+        known, change, at = self._needing
+        if change != self._changes or time.monotonic() - at > _DAY_MOVES_S:
+            change = self._changes
+            known = attention.needing(self._table)
+            self._needing = known, change, time.monotonic()
+        return known
 
     def look_at(self, prefix: str | None) -> None:
         """A person has seen this job, or all. Raises DaemonError when the prefix fits no job, or several."""
         attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
-        self._on_change()
+        self._jobs_changed()
 
     def free_gpu(self) -> int:
         """Idle workers give back their memory, the GPU's too. How many did."""
@@ -364,12 +382,16 @@ class Jobs:
     def _tell_job(self, job_id: str) -> None:
         row = self._table.look_up(job_id)
         if row is not None:
+            self._jobs_changed()
             self.hub.tell("job", self._live(row).as_dict())
-            self._on_change()
 
     def _begin_anew(self) -> None:
         """So much has changed at once that whoever listens had better ask again."""
+        self._jobs_changed()
         self.hub.tell(RESET, {})
+
+    def _jobs_changed(self) -> None:
+        self._changes = next(self._counter)
         self._on_change()
 
     def _launch_dbos(self) -> None:

@@ -1,4 +1,4 @@
-"""The commands that look at the queue and steer it: status, jobs, show, retry, cancel, pause, resume, history.
+"""The commands that look at the queue and steer it: status, jobs, show, retry, cancel, pause, resume, snooze, history.
 
 Looking needs no daemon: the queue's own table is read instead.
 """
@@ -6,6 +6,7 @@ Looking needs no daemon: the queue's own table is read instead.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,14 +25,14 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DOWN = "The daemon is not running ('{}' starts it); this is what its queue holds."
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
 _STATUS_KEYS = (
-    "running", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "hot_folders", "problems", "counts", "jobs"
-)  # fmt: skip
+    *("running", "api", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "snoozed_until"),
+    *("page_in_front", "hot_folders", "problems", "counts", "needs_you", "event", "jobs"),
+)
 
+JOB_ID = "The job's id, or as much of its beginning as tells it apart."
 _PAGE = 1000
 
-JobId = Annotated[
-    str, typer.Argument(metavar="ID", help="The job's id, or as much of its beginning as tells it apart.", show_default=False)
-]
+JobId = Annotated[str, typer.Argument(metavar="ID", help=JOB_ID, show_default=False)]
 
 
 class History(StrEnum):
@@ -81,7 +82,7 @@ def show_job(session: Session, job: JobId) -> None:
         found = read_job(session.settings, job).as_dict()
         record = {"job": found, "receipt": read_receipt(Path(found["receipt"])) if found["receipt"] else None}
     else:
-        record = daemon.get(f"/jobs/{_in_url(job)}")
+        record = daemon.get(f"/jobs/{in_url(job)}")
     session.result(record)
     if not session.json_lines:
         _show_job(record)
@@ -98,12 +99,12 @@ def retry(
 
         if route not in list(Route):
             raise WrongUsage(f"There is no route '{route}'. The routes are: {', '.join(Route)}.")
-    _tell_job(session, client.connect().post(f"/jobs/{_in_url(job)}/retry", route=route), "queued again as")
+    _tell_job(session, client.connect().post(f"/jobs/{in_url(job)}/retry", route=route), "queued again as")
 
 
 def cancel(session: Session, job: JobId) -> None:
     """Stop a job, or take it off the queue."""
-    _tell_job(session, client.connect().post(f"/jobs/{_in_url(job)}/cancel"), "cancelled")
+    _tell_job(session, client.connect().post(f"/jobs/{in_url(job)}/cancel"), "cancelled")
 
 
 def pause(
@@ -129,6 +130,16 @@ def resume(
 ) -> None:
     """Go on after 'pause'."""
     session.result(client.connect().post("/resume", gpu=gpu), "going on")
+
+
+def snooze(
+    session: Session,
+    duration: Annotated[str, typer.Argument(metavar="30m", help="For this long: 90s, 30m, 2h, 1h30m; 0 ends it.", show_default=False)],
+) -> None:
+    """No notifications for a while. Jobs go on."""
+    length_s = seconds(duration)
+    answer = client.connect().post("/snooze", seconds=length_s)
+    session.result(answer, f"no notifications for {duration}" if length_s else "notifications again")
 
 
 def history(
@@ -185,7 +196,7 @@ def _require_state(state: str | None) -> None:
         raise WrongUsage(f"There is no state '{state}'. The states are: {', '.join(State)}.")
 
 
-def _in_url(job: str) -> str:
+def in_url(job: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z-]+", job):
         raise WrongUsage(f"'{show.one_line(job)}' is no job's id. 'deshimmer jobs' lists them.")
     return job
@@ -198,10 +209,12 @@ def _tell_job(session: Session, answer: Mapping[str, Any], words: str) -> None:
 
 def _show_status(record: Mapping[str, Any]) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in record["counts"].items() if count)
+    until = record["snoozed_until"]
     facts = [
         ("daemon", f"running, process {record['pid']}" if record["running"] else "not running"),
         ("paused", _paused(record)),
         *(("waiting", each["reason"]) for each in record["waiting"]),
+        ("snoozed", f"no notifications until {time.strftime('%H:%M', time.localtime(until))}" if until else None),
         ("jobs", counts or "none"),
     ]
     facts += [("hot folder", f"{folder['path']} -> {folder['output']}") for folder in record["hot_folders"]]

@@ -11,12 +11,15 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..config.errors import DeshimmerError, SettingsError, WrongUsage
 from ..config.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ..config.editing import Source
 
 OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,6 +36,13 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         return load_settings(self.config, self.overrides)
+
+    @property
+    def source(self) -> Source:
+        """Where the settings come from."""
+        from ..config.editing import Source  # here: tomlkit takes a while to import
+
+        return Source(self.config, tuple(self.overrides))
 
     def result(self, record: Mapping[str, Any], human: str | None = None) -> None:
         """One result: the record as a line of JSON, else ``human`` where there is something to print."""

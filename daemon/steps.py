@@ -48,6 +48,9 @@ class Steps:
         self._live = Live(table.note(_PACE) or {})
         self._telling: set[str] = set()
 
+    def apply(self, settings: Settings) -> None:
+        self._settings = settings
+
     def begin(self, job_id: str) -> bool:
         """Enter that the job runs. False when it was cancelled while it waited."""
         return self._table.move(job_id, State.RUNNING, started=time.time())

@@ -20,6 +20,8 @@ from .database import JOBS, NOTES
 from .states import END_STATE, MOVES, UNFINISHED, State
 
 DEFAULT_PRIORITY = 10
+HIDDEN = ("request_text", "content_digest")
+"""Columns of a row that nobody outside needs."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class JobRow:
     def as_dict(self) -> dict[str, Any]:
         """The row as the API and ``--json`` give it: without the request and the content's digest."""
         record = asdict(self)
-        for key in ("request_text", "content_digest"):
+        for key in HIDDEN:
             del record[key]
         return record
 

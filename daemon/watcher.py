@@ -82,9 +82,10 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self._rescan_at = time.monotonic()
         self._hinted = 0  # events since the last walk
-        self._lock = threading.Lock()  # guards _added, which other threads write
+        self._lock = threading.Lock()  # guards _added and _removed, which other threads write
         self._added: list[HotFolder] = list(hot_folders)
-        self._take_in_added()
+        self._removed: set[Path] = set()
+        self._take_in_changes()
 
     @property
     def problems(self) -> tuple[DeshimmerError, ...]:
@@ -114,8 +115,15 @@ class Watcher:
 
     def add(self, hot_folder: HotFolder) -> None:
         """Watch one more folder from now on; one with the same path takes the place of the former."""
+        self.change([hot_folder], set())
+
+    def change(self, added: Iterable[HotFolder], removed: Iterable[Path], settings: Settings | None = None) -> None:
+        """Watch these and leave those from now on, with these settings."""
         with self._lock:
-            self._added.append(hot_folder)
+            self._added += added
+            self._removed |= set(removed)
+            if settings is not None:
+                self._settings = settings.intake
         self._wake.set()
 
     def scan_once(self, stop: threading.Event | None = None) -> list[Path]:
@@ -150,7 +158,7 @@ class Watcher:
     def _turn(self, gathered: Gathered) -> None:
         now = time.monotonic()
         self._hinted += len(gathered.files)
-        if self._take_in_added():
+        if self._take_in_changes():
             self._rescan_at = now
         if self._hinted > _BURST or any(watch.territory.owns_folder(folder) for folder in gathered.folders for watch in self._watches):
             self._rescan_at = min(self._rescan_at, now + _RESCAN_SOON_S)
@@ -175,13 +183,17 @@ class Watcher:
         due_at = [due_at for watch in self._watches if (due_at := watch.intake.next_due()) is not None]
         return max(0.0, min(due_at) - time.monotonic()) if due_at else None
 
-    def _take_in_added(self) -> bool:
+    def _take_in_changes(self) -> bool:
         with self._lock:
             added, self._added = self._added, []
-        if not added:
+            removed, self._removed = self._removed, set()
+        for watch in self._watches:
+            watch.intake.wait_for(self._settings.quiet_s, self._settings.incomplete_s)
+        if not added and not removed:
             return False
         former = {watch.hot_folder.path: watch for watch in self._watches}
-        hot_folders = {hot_folder.path: hot_folder for hot_folder in (*self.hot_folders, *added)}
+        stay = {path: watch.hot_folder for path, watch in former.items() if path not in removed}
+        hot_folders = {**stay, **{hot_folder.path: hot_folder for hot_folder in added}}
         self._watches = [
             _Watch(Territory(hot_folder, (other for other in hot_folders.values() if other is not hot_folder)), self._new_intake())
             for hot_folder in hot_folders.values()
@@ -189,6 +201,9 @@ class Watcher:
         for watch in self._watches:
             if (old := former.get(watch.hot_folder.path)) is not None:
                 watch.intake, watch.root_id = old.intake, old.root_id
+        for path in former.keys() - hot_folders.keys():
+            self._leave(former[path].territory.root)
+            self._report(former[path].territory.root, {})
         self._on_change()
         return True
 

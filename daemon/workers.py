@@ -144,6 +144,9 @@ class Pool:
         if self._closed.wait(seconds):
             raise PoolClosed
 
+    def apply(self, settings: Settings) -> None:
+        self._settings = settings
+
     def unload_idle(self) -> int:
         """Close the workers that wait for a job, with the models that they hold. How many there were."""
         return self._dismiss(lambda worker: True)
@@ -203,10 +206,12 @@ class Pool:
             worker.close()
 
     def _retire_idle(self) -> None:
-        unload_s = self._settings.queue.idle_unload_s
-        while not self._closed.wait(min(unload_s / 2, 10.0)):
-            if expired := self._dismiss(lambda worker: time.monotonic() - worker.idle_since >= unload_s):
-                log.info("%d workers were idle for %g s and are closed", expired, unload_s)
+        while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
+            if expired := self._dismiss(self._is_expired):
+                log.info("%d idle workers are closed", expired)
+
+    def _is_expired(self, worker: Worker) -> bool:
+        return time.monotonic() - worker.idle_since >= self._settings.queue.idle_unload_s
 
     def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
         with self._lock:

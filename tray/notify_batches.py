@@ -127,7 +127,7 @@ class Batches:
 
     def put_back(self, telling: Telling, now: Moment, retry_s: float) -> None:
         """It could not be shown: told with what comes, not before ``retry_s`` have passed."""
-        self._pending = {clip.path: clip for clip in telling.clips} | self._pending
+        self._pending = {clip.path: clip for clip in telling.clips}
         self._silent_since = telling.silent_since
         self._not_before_s = now.s + retry_s
 

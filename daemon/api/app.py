@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from ..page import routes as page_routes
+from . import shapes
 from .acting import Acting
-from .answers import HANDLERS
+from .answers import HANDLERS, Answer
 from .bodies import Link
 from .control import Control
 from .endpoints import Endpoint, change
@@ -17,24 +20,32 @@ from .entrance import ROUTE, Code, link, session
 from .guard import Guard
 from .links import Links
 from .media import Media
+from .openapi import describe
 from .reading import Reading
 from .stream import Stream
 
 _SESSIONS = "sessions"
 _MEDIA = "The original, the result or the comparison, with byte ranges"
+_LINK = "A link for a browser: it works once, for a minute"
 _EVENTS = {"after": "replay what came after this event's number; the header Last-Event-ID goes before"}
 
 
 def endpoints(control: Control, stream: Stream, links: Links, base: str) -> list[Endpoint]:
     """Everything below /api/v1. ``base``: the address that links begin with."""
-    return [
+    table = [
         *Reading(control).endpoints(),
-        Endpoint("GET", "/jobs/{id}/media/{what}", _MEDIA, Media(control).endpoint, gives="*/*"),
-        Endpoint("GET", "/events", "What happens, as it happens", stream.endpoint, query=_EVENTS, gives="text/event-stream"),
+        Endpoint("GET", "/jobs/{id}/media/{what}", _MEDIA, Media(control).endpoint, "*/*"),
+        Endpoint("GET", "/events", "What happens, as it happens", stream.endpoint, "text/event-stream", query=_EVENTS),
         *Acting(control).endpoints(),
-        change("POST", "/link", "A link for a browser: it works once, for a minute", Link, lambda _, body: link(links, body.path, base)),
-        change("POST", "/session", "Exchange a link's code for a cookie", Code, lambda _, body: session(links, body)),
+        change("POST", "/link", _LINK, Link, shapes.Url, lambda _, body: link(links, body.path, base)),
+        change("POST", "/session", "Exchange a link's code for a cookie", Code, shapes.Path, lambda _, body: session(links, body)),
     ]
+
+    async def openapi(_: Request) -> Response:
+        return Answer(describe(table))
+
+    table.append(Endpoint("GET", "/openapi.json", "This description", openapi, "application/json"))
+    return table
 
 
 def app(control: Control, stream: Stream, token: str, host: str) -> ASGIApp:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
+from ...config.editing import Source
 from ...config.errors import DeshimmerError
 from ...config.settings import HotFolder, Settings
+from ..edits import Edit
 from ..jobs import Jobs
 from ..presence import Presence
 
@@ -17,6 +20,9 @@ class Control(Protocol):
     def presence(self) -> Presence: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def source(self) -> Source: ...
+    def edit_settings(self, changes: Mapping[str, Any], hot_folders: Sequence[Mapping[str, Any]] | None) -> Edit: ...
     def hot_folders(self) -> tuple[HotFolder, ...]: ...
     def add_hot_folder(self, hot_folder: HotFolder) -> None: ...
     def problems(self) -> tuple[DeshimmerError, ...]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -30,25 +30,29 @@ class Endpoint:
     path: str  # below /api/v1
     summary: str
     answer: Callable[[Request], Awaitable[Response]]
+    gives: type[BaseModel] | str  # the shape of the JSON, or a media type
     body: type[BaseModel] | None = None
-    query: Mapping[str, str] | None = None  # name and what it means
-    gives: str = "application/json"
+    query: Mapping[str, str] = field(default_factory=lambda: {})  # names and what they mean
 
     @property
     def route(self) -> Route:
         return Route(PREFIX + self.path, self.answer, methods=[self.method])
 
 
-def get(path: str, summary: str, act: Callable[[Query], dict[str, Any]], query: Mapping[str, str] | None = None) -> Endpoint:
+def get(
+    path: str, summary: str, gives: type[BaseModel], act: Callable[[Query], dict[str, Any]], query: Mapping[str, str] | None = None
+) -> Endpoint:
     """``act`` runs in a thread and returns what JSON can say."""
 
     async def answer(request: Request) -> Response:
         return Answer(await run_in_threadpool(act, {**request.query_params, **request.path_params}))
 
-    return Endpoint("GET", path, summary, answer, query=query)
+    return Endpoint("GET", path, summary, answer, gives, query=query or {})
 
 
-def change(method: str, path: str, summary: str, body: type[B], act: Callable[[Query, B], dict[str, Any] | Response]) -> Endpoint:
+def change(
+    method: str, path: str, summary: str, body: type[B], gives: type[BaseModel], act: Callable[[Query, B], dict[str, Any] | Response]
+) -> Endpoint:
     """``act`` runs in a thread; it also gets the body, which has to fit ``body``."""
 
     async def answer(request: Request) -> Response:
@@ -56,7 +60,7 @@ def change(method: str, path: str, summary: str, body: type[B], act: Callable[[Q
         made = await run_in_threadpool(act, request.path_params, given)
         return made if isinstance(made, Response) else Answer(made)
 
-    return Endpoint(method, path, summary, answer, body)
+    return Endpoint(method, path, summary, answer, gives, body)
 
 
 def number(query: Query, name: str) -> int | None:

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 from ...config.errors import DaemonError
 from ...processors.records import Outcome
 from .. import history
+from ..gauges import gauges
 from ..listing import Wanted
+from ..log_file import last_lines
 from ..states import State
+from . import shapes
 from .answers import WRONG
 from .control import Control
 from .endpoints import Endpoint, Query, get, number
@@ -19,6 +22,7 @@ E = TypeVar("E", State, Outcome)
 
 _PAGE = 100
 _LARGEST_PAGE = 1000
+_LOG_LINES = 200
 
 
 class Reading:
@@ -27,10 +31,13 @@ class Reading:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            get("/status", "What the daemon is doing", self.status),
-            get("/jobs", "The jobs, newest first, in pages", self.jobs, _FILTERS),
-            get("/jobs/{id}", "One job, and its receipt once it has ended", self.job),
-            get("/finished", "What ended after a number: to catch up after a reset", self.finished, _SINCE),
+            get("/status", "What the daemon is doing", shapes.Status, self.status),
+            get("/jobs", "The jobs, newest first, in pages", shapes.Jobs, self.jobs, _FILTERS),
+            get("/jobs/{id}", "One job, and its receipt once it has ended", shapes.JobAndReceipt, self.job),
+            get("/settings", "The settings in force, and the file as it is", shapes.Settings, self.settings),
+            get("/log", "The last lines of the daemon's log", shapes.Lines, self.log, _LINES),
+            get("/gauges", "Disks, GPUs, processor and memory", shapes.Gauges, self.gauges),
+            get("/finished", "What ended after a number: to catch up after a reset", shapes.Finished, self.finished, _SINCE),
         ]
 
     def status(self, _: Query) -> dict[str, Any]:
@@ -48,6 +55,16 @@ class Reading:
         row = self._control.jobs.get(query["id"])
         return {"job": row.as_dict(), "receipt": history.read_receipt(Path(row.receipt)) if row.receipt else None}
 
+    def settings(self, _: Query) -> dict[str, Any]:
+        return settings(self._control)
+
+    def log(self, query: Query) -> dict[str, Any]:
+        lines = number(query, "lines")
+        return {"lines": last_lines(_LOG_LINES if lines is None else lines)}
+
+    def gauges(self, _: Query) -> dict[str, Any]:
+        return gauges(self._control.hot_folders(), self._control.settings)
+
     def finished(self, query: Query) -> dict[str, Any]:
         following, summaries = self._control.jobs.finished_since(number(query, "since"))
         return {"next": following, "receipts": summaries}
@@ -60,7 +77,12 @@ _FILTERS = {
     "limit": f"jobs on a page, at most {_LARGEST_PAGE}; default {_PAGE}",
     "after": "'next' of the page before",
 }
+_LINES = {"lines": f"how many; default {_LOG_LINES}"}
 _SINCE = {"since": "'next' of the answer before; absent: only the number, no receipts"}
+
+
+def settings(control: Control) -> dict[str, Any]:
+    return {"file": str(control.source.file), "values": control.settings.model_dump(mode="json"), "text": control.source.text()}
 
 
 def _listed(kind: type[E], name: str, query: Query) -> tuple[E, ...]:

@@ -83,12 +83,28 @@ class Api:
         """At the port of the run before where that is free: a page that is still open then says what to do."""
         former = self._control.jobs.note(_PORT) or 0
         try:
-            bound = socket.create_server(("127.0.0.1", former))
+            bound = _listener(former)
         except OSError:
-            bound = socket.create_server(("127.0.0.1", 0))
+            bound = _listener(0)
         if (port := bound.getsockname()[1]) != former:
             self._control.jobs.set_note(_PORT, port)
         return bound
+
+
+def _listener(port: int) -> socket.socket:
+    """Says that it speaks TCP, which socket.create_server does not: asyncio sends small answers at once (TCP_NODELAY) only then,
+    and each one else waits 40 ms.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(100)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def api_file() -> Path:

@@ -46,6 +46,9 @@ class AfterQueue:
         self._thread: threading.Thread | None = None
         self._actions: dict[str, Callable[[Counter[str]], None]] = {"notify": tell, "command": self._command, "sleep": self._sleep}
 
+    def apply(self, wishes: Courtesy) -> None:
+        self._wishes = wishes
+
     def ended(self, outcome: Outcome) -> None:
         if self._wishes.after_queue == "nothing":
             return

@@ -76,6 +76,7 @@ WRONG = {"path": MAYBE_TEXT, "outcome": str, "error": {"title": str, "message": 
 DOCTOR = {"ok": bool, "checks": [{"name": str, "ok": bool, "optional": bool, "detail": str, "remedy": MAYBE_TEXT}]}
 STATUS = {
     "running": bool,
+    "api": (int, NoneType),
     "version": MAYBE_TEXT,
     "pid": (int, NoneType),
     "paused": MAYBE_BOOL,
@@ -83,10 +84,23 @@ STATUS = {
     "gpu_paused": MAYBE_BOOL,
     "gpu_paused_until": MAYBE_NUMBER,
     "waiting": [{"what": str, "reason": str}],
+    "snoozed_until": MAYBE_NUMBER,
+    "page_in_front": MAYBE_BOOL,
     "hot_folders": [{"path": str, "output": str}],
     "problems": [ERROR["error"]],
     "counts": dict.fromkeys(("queued", "running", "cancelling", "done", "failed", "cancelled"), int),
-    "jobs": [{"id": str, "path": str, "stage": MAYBE_TEXT, "progress": MAYBE_NUMBER}],
+    "needs_you": (int, NoneType),
+    "event": (int, NoneType),
+    "jobs": [
+        {
+            "id": str,
+            "path": str,
+            "stage": MAYBE_TEXT,
+            "progress": MAYBE_NUMBER,
+            "part": MAYBE_NUMBER,
+            "eta_s": MAYBE_NUMBER,
+        }
+    ],
 }
 
 

@@ -12,11 +12,11 @@ from queue import Empty, SimpleQueue
 
 import httpx
 import pytest
-from clipmaker import pan, write
+from clipmaker import exposure_flicker, pan, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deshimmer.config.settings import HotFolder
+from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon import client as clients
 from deshimmer.daemon import presence
 from deshimmer.daemon.app import Daemon
@@ -77,6 +77,31 @@ def test_a_render_is_told_from_arrival_to_receipt(daemon: Daemon, client: httpx.
     statuses = [event for event in listening.all if event.kind == "status" and event.data["counts"]["done"]]
     status = statuses[0] if statuses else listening.wait("status")[1]
     assert (status.data["counts"]["done"], status.data["event"] >= done.number) == (1, True)
+
+
+def test_the_second_clip_has_an_estimate(tmp_path: Path) -> None:
+    """The real road: nothing is known of the first clip, the second goes by the first."""
+    hot = tmp_path / "hot"
+    hot.mkdir()
+    daemon = Daemon(Settings.model_validate({"intake": {"quiet_s": 0.1}}), [HotFolder(path=hot)])
+    daemon.start()
+    try:
+        listening = ear()
+        heard: list[list[clients.Event]] = []
+        for name in ("one", "two"):
+            write(hot / f"{name}.mp4", exposure_flicker(pan(60, (384, 216), "chelsea" if name == "one" else "coffee"), 10))
+            start = len(listening.all)
+            listening.wait("finished", seconds=60)
+            heard.append([event for event in listening.all[start:] if event.kind == "progress"])
+    finally:
+        daemon.stop()
+    first, second = ([(event.data["part"], event.data["eta_s"]) for event in events] for events in heard)
+    assert set(first) == {(None, None)}
+    told = [(part, eta_s) for part, eta_s in second if part is not None]
+    assert len(told) > 2, second
+    assert [part for part, _ in told] == sorted(part for part, _ in told)
+    assert all(eta_s >= 0 for _, eta_s in told)
+    assert told[-1][0] > 0.5
 
 
 def test_what_the_status_says_is_told_when_it_changes(

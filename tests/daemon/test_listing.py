@@ -3,56 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
-import sqlalchemy as sa
+from clipmaker import pan, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from manyjobs import NAMES, fill
 
 from deshimmer.config.errors import DaemonError
 from deshimmer.daemon.app import Daemon
-from deshimmer.daemon.database import JOBS, create_tables, open_engine
+from deshimmer.daemon.database import create_tables, open_engine
 from deshimmer.daemon.listing import Wanted, page
 from deshimmer.daemon.states import State
 from deshimmer.daemon.table import Table
 from deshimmer.processors.records import Outcome
-
-NAMES = ("a cat.mp4", "A Dog.mp4", "ÉTÉ.mov", os.fsdecode(b"caf\xe9.mp4"), "%_.mp4")
-
-
-def fill(engine: sa.Engine, count: int) -> None:
-    """Jobs in the order of their numbers; several of the same moment."""
-    rows = [
-        {
-            "id": f"{index:06x}-1",
-            "digest": f"{index:06x}",
-            "number": 1,
-            "path": f"/hot/{index}/{NAMES[index % len(NAMES)]}",
-            "output_dir": "/hot/out",
-            "content_digest": "x",
-            "request_text": "{}",
-            "priority": 10,
-            "state": State.DONE if index % 3 else State.FAILED,
-            "outcome": Outcome.KEPT if index % 3 else Outcome.FAILED,
-            "crashes": 0,
-            "created": 1000.0 + index // 4,
-            "finished": 1000.0 + index,
-        }
-        for index in range(count)
-    ]
-    with engine.begin() as connection:
-        connection.execute(sa.delete(JOBS))
-        connection.execute(sa.insert(JOBS), rows)
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('listing') / 'queue.sqlite'}")
     create_tables(engine)
-    fill(engine, 60)
+    fill(engine, 60, newest=2000.0)
     yield Table(engine)
     engine.dispose()
 
@@ -93,9 +68,9 @@ def test_a_cursor_that_is_none_is_told(table: Table, cursor: str) -> None:
 
 def test_jobs_that_arrive_meanwhile_neither_repeat_nor_hide_any(daemon: Daemon, client: httpx.Client) -> None:
     engine = open_engine(daemon.settings.database_url)
-    fill(engine, 8)
+    fill(engine, 8, newest=2000.0)
     first = client.get("/api/v1/jobs", params={"limit": 4}).json()
-    fill(engine, 12)
+    fill(engine, 12, first=8, newest=3000.0)
     rest = client.get("/api/v1/jobs", params={"limit": 4, "after": first["next"]}).json()
     assert [job["id"] for job in first["jobs"] + rest["jobs"]] == [f"{index:06x}-1" for index in reversed(range(8))]
     assert (first["total"], rest["total"], rest["next"]) == (8, 12, None)
@@ -105,3 +80,23 @@ def test_jobs_that_arrive_meanwhile_neither_repeat_nor_hide_any(daemon: Daemon, 
     for wrong in ("limit=0", "limit=1001", "state=done,happy", "outcome=happy", "after=x"):
         assert client.get(f"/api/v1/jobs?{wrong}").json()["error"]["title"] == "The request is wrong"
     engine.dispose()
+
+
+def test_the_status_is_quick_with_thousands_of_jobs_and_one_that_runs(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
+    """The best of many: this machine may be busy. tests/bench/api_speed.py says what is usual."""
+    engine = open_engine(daemon.settings.database_url)
+    fill(engine, 5000)
+    engine.dispose()
+    write(tmp_path / "hot" / "hang.mp4", pan(3, (64, 48)))
+    deadline = time.monotonic() + 20
+    while not client.get("/api/v1/status").json()["running"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    waits: list[float] = []
+    for _ in range(50):
+        at = time.monotonic()
+        status = client.get("/api/v1/status").json()
+        waits.append(time.monotonic() - at)
+    assert (sum(status["counts"].values()), len(status["running"])) == (5001, 1)
+    assert status["needs_you"] == 1667
+    assert min(waits) < 0.01, waits

@@ -1,0 +1,60 @@
+"""The daemon's log: where it goes, and its last lines."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..config import paths
+
+_LOG_BYTES = 5_000_000
+_BLOCK = 64 * 1024
+
+
+def log_file() -> Path:
+    return paths.log_dir() / "daemon.log"
+
+
+@contextmanager
+def logging_to_file() -> Generator[None, None, None]:
+    """The log goes to ``daemon.log`` in the log folder, from INFO on, DBOS's from WARNING on."""
+    handler = logging.handlers.RotatingFileHandler(
+        log_file(), maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8", errors="backslashreplace"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    former = root.level
+    levels = {other: other.level for other in root.handlers}
+    for other in levels:
+        other.setLevel(max(other.level, former))  # they were spared what only the file is to have
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each question that the daemon asks itself
+    root.addHandler(handler)
+    root.setLevel(min(former, logging.INFO))
+    try:
+        yield
+    finally:
+        root.setLevel(former)
+        for other, level in levels.items():
+            other.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
+
+
+def last_lines(count: int) -> list[str]:
+    """The end of the log, read from behind; without the file before, to which a full one is renamed."""
+    try:
+        file = log_file().open("rb")
+    except FileNotFoundError:
+        return []
+    with file:
+        size, wanted = file.seek(0, os.SEEK_END), _BLOCK
+        while True:
+            file.seek(max(0, size - wanted))
+            found = file.read(wanted)
+            if wanted >= size or found.count(b"\n") > count:
+                return found.decode(errors="replace").splitlines()[-count:] if count else []
+            wanted *= 4
