@@ -205,7 +205,7 @@ def _write_record(pid: int) -> Path:
     return record
 
 
-def launch(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
+def detach(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a program that outlives us, and that nobody here will kill: no record of it is kept. What it says goes to ``log_file``.
 
     Raises ToolFailed when it cannot be started.

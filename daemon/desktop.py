@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,7 +72,6 @@ def _start(way: list[str]) -> None:
         try:
             code = process.wait(_WATCH_S.get(way[0], 1.0))
         except subprocess.TimeoutExpired:
-            threading.Thread(target=process.wait, name=f"until {way[0]} ends", daemon=True).start()  # lest it stays a zombie
             return
         if code != 0 and way[0] not in _ANY_EXIT:
             last_words = said.read_text(errors="replace").strip()[-300:] or "it says nothing"

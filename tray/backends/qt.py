@@ -101,7 +101,10 @@ class _Qt:
             action.triggered.connect(self._calling(entry.action))
 
     def _calling(self, action: Action) -> Any:
-        return lambda *_: self._click(action)
+        def call(*_: object) -> None:
+            self._click(action)
+
+        return call
 
     def _on_activated(self, reason: Any) -> None:
         if reason == self._widgets.QSystemTrayIcon.ActivationReason.Trigger:
