@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+from . import paths
+
+log = logging.getLogger(__name__)
 
 _RETRY_S = 0.05
 
@@ -24,14 +29,24 @@ def trying(path: Path) -> Generator[bool, None, None]:
 
 
 @contextmanager
-def holding(path: Path) -> Generator[None, None, None]:
-    """Wait until ``path`` is ours, and hold it through the block."""
+def holding(path: Path, told: str | None = None) -> Generator[None, None, None]:
+    """Wait until ``path`` is ours, and hold it through the block. ``told``: logged, once, when another holds it."""
     while True:
         with trying(path) as held:
             if held:
                 yield
                 return
+        if told is not None:
+            log.warning(told)
+            told = None
         time.sleep(_RETRY_S)
+
+
+@contextmanager
+def holding_gpu() -> Generator[None, None, None]:
+    """Be the one process of this user that uses GPU memory. Others are waited for."""
+    with holding(paths.gpu_lock(), "waiting: another deshimmer of yours uses the GPU"):
+        yield
 
 
 if sys.platform == "win32":

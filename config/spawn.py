@@ -205,15 +205,17 @@ def _write_record(pid: int) -> Path:
     return record
 
 
-def detach(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
+def launch(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a program that outlives us, and that nobody here will kill: no record of it is kept. What it says goes to ``log_file``.
 
     Raises ToolFailed when it cannot be started.
     """
     with open(log_file or os.devnull, "wb") as output:
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=_DETACHED, start_new_session=True
             )
         except OSError as error:
             raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}.", path=argv[0]) from None
+    threading.Thread(target=process.wait, name=f"end of {argv[0]}", daemon=True).start()  # else it would stay a zombie
+    return process

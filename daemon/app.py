@@ -57,8 +57,8 @@ class Daemon:
         ignore_pause: bool = False,
         takes_all: bool = False,
         road: str = workers.ROAD,
-        source: Source | None = None,
         senses: Senses | None = None,
+        source: Source | None = None,
     ) -> None:
         self._settings = settings
         self._source = source or Source()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,11 +68,10 @@ def _start(way: list[str]) -> None:
     """It goes on without us; an error that it soon ends with is raised as ToolFailed."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         said = Path(folder) / "said"
-        process = spawn.detach(way, said)
+        process = spawn.launch(way, said)
         try:
             code = process.wait(_WATCH_S.get(way[0], 1.0))
-        except subprocess.TimeoutExpired:
-            threading.Thread(target=process.wait, name=f"until {way[0]} ends", daemon=True).start()  # lest it stays a zombie
+        except subprocess.TimeoutExpired:  # it stays as long as what it opened
             return
         if code != 0 and way[0] not in _ANY_EXIT:
             last_words = said.read_text(errors="replace").strip()[-300:] or "it says nothing"

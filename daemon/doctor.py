@@ -187,6 +187,13 @@ def _events(settings: Settings) -> Iterable[Check]:
     yield Check("file events", watches >= _ENOUGH_WATCHES, True, f"up to {watches} folders", remedy)
 
 
+def _courtesy(settings: Settings) -> Iterable[Check]:
+    from .courtesy.findings import findings
+
+    for found in findings(settings.courtesy):
+        yield Check(found.name, found.ok, True, found.detail, found.remedy)
+
+
 def _daemon(settings: Settings) -> Iterable[Check]:
     daemon = client.find()
     detail = f"running, process {daemon.pid}" if daemon else "not running"
@@ -204,5 +211,6 @@ _CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (
     _gpu,
     _state,
     _events,
+    _courtesy,
     _daemon,
 )

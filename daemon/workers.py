@@ -207,9 +207,11 @@ class Pool:
 
     def _retire_idle(self) -> None:
         while not self._closed.wait(min(self._settings.queue.idle_unload_s / 2, 10.0)):
-            unload_s = self._settings.queue.idle_unload_s
-            if expired := self._dismiss(lambda worker, unload_s=unload_s: time.monotonic() - worker.idle_since >= unload_s):
-                log.info("%d workers were idle for %g s and are closed", expired, unload_s)
+            if expired := self._dismiss(self._is_expired):
+                log.info("%d idle workers are closed", expired)
+
+    def _is_expired(self, worker: Worker) -> bool:
+        return time.monotonic() - worker.idle_since >= self._settings.queue.idle_unload_s
 
     def _dismiss(self, goes: Callable[[Worker], bool]) -> int:
         with self._lock:

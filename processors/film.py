@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config import locks, paths
+from ..config import locks
 from ..config.errors import DeshimmerError, ToolFailed
 from . import rife
 from .film_models import MULTIPLE_PX, Model, last_line, load
@@ -103,7 +103,7 @@ def loaned(path: Path, tell: Callable[[str], None]) -> Generator[Film, None, Non
     ``tell`` gets what a person should know of how the frames were made. Raises NotSetUp, or SettingsError for a path that is no model.
     """
     model = load(path)
-    with nullcontext() if model.device == "cpu" else locks.holding(paths.gpu_lock()):
+    with nullcontext() if model.device == "cpu" else locks.holding_gpu():
         tell(f"the inserted frames are made by FILM ({model.name})")
         try:
             yield Film(model, tell)

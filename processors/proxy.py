@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import av.error
 import numpy as np
 
-from ..config.errors import ToolFailed
+from ..config.errors import ToolFailed, UnreadableClip
 from . import ffmpeg, frame_pipe, media, pictures, webp
 from .containers import open_container, video_stream
 
@@ -48,10 +49,11 @@ def frame_times(path: Path) -> tuple[float, ...]:
         tracks = (stream, *container.streams.audio)
         starts = [each.start_time * each.time_base for each in tracks if each.start_time is not None and each.time_base]
         origin, unit = Fraction(min(starts, default=Fraction(0))), Fraction(stream.time_base or Fraction(1, 1000))
-        shown = sorted(
-            {packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None and not packet.is_discard}
-        )
-    return tuple(round(float(pts * unit - origin), 6) for pts in shown)
+        try:
+            packets = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        except av.error.FFmpegError as error:
+            raise UnreadableClip(f"It is damaged ({error}). Render it again, or re-export it.", path=path) from error
+    return tuple(round(float(pts * unit - origin), 6) for pts in sorted({pts for pts in packets if pts is not None}))
 
 
 def make(source: Path, output: Path, settings: Settings, progress: Progress) -> None:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import locks, paths
+from ..config import locks
 from ..config.errors import NotSetUp, ToolFailed
 from .thrift import WHOLE, Way
 
@@ -147,7 +147,7 @@ def loaned(weights: Path = WEIGHTS) -> Generator[Rife, None, None]:
     if rife.device == "cpu":
         yield rife
         return
-    with locks.holding(paths.gpu_lock()):
+    with locks.holding_gpu():
         try:
             yield rife
         finally:

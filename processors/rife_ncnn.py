@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ..config import locks, paths, spawn
+from ..config import locks, spawn
 from ..config.errors import DeshimmerError, NotSetUp, ToolFailed
 from ..config.probes import Probe
 from .through_rgb import Rgb
@@ -134,7 +134,7 @@ def loaned(settings: Settings, folder: Path, tell: Callable[[str], None]) -> Gen
     ``tell`` gets what a person should know of how the frames were made. Raises NotSetUp.
     """
     binary, chosen = tool(settings), model(settings)
-    with TemporaryDirectory(prefix="ncnn-", dir=folder) as pictures, locks.holding(paths.gpu_lock()):
+    with TemporaryDirectory(prefix="ncnn-", dir=folder) as pictures, locks.holding_gpu():
         tell(f"the inserted frames are made by {NAME}, model {chosen.name}")
         yield NcnnRife(binary, chosen, Path(pictures), tell)
 

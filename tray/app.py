@@ -19,6 +19,7 @@ from .client import Client, Listener
 from .icon import Theme
 from .look import picture, tooltip
 from .menu import menu
+from .notify import Notifier
 from .starting import start_daemon
 from .state import State
 
@@ -38,7 +39,7 @@ class Companion(Protocol):
     def stop(self) -> None: ...
 
 
-COMPANIONS: tuple[Callable[[Client], Companion], ...] = ()
+COMPANIONS: tuple[Callable[[Client], Companion], ...] = (Notifier,)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..config import paths
+from ..config import paths, service
 from ..config.errors import CannotWrite, DaemonError
 from .state import Link, State, after, with_jobs, with_status
 
@@ -198,4 +198,4 @@ def _parsed(content: bytes) -> Any:
 
 
 def _absent() -> DaemonError:
-    return DaemonError("Start it from the menu, or with 'deshimmer run'.", title="The daemon is not running")
+    return DaemonError(f"Start it from the menu, or with '{service.start_command()}'.", title="The daemon is not running")

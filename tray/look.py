@@ -35,7 +35,7 @@ class Picture:
 
 def picture(state: State) -> Picture:
     mood = _mood(state)
-    part = state.running[0].part if mood is Mood.WORKING and state.running else None
+    part = next(job.part for job in state.running if not job.waits) if mood is Mood.WORKING else None
     badge = state.needs_you > 0 and mood in (Mood.WORKING, Mood.PAUSED, Mood.WAITING)
     return Picture(mood, None if part is None else round(min(max(part, 0.0), 1.0) * STEPS), badge)
 
@@ -46,8 +46,8 @@ def _mood(state: State) -> Mood:
         (Mood.DOWN, state.link is Link.DOWN),
         (Mood.ERROR, bool(state.problems)),
         (Mood.PAUSED, state.paused),
-        (Mood.WORKING, bool(state.running)),
-        (Mood.WAITING, bool(state.waiting) and state.queued > 0),
+        (Mood.WORKING, any(not job.waits for job in state.running)),
+        (Mood.WAITING, bool(state.waiting) and (state.queued > 0 or bool(state.running))),
         (Mood.ATTENTION, state.needs_you > 0),
     )
     return next((mood for mood, holds in rules if holds), Mood.IDLE)
@@ -59,7 +59,7 @@ def headline(state: State) -> str:
         Mood.DOWN: lambda: "deshimmer is not running",
         Mood.ERROR: lambda: shown(state.problems[0].title),
         Mood.PAUSED: lambda: f"Paused{_until(state.paused_until)}",
-        Mood.WORKING: lambda: f"Repairing {_count(len(state.running), 'clip')}",
+        Mood.WORKING: lambda: f"Repairing {_count(sum(not job.waits for job in state.running), 'clip')}",
         Mood.WAITING: lambda: f"Waiting: {shown(state.waiting[0])}",
         Mood.ATTENTION: lambda: f"{_count(state.needs_you, 'clip')} {'needs' if state.needs_you == 1 else 'need'} you",
         Mood.IDLE: lambda: "Connecting to deshimmer" if state.link is Link.CONNECTING else "Idle",
@@ -70,10 +70,10 @@ def headline(state: State) -> str:
 def tooltip(state: State) -> str:
     """The headline, and a line for each running clip with its percent."""
     lines = [", ".join(filter(None, (headline(state), queue(state))))]
-    lines += [f"{name(job.path)}: {_progress(job.part, job.eta_s)}" for job in state.running]
+    lines += [f"{name(job.path)}: {'waiting' if job.waits else _progress(job.part, job.eta_s)}" for job in state.running]
     if state.gpu_paused and not state.paused:
         lines.append(f"GPU paused{_until(state.gpu_paused_until)}")
-    if state.running or state.paused:
+    if state.paused or _mood(state) is Mood.WORKING:
         lines += map(shown, state.waiting)
     if state.needs_you and _mood(state) is not Mood.ATTENTION:
         lines.append(f"{_count(state.needs_you, 'clip')} {'needs' if state.needs_you == 1 else 'need'} you")

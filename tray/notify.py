@@ -17,39 +17,43 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from PIL import Image
 from pydantic import ValidationError
 
 from ..config import paths
 from ..config.errors import DeshimmerError
 from ..config.settings import Notify
+from .icon import draw
+from .look import Mood, Picture
 from .notify_batches import Batches, Ended, Moment, Telling
 from .notify_desktop import Act, Card, Desktop, NotShown
 from .notify_picture import Pictures, side_by_side
 from .notify_problems import Problems
-from .notify_words import words
+from .notify_words import words, worked_off
 
 log = logging.getLogger(__name__)
 
 _ENDED = "/jobs?state=done,failed,cancelled&limit=1000"
 _IDLE_S = 60.0
 """Quiet hours end without an event."""
+_SIGN_PX = 96
 _RETRY_S = (60.0, 120.0, 300.0, 900.0, 1800.0)
 
 
 class Client(Protocol):
     """The tray's client, as far as it serves here. What asks the daemon raises DaemonError."""
 
-    def listen(self, listener: Callable[[str, Mapping[str, Any], Any], None]) -> None: ...
     def get(self, endpoint: str) -> Any: ...
     def post(self, endpoint: str, **body: Any) -> Any: ...
     def fetch(self, endpoint: str) -> bytes: ...
 
 
 class Notifier:
-    """``start`` before the client is started: everything comes from its events. ``stop`` at any time."""
+    """``take`` from any thread, between ``start`` and ``stop``, the events of the tray's client."""
 
-    def __init__(self, icon: Path | None = None, desktop: Desktop | None = None) -> None:
-        self._desktop = desktop or Desktop(icon)
+    def __init__(self, client: Client, desktop: Desktop | None = None) -> None:
+        self._client = client
+        self._desktop = desktop or Desktop()
         self._pictures = Pictures(paths.state_dir() / "notification")
         self._batches = Batches(Notify(), time.time())
         self._problems = Problems()
@@ -61,14 +65,13 @@ class Notifier:
             "status": self._on_status,
             "finished": self._on_finished,
             "settings": self._on_settings,
+            "queue_empty": self._on_queue_empty,
         }
 
-    def start(self, client: Client) -> None:
-        self._client = client
+    def start(self) -> None:
         self._pictures.clear()
         self._desktop.start()
         self._thread.start()
-        client.listen(self._take)
 
     def stop(self) -> None:
         self._queue.put(None)
@@ -76,8 +79,8 @@ class Notifier:
         self._thread.join(10)
         self._pictures.clear()
 
-    def _take(self, event: str, data: Mapping[str, Any], _: object) -> None:
-        """In the client's thread, which must not wait."""
+    def take(self, event: str, data: Mapping[str, Any]) -> None:
+        """Returns at once. What says nothing here is passed over."""
         handler = self._handlers.get(event)
         if handler is not None:
             self._queue.put(partial(handler, data))
@@ -102,6 +105,7 @@ class Notifier:
     def _on_link(self, data: Mapping[str, Any], now: Moment) -> None:
         """There is a daemon (again): its settings, its status, and what ended while we heard nothing."""
         if data["link"] != "up":
+            self._batches.lose(now)
             return
         self._on_settings({}, now)
         self._batches.catch_up(self._client.get(_ENDED)["jobs"], now)
@@ -120,6 +124,11 @@ class Notifier:
         except (DeshimmerError, ValidationError, KeyError) as error:  # the file is wrong just now, or the daemon is of another version
             log.warning("the settings [notify] stay as they were: %s", error)
 
+    def _on_queue_empty(self, data: Mapping[str, Any], now: Moment) -> None:
+        """Only where the user set courtesy.after_queue so. At level "all" the last batch has said it."""
+        if self._batches.rules.level != "all" and self._may_disturb(now):
+            self._say(*worked_off(data["counts"]), Mood.IDLE)
+
     def _tell_clips(self, now: Moment) -> None:
         telling = self._batches.due(now)
         if telling is None:
@@ -134,13 +143,16 @@ class Notifier:
         if self._batches.rules.level == "none" or self._batches.is_silent(now):
             return
         for problem in self._problems.news(now.s):
-            if not self._batches.is_page_in_front():
+            if self._may_disturb(now):
                 self._say(problem["title"], problem["message"])
 
-    def _say(self, title: str, body: str) -> None:
+    def _may_disturb(self, now: Moment) -> bool:
+        return not self._batches.is_silent(now) and not self._batches.is_page_in_front()
+
+    def _say(self, title: str, body: str, mood: Mood = Mood.ERROR) -> None:
         page = self._apart(self._open_page, "/")
         with suppress(NotShown):  # logged
-            self._show(Card(title, body, page, (("Open", page),)))
+            self._show(Card(title, body, page, (("Open", page),), self._saved(_sign(mood))))
 
     def _show(self, card: Card) -> None:
         """Raises NotShown, after logging the first of a row."""
@@ -164,12 +176,19 @@ class Notifier:
         return Card(title, body, page, (("Open", opens), *compare), self._picture(repaired or telling.clips[-1]))
 
     def _picture(self, clip: Ended) -> Path | None:
-        """Before and after; before alone where nothing came of it."""
+        """Before and after; before alone where nothing came of it; our sign where the clip shows nothing."""
         wanted = ("thumbnail_before", "thumbnail_after") if clip.outcome == "repaired" else ("thumbnail_before",)
         try:
             picture = side_by_side([self._client.fetch(f"/jobs/{clip.id}/media/{what}") for what in wanted])
-            return self._pictures.save(picture) if picture else None
-        except (DeshimmerError, OSError) as error:  # the clip is gone, the disk is full: the words are enough
+        except DeshimmerError as error:  # the clip is gone, or no frame of it can be read
+            log.info("no picture for the notification: %s", error)
+            picture = None
+        return self._saved(picture or _sign(Mood.ATTENTION if clip.needs_you else Mood.IDLE))
+
+    def _saved(self, picture: Image.Image) -> Path | None:
+        try:
+            return self._pictures.save(picture)
+        except OSError as error:  # the disk is full: the words are enough
             log.info("no picture for the notification: %s", error)
             return None
 
@@ -188,6 +207,10 @@ class Notifier:
                 self._queue.put(lambda _: self._say(title, message))
 
         return do
+
+
+def _sign(mood: Mood) -> Image.Image:
+    return draw(Picture(mood), _SIGN_PX)
 
 
 def _now() -> Moment:

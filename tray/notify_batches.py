@@ -22,8 +22,6 @@ LOOK_S = 0.5
 _LOOK_WHILE_SILENT_S = 5.0
 KEPT_S = 24 * 3600.0
 """What could not be told for a day is told no more: the page has it."""
-
-
 _SAME_S = 5.0
 """Jobs that end at about the same time are told in any order; and a history that is rebuilt knows the end of a job by its receipt's
 file, a moment off. Only after the history was cleared does another job end under the same id, later than this.
@@ -90,6 +88,10 @@ class Batches:
         self._empty_since = now.s if was_busy else self._empty_since
         self._still_since = now.s if was_running else self._still_since
 
+    def lose(self, now: Moment) -> None:
+        """The daemon went away: nothing runs. One that is started again at once goes on with the same batch."""
+        self.take_status({**self._status, "counts": {"queued": self._unfinished()}}, now)
+
     def take(self, row: Row, now: Moment) -> None:
         """A job that has ended. One that was taken before, by an event or a list, is passed over."""
         before = self._taken.pop(row["id"], float("-inf"))
@@ -102,7 +104,7 @@ class Batches:
 
     def catch_up(self, rows: Iterable[Row], now: Moment) -> None:
         """The newest ended jobs, of which those are taken that ended after the last one we heard of."""
-        fresh = [row for row in rows if row["finished"] > self._heard_until - _SAME_S]
+        fresh = [row for row in rows if (row["finished"] or 0.0) > self._heard_until - _SAME_S]
         for row in sorted(fresh, key=lambda row: row["finished"]):
             self.take(row, now)
 
@@ -125,7 +127,7 @@ class Batches:
 
     def put_back(self, telling: Telling, now: Moment, retry_s: float) -> None:
         """It could not be shown: told with what comes, not before ``retry_s`` have passed."""
-        self._pending = {clip.path: clip for clip in telling.clips} | self._pending
+        self._pending = {clip.path: clip for clip in telling.clips}
         self._silent_since = telling.silent_since
         self._not_before_s = now.s + retry_s
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from desktop_notifier import Attachment, Button, Icon, Notification
+from desktop_notifier import Attachment, Button, Notification
 from desktop_notifier.backends.base import DesktopNotifierBackend
 from desktop_notifier.main import get_backend_class
 
@@ -51,12 +51,12 @@ class Card:
 class Desktop:
     """``show`` from any one thread, between ``start`` and ``stop``. What clicks call runs in threads of its own."""
 
-    def __init__(self, icon: Path | None = None, answer_s: float = _ANSWER_S) -> None:
-        self._icon = Icon(path=icon) if icon else None
+    def __init__(self, answer_s: float = _ANSWER_S) -> None:
         self._answer_s = answer_s
         self._backend: DesktopNotifierBackend | None = None
         self._watchers: set[asyncio.Task[None]] = set()
         self._swallowed = _Swallowed()
+        self._stopped = False
 
     def start(self) -> None:
         logging.getLogger(DesktopNotifierBackend.__module__).addFilter(self._swallowed)
@@ -66,6 +66,7 @@ class Desktop:
 
     def stop(self) -> None:
         """Notifications on the screen stay there; their buttons do nothing any more."""
+        self._stopped = True
         with suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(self._answer_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -76,6 +77,8 @@ class Desktop:
 
     def show(self, card: Card) -> None:
         """Returns when the desktop has taken it. Raises NotShown."""
+        if self._stopped:
+            raise NotShown("it was stopped")
         try:
             asyncio.run_coroutine_threadsafe(self._show(card), self._loop).result(self._answer_s + 2)
         except (TimeoutError, CancelledError):  # the loop itself hangs, or ``stop`` came between
@@ -119,7 +122,7 @@ class Desktop:
         """Raises, in the library's words, where there is no bus or no server."""
         if self._backend is not None:
             return self._backend
-        backend = self._backend = get_backend_class()(APP_NAME, self._icon)
+        backend = self._backend = get_backend_class()(APP_NAME, None)
         try:
             await backend.get_capabilities()
         finally:

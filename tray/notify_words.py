@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ class _Kind(NamedTuple):
     outcomes: tuple[str, ...]
     one: str  # beside other kinds
     several: str
-    alone: str  # where there is no other kind; several, for of one clip the name is said
+    alone: str  # several, where there is no other kind
 
 
 _KINDS = (
@@ -45,20 +46,29 @@ _KINDS = (
 
 def words(telling: Telling) -> Words:
     """Title and body for one clip or several."""
-    title, told = _of_one(telling.clips[0]) if len(telling.clips) == 1 else (_sentence(telling.clips), _names(telling.clips))
+    title, told = (
+        _of_one(telling.clips[0])
+        if len(telling.clips) == 1
+        else (_sentence(Counter(clip.outcome for clip in telling.clips)), _names(telling.clips))
+    )
     more = f"{telling.left} more to come." if telling.left else ""
     held = f"While notifications were silent, since {telling.silent_since:%H:%M}." if telling.silent_since else ""
     return Words(title, "\n".join(filter(None, (told, more, held))))
+
+
+def worked_off(counts: Mapping[str, int]) -> Words:
+    """Of a queue, by the number of clips of each outcome."""
+    return Words("The queue is worked off", f"{_sentence(counts)}.")
 
 
 def _of_one(clip: Ended) -> tuple[str, str]:
     return _ALONE[clip.outcome].format(name=_name(clip)), _reason(clip)
 
 
-def _sentence(clips: Sequence[Ended]) -> str:
-    counts = [(kind, sum(clip.outcome in kind.outcomes for clip in clips)) for kind in _KINDS]
-    there = [(kind, number) for kind, number in counts if number]
-    if len(there) == 1:
+def _sentence(counts: Mapping[str, int]) -> str:
+    numbers = [(kind, sum(counts.get(outcome, 0) for outcome in kind.outcomes)) for kind in _KINDS]
+    there = [(kind, number) for kind, number in numbers if number]
+    if len(there) == 1 and there[0][1] > 1:
         kind, number = there[0]
         return kind.alone.format(number)
     return ", ".join((kind.one if number == 1 else kind.several).format(number) for kind, number in there)

@@ -33,6 +33,11 @@ class Running:
     part: float | None = None
     eta_s: float | None = None
 
+    @property
+    def waits(self) -> bool:
+        """It has begun, and waits for the GPU or the end of a pause."""
+        return self.stage == "wait"
+
 
 @dataclass(frozen=True)
 class Ended:

@@ -73,9 +73,8 @@ class Gate:
         self._watcher.start()
 
     def apply(self, wishes: Courtesy) -> None:
-        """Go by these from the next look on."""
-        self._wishes = wishes
         with self._changed:
+            self._wishes = wishes
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -93,6 +92,7 @@ class Gate:
             self._taken_back.discard(job_id)
             self._waiting[job_id] = what
             self._changed.notify_all()
+        self._tell()
         try:
             self._wait(job_id, what, is_off)
         finally:
@@ -133,10 +133,10 @@ class Gate:
             self._changed.notify_all()
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """What waits at the moment for something other than its turn, and why."""
+        """What waits at the moment for something other than its turn or the end of the whole pause, and why."""
         with self._changed:
             held = [(what, self._why(what)) for what in What if what in self._waiting.values()]
-        return tuple(Waiting(what, why) for what, why in held if why is not None)
+        return tuple(Waiting(what, why) for what, why in held if why not in (None, PAUSED[What.ALL]))
 
     def why(self, job_id: str) -> str | None:
         """Why this job waits; None when it does not."""
@@ -152,18 +152,14 @@ class Gate:
             return sum(what is What.GPU for what in self._waiting.values())
 
     def _wait(self, job_id: str, what: What, is_off: Callable[[], bool]) -> None:
-        while True:
-            off = is_off()
-            with self._changed:
-                if self._closing.is_set():
-                    raise PoolClosed
+        with self._changed:
+            while not self._closing.is_set():
+                off = is_off()
                 if off or self._may(job_id, what):
                     self._inside[job_id] = What.ALL if off else what
                     return
-            self._tell()
-            with self._changed:
-                if not self._closing.is_set() and not self._may(job_id, what):
-                    self._changed.wait(LOOK_S)
+                self._changed.wait()
+        raise PoolClosed
 
     def _may(self, job_id: str, what: What) -> bool:
         if self._why(what) is not None:
@@ -245,7 +241,8 @@ class Gate:
 
     def _tell(self) -> None:
         with self._changed:
-            state = {job_id: self.why(job_id) for job_id in self._waiting}
+            reasons = {job_id: self.why(job_id) for job_id in self._waiting}
+            state = {job_id: why for job_id, why in reasons.items() if why is not None or self._waiting[job_id] is What.GPU}
             former, self._told = self._told, state
         if state != former:
             self._on_change([job_id for job_id in {*former, *state} if former.get(job_id) != state.get(job_id)])

@@ -17,6 +17,7 @@ from ...config.errors import ToolFailed
 Ask = Callable[[], float | None]
 """Seconds since the last input; None when this source does not know."""
 
+REMEDY = "Run deshimmer in the desktop's session (DISPLAY or DBUS_SESSION_BUS_ADDRESS set), or remove the key."
 _TIMEOUT_S = 2.0
 
 

@@ -51,11 +51,11 @@ class _Pages:
         return await run_in_threadpool(page, self._control, "job.html", job=job, stage_words=STAGE_WORDS)
 
     async def file(self, request: Request) -> Response:
-        """Report and comparison by their own names, so that the one's link to the other holds."""
+        """Report and comparison, also by their own names: so the one's link to the other holds."""
         row, name = await self._row(request), request.path_params["name"]
-        found = [path for what, path in job_view.media(row).items() if what not in _SIDES and path.name == name]
+        found = [path for what, path in job_view.media(row).items() if what not in _SIDES and name in (what, path.name)]
         if not found:
-            raise MissingClip(f"This job has no file {name} (any more).", path=row.path, title="There is no such file")
+            raise MissingClip(f"This job has no {name} (any more).", path=row.path, title="There is no such file")
         return FileResponse(found[0], headers=_HTML if found[0].suffix == ".html" else None)
 
     async def traces(self, request: Request) -> Response:

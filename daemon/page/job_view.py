@@ -128,7 +128,8 @@ class JobView:
 
     @property
     def raw(self) -> str:
-        return json.dumps(_shortened(self.record), indent=1, ensure_ascii=False) if self.record else ""
+        text = json.dumps(_shortened(self.record), indent=1, ensure_ascii=False) if self.record else ""
+        return text.encode(errors="backslashreplace").decode()  # a file name need not be text
 
 
 def view(row: JobRow) -> JobView:

@@ -58,6 +58,7 @@ class Section:
     word: str
     help: str
     fields: tuple[Field, ...]
+    error: str = ""  # of fields that do not go together
 
 
 def sections(values: Mapping[str, Any], fixed: Mapping[str, str]) -> list[Section]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from ...config.errors import DeshimmerError
+from ...config.errors import DeshimmerError, SettingsError
 from ...config.settings import HotFolder, Settings
 from .settings_fields import Field, Section, Unfit, hot_folder, read, sections, with_form
 
@@ -86,6 +86,7 @@ def typed(sheet: Sheet, data: FormData) -> Typed:
         sections=tuple(_as_typed(section, data, errors) for section in standing.sections),
         folders=tuple(_as_typed(section, data, errors) for section in folders),
         problems=len(errors),
+        error=_of_no_field(errors, (*standing.sections, *folders)),
     )
     return Typed(form, changes, None if wanted == [_set(values) for values in sheet.values["hot_folders"]] else wanted, errors)
 
@@ -136,9 +137,16 @@ def _misfits(
     return {}
 
 
+def _of_no_field(errors: Mapping[str, str], shown: Iterable[Section]) -> DeshimmerError | None:
+    """What is said beside neither a field nor a section."""
+    known = {key for section in shown for key in (section.key, f"hot_folders.{section.key}", *(field.key for field in section.fields))}
+    rest = [message for key, message in errors.items() if key not in known]
+    return SettingsError(" ".join(rest)) if rest else None
+
+
 def _key(place: tuple[int | str, ...], folders: tuple[Section, ...]) -> str:
     parts = [str(part) for part in place]
-    if parts[0] == "hot_folders" and len(parts) > 1:
+    if len(parts) > 1 and parts[0] == "hot_folders":
         parts[1] = folders[int(parts[1])].key
         return ".".join(parts[:3])
     return ".".join(parts[:2])
@@ -150,7 +158,8 @@ def _sentence(message: str) -> str:
 
 
 def _as_typed(section: Section, data: FormData, errors: Mapping[str, str]) -> Section:
-    return replace(section, fields=tuple(with_form(field, data, errors) for field in section.fields))
+    fields = tuple(with_form(field, data, errors) for field in section.fields)
+    return replace(section, fields=fields, error=errors.get(section.key, errors.get(f"hot_folders.{section.key}", "")))
 
 
 def _indices(data: FormData) -> list[int]:

@@ -2,7 +2,7 @@
 
 ``install`` puts it into a folder with its model. A file ``mode`` beside it makes it fail like the real one: "gpu" unless it is told
 ``-g -1``, "always", "black" (a black picture, unless ``-g -1``), "silent" (code 0 and no picture). Every run is written to
-``runs.jsonl``, with the PNGs that lay in the work folder then.
+``runs.jsonl``, with the PNGs that lay in the work folder then and the process that called it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _PROGRAM = """#!{python}
-import json, sys
+import json, os, sys
 from pathlib import Path
 here = Path(__file__).resolve().parent
 if sys.argv[1:] == ["-h"]:
@@ -21,7 +21,7 @@ if sys.argv[1:] == ["-h"]:
 options = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
 pngs = sorted(path.name for path in Path(options["-o"]).parent.iterdir())
 with (here / "runs.jsonl").open("a") as runs:
-    print(json.dumps({{"options": options, "pngs": pngs}}), file=runs)
+    print(json.dumps({{"options": options, "pngs": pngs, "caller": os.getppid()}}), file=runs)
 mode = (here / "mode").read_text() if (here / "mode").exists() else ""
 if mode == "always" or (mode == "gpu" and options.get("-g") != "-1"):
     sys.exit("invalid gpu device")
@@ -46,5 +46,5 @@ def install(folder: Path, mode: str = "") -> Path:
 
 
 def runs(program: Path) -> list[dict[str, Any]]:
-    """What it was called with so far: ``options`` and ``pngs`` of each run."""
+    """What it was called with so far: ``options``, ``pngs`` and ``caller`` of each run."""
     return [json.loads(line) for line in (program.parent / "runs.jsonl").read_text().splitlines()]

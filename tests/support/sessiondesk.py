@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -59,7 +60,11 @@ class Bus:
         self._socket.unlink(missing_ok=True)
         command = ["dbus-daemon", f"--config-file={self._config}", "--nofork", "--nopidfile"]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        until(self._socket.exists)
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def kill(self) -> None:
         self._process.kill()
@@ -79,13 +84,13 @@ class Screen:
 
     def __init__(self, stack: ExitStack, bus: Bus, server: str) -> None:
         need("Xvfb", "xdotool", server)
-        self._bus, self._stack, self._environment = bus, stack, dict(os.environ)
+        self._bus, self._stack, self.environment = bus, stack, dict(os.environ)
         read, write = os.pipe()
         self._start("Xvfb", "-displayfd", str(write), "-screen", "0", "800x500x24", "-nolisten", "tcp", pass_fds=(write,))
         os.close(write)
         with os.fdopen(read) as pipe:
             self.display = f":{pipe.readline().strip()}"
-        self._environment |= {"DISPLAY": self.display, "DBUS_SESSION_BUS_ADDRESS": bus.address, "NO_AT_BRIDGE": "1"}
+        self.environment |= {"DISPLAY": self.display, "DBUS_SESSION_BUS_ADDRESS": bus.address, "NO_AT_BRIDGE": "1"}
         self._server = SERVERS[server]() or ""
         if server == "xfce4-notifyd":
             xfconf = next(iter(glob.glob("/usr/lib/*/xfce4/xfconf/xfconfd")), "xfconfd")
@@ -109,11 +114,11 @@ class Screen:
         self._tool("mousemove", str(x), str(y), "click", str(button))
 
     def _tool(self, *arguments: str) -> str:
-        return subprocess.run(["xdotool", *arguments], env=self._environment, capture_output=True, text=True).stdout
+        return subprocess.run(["xdotool", *arguments], env=self.environment, capture_output=True, text=True).stdout
 
     def _start(self, *command: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         quiet = subprocess.DEVNULL
-        process = subprocess.Popen(command, env=self._environment, stdout=quiet, stderr=quiet, pass_fds=pass_fds)
+        process = subprocess.Popen(command, env=self.environment, stdout=quiet, stderr=quiet, pass_fds=pass_fds)
         self._stack.callback(_end, process)
         return process
 

@@ -32,10 +32,8 @@ class Daemon:
         self.rows: list[dict[str, Any]] = []
         self.pictures = True
         self.refuses: DaemonError | None = None
+        self.tell: Callable[[str, Mapping[str, Any]], None]
         self.asked: queue.Queue[str] = queue.Queue()
-
-    def listen(self, listener: Callable[[str, Mapping[str, Any], Any], None]) -> None:
-        self.tell = lambda event, data: listener(event, data, None)
 
     def get(self, endpoint: str) -> Any:
         if self.refuses is not None:
@@ -110,8 +108,9 @@ def daemon() -> Daemon:
 def notifier(bus: Bus, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notifier]:
     """Started, before the bus has a server; the pages that a browser is sent to go to ``daemon.asked`` as they are asked for."""
     monkeypatch.setattr(notify.webbrowser, "open", lambda url: True)
-    notifier = Notifier(desktop=Desktop(answer_s=1))
-    notifier.start(daemon)
+    notifier = Notifier(daemon, Desktop(answer_s=1))
+    daemon.tell = notifier.take
+    notifier.start()
     yield notifier
     notifier.stop()
     assert not [thread for thread in threading.enumerate() if thread.name in ("notifications", "desktop")]
@@ -149,8 +148,9 @@ def test_clicks(notifier: Notifier, server: StubbornServer, daemon: Daemon, outc
 def test_the_picture_is_there_while_it_may_be_looked_at_and_goes_with_the_tray(
     bus: Bus, server: StubbornServer, daemon: Daemon, own_state: Path
 ) -> None:
-    notifier = Notifier(desktop=Desktop(answer_s=1))
-    notifier.start(daemon)
+    notifier = Notifier(daemon, Desktop(answer_s=1))
+    daemon.tell = notifier.take
+    notifier.start()
     daemon.up()
     daemon.ends("a")
     until(lambda: server.shown)
@@ -165,13 +165,14 @@ def test_the_picture_is_there_while_it_may_be_looked_at_and_goes_with_the_tray(
     assert pictures(own_state) == []
 
 
-def test_without_thumbnails_the_words_are_enough(notifier: Notifier, server: StubbornServer, daemon: Daemon, own_state: Path) -> None:
+def test_without_thumbnails_the_picture_is_our_sign(notifier: Notifier, server: StubbornServer, daemon: Daemon, own_state: Path) -> None:
     daemon.pictures = False
     daemon.up()
     daemon.ends("a")
     assert until(lambda: server.shown) == [("a.mp4 is repaired", "Flicker fell.")]
-    assert server.picture is None
-    assert pictures(own_state) == []
+    (picture,) = pictures(own_state)
+    assert server.picture == picture.as_uri()
+    assert size(picture) == (96, 96)
 
 
 def test_a_click_that_cannot_be_served_says_why(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
@@ -225,6 +226,14 @@ def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: Stubbo
     assert server.shown == [("The hot folder is away", "Plug it in & go on."), ("a.mp4 is repaired", "Flicker fell.")]
 
 
+def test_a_queue_that_is_worked_off_is_told_where_no_batch_says_it(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
+    daemon.tell("queue_empty", {"counts": {"repaired": 9}})  # at level "all", which is the default
+    daemon.rules = {"level": "problems"}
+    daemon.up()
+    daemon.tell("queue_empty", {"counts": {"repaired": 2}})
+    assert until(lambda: server.shown) == [("The queue is worked off", "2 clips repaired.")]
+
+
 def test_without_a_server_it_is_told_later_and_logged_once(
     notifier: Notifier, bus: Bus, daemon: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -248,8 +257,9 @@ def test_without_a_bus_nothing_else_is_disturbed(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'nothing'}")
-    notifier = Notifier(desktop=Desktop(answer_s=1))
-    notifier.start(daemon)
+    notifier = Notifier(daemon, Desktop(answer_s=1))
+    daemon.tell = notifier.take
+    notifier.start()
     daemon.up()
     for number in range(20):
         daemon.ends(str(number))

@@ -110,6 +110,21 @@ def test_a_queue_that_stands_still_is_a_batch_that_ended() -> None:
     assert desk.told[0].left == 5
 
 
+def test_a_daemon_that_goes_away_for_good_ends_the_batch_and_one_that_is_back_at_once_does_not() -> None:
+    desk = Desk()
+    desk.status(2, 1)
+    desk.ends("a.mp4")
+    desk.batches.lose(desk.now)
+    desk.wait(STALL_S - 1)
+    desk.status(1, 1)
+    desk.wait(60)
+    assert desk.told == []
+    desk.batches.lose(desk.now)
+    desk.wait(STALL_S)
+    assert desk.paths == [["a.mp4"]]
+    assert desk.told[0].left == 2
+
+
 def test_two_notifications_are_apart() -> None:
     desk = Desk()
     desk.status()

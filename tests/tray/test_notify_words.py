@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deshimmer.tray.notify_batches import Ended, Moment, Telling
-from deshimmer.tray.notify_words import words
+from deshimmer.tray.notify_words import words, worked_off
 
 AT = Moment(0.0, datetime(2026, 11, 24, 22, 14))
 
@@ -54,6 +54,18 @@ def test_several_clips_are_counted(numbers: dict[str, int], title: str, body: st
 def test_what_is_to_come_and_what_was_held_back_is_said() -> None:
     told = words(Telling(clips(repaired=2), left=7, silent_since=AT.clock))
     assert told.body.splitlines() == ["repaired1.mp4, repaired0.mp4.", "7 more to come.", "While notifications were silent, since 22:14."]
+
+
+@pytest.mark.parametrize(
+    ("counts", "body"),
+    [
+        ({"repaired": 3, "flagged": 1, "failed": 1, "cancelled": 2}, "3 repaired, 2 need you."),
+        ({"repaired": 3}, "3 clips repaired."),
+        ({"failed": 1}, "1 needs you."),
+    ],
+)
+def test_a_queue_that_is_worked_off(counts: dict[str, int], body: str) -> None:
+    assert worked_off(counts) == ("The queue is worked off", body)
 
 
 def test_long_names_and_reasons_are_shortened_and_keep_their_ends() -> None:

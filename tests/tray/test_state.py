@@ -72,6 +72,17 @@ def test_every_state_has_its_mood_and_its_words(state: State, mood: Mood, words:
     assert tooltip(state).startswith(headline(state))
 
 
+def test_a_clip_that_waits_for_the_gpu_is_no_work() -> None:
+    held = {**running("a", "/r/a.mp4", 0.3), "stage": "wait"}
+    waits = {"running": [held], "waiting": [{"what": "gpu", "reason": "Resolve uses the GPU"}]}
+    alone = with_status(State(), status(**waits))
+    assert (picture(alone).mood, headline(alone)) == (Mood.WAITING, "Waiting: Resolve uses the GPU")
+    assert tooltip(alone).splitlines() == ["Waiting: Resolve uses the GPU", "a.mp4: waiting"]
+    beside = with_status(State(), status(**{**waits, "running": [held, running("b", "/r/b.mp4", 0.5)]}))
+    assert (picture(beside), headline(beside)) == (Picture(Mood.WORKING, STEPS // 2), "Repairing 1 clip")
+    assert tooltip(beside).splitlines() == ["Repairing 1 clip", "a.mp4: waiting", "b.mp4: 50 %", "Resolve uses the GPU"]
+
+
 def test_the_ring_shows_the_part_in_steps_and_a_badge_that_somebody_is_needed() -> None:
     state = with_status(State(), status(running=[running("a", "/r/a.mp4", 0.5)], needs_you=1))
     assert picture(state) == Picture(Mood.WORKING, STEPS // 2, badge=True)

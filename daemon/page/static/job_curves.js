@@ -44,12 +44,14 @@ export class Curves {
   show(band) {
     this.band = band;
     this._draw();
+    this.mark(this.index);
   }
 
   /** Put the playhead on this frame. */
   mark(index) {
     this.index = index;
     this.chart.redraw(false);
+    this.chart.setLegend({ idx: this._point });
     this.box.setAttribute("aria-valuenow", index);
     this.box.setAttribute("aria-valuetext", `frame ${index}, ${this.timeOf(index).toFixed(2)} seconds, ${this._readout()}`);
   }
@@ -63,9 +65,12 @@ export class Curves {
     return this.band === "all" ? together(this.traces.curves, side) : (this.traces.curves[this.band]?.[side] ?? null);
   }
 
+  get _point() {
+    return Math.min(this.traces.points - 1, Math.round(this.index / this._perPoint));
+  }
+
   _readout() {
-    const point = Math.min(this.traces.points - 1, Math.round(this.index / this._perPoint));
-    const level = (values) => (values ? values[point].toFixed(2) : null);
+    const level = (values) => (values ? values[this._point].toFixed(2) : null);
     const [before, after] = [level(this._before), level(this._after)];
     return after === null ? `${before}` : `${before} before, ${after} after`;
   }
@@ -96,6 +101,7 @@ export class Curves {
       },
       data, this.box,
     );
+    this.chart.over.addEventListener("mouseleave", () => this.chart.setLegend({ idx: this._point }));
     this.chart.over.addEventListener("click", () => this.chart.cursor.idx != null && this.onSeek(this.frameOf(this.chart.cursor.idx)));
   }
 

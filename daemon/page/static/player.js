@@ -8,6 +8,7 @@ const MOST_NUDGE = 0.12; // of the speed, to close a gap unseen
 const SEEK_PATIENCE_MS = 4000;
 const PAINT_PATIENCE_MS = 400;
 const START_PATIENCE_MS = 800;
+const CANNOT = { title: "The browser cannot play it", message: "Open it in your own player, or use a browser that plays H.264." };
 const hasFrameCallback = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -154,7 +155,7 @@ export class Player extends EventTarget {
       this.sides.map(async (side) => {
         const ready = new Promise((resolve, reject) => {
           side.video.addEventListener("loadeddata", resolve, { once: true });
-          side.video.addEventListener("error", () => reject(side.video.error ?? new Error("no picture")), { once: true });
+          side.video.addEventListener("error", () => reject(CANNOT), { once: true });
         });
         side.video.muted = true;
         side.video.src = media[side.name].url;

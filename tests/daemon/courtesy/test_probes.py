@@ -17,8 +17,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from standin import StandIn, card
 
+from deshimmer.config.settings import Courtesy
 from deshimmer.daemon.courtesy import comfyui, idle, power, programs
+from deshimmer.daemon.courtesy.findings import findings
 from deshimmer.daemon.courtesy.gpus import GpuProcess, Nvml
 
 
@@ -280,3 +283,12 @@ def test_each_system_is_sent_to_sleep_in_its_own_way() -> None:
     assert power.SLEEP["linux"] == ("systemctl", "suspend")
     assert power.SLEEP["darwin"] == ("pmset", "sleepnow")
     assert power.SLEEP["win32"][0] == "rundll32.exe"
+
+
+def test_doctor_says_what_courtesy_can_tell() -> None:
+    gpu, away = findings(Courtesy(idle_s=60), StandIn((card(busy=0.4),), idle=7.0))
+    assert gpu == ("gpu use", True, "RTX: 40% busy", None)
+    assert away == ("idle time", True, "nobody touched mouse or keyboard for 7 s", None)
+    gpu, away = findings(Courtesy(after_queue="sleep"), StandIn(None))
+    assert (gpu.ok, away.ok, bool(gpu.remedy), bool(away.remedy)) == (False, False, True, True)
+    assert [found.name for found in findings(Courtesy(), StandIn(None))] == ["gpu use"]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from pagedesk import PageDesk
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from deshimmer.config.settings import load_settings
 
+expect.set_options(timeout=20_000)  # the machine may be busy
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
