@@ -71,7 +71,7 @@ def _start(way: list[str]) -> None:
         process = spawn.detach(way, said)
         try:
             code = process.wait(_WATCH_S.get(way[0], 1.0))
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # it stays as long as what it opened
             return
         if code != 0 and way[0] not in _ANY_EXIT:
             last_words = said.read_text(errors="replace").strip()[-300:] or "it says nothing"
