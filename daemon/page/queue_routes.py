@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ WAITING_A_PAGE = 10
 
 
 def queue_routes(control: Control) -> list[BaseRoute]:
-    return [Route(path, _drawn(control, part)) for path, part in _PARTS.items()] + [Route("/", _whole(control))]
+    return [Route("/", _whole(control)), *(Route(path, _drawn(control, part)) for path, part in _PARTS.items())]
 
 
 def _whole(control: Control) -> Any:
@@ -73,7 +74,7 @@ def _results(control: Control, request: Request) -> tuple[str, dict[str, Any]]:
         "results": shown,
         "wanted": wanted,
         "address": results_address(wanted, shown.number),
-        "link": lambda **change: results_address(**{"wanted": wanted, **change}),
+        "link": partial(results_address, wanted),
         "first": (shown.number - 1) * RESULTS_A_PAGE + 1,
         "total": shown.counts[wanted.outcome],
     }

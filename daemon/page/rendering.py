@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..api.control import Control
 
 HERE = Path(__file__).parent
-HAS_JOB_PAGE = (HERE / "job_routes.py").exists()
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -50,7 +49,8 @@ def environment() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
     )
     made.filters.update(words.FILTERS)
-    made.globals.update(words.GLOBALS, has_job_page=HAS_JOB_PAGE)
+    for name, value in words.GLOBALS.items():
+        made.globals[name] = value
     return made
 
 

@@ -130,9 +130,10 @@ def _kind(annotation: Any) -> tuple[str, tuple[str, ...]]:
     if origin is tuple:
         element = _bare(arguments[0])
         return ("choices", tuple(map(str, get_args(element)))) if get_origin(element) is Literal else ("lines", ())
-    if origin is not None or (isinstance(annotation, type) and issubclass(annotation, BaseModel | dict)):
-        return "other", ()
-    return {bool: "check", int: "integer", float: "number"}.get(annotation, "text"), ()
+    return ("other" if origin is not None or annotation is dict else _PLAIN_KINDS.get(annotation, "text")), ()
+
+
+_PLAIN_KINDS: dict[Any, str] = {bool: "check", int: "integer", float: "number"}
 
 
 def _written(value: Any) -> str:

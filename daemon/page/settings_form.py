@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
@@ -115,14 +115,14 @@ def _differs(value: Any, field: Field) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    return list(cast(tuple[Any, ...], value)) if isinstance(value, tuple) else value
 
 
 def _misfits(
     sheet: Sheet, changes: Mapping[str, Any], wanted: list[dict[str, Any]], folders: tuple[Section, ...], errors: Mapping[str, str]
 ) -> dict[str, str]:
     """What the model says to the whole, by field."""
-    values = {name: dict(section) for name, section in sheet.values.items() if isinstance(section, dict)}
+    values = {section.key: dict[str, Any](sheet.values[section.key]) for section in sections(sheet.values, {})}
     for key, value in changes.items():
         section, name = key.split(".", 1)
         if value is None:
@@ -153,7 +153,7 @@ def _key(place: tuple[int | str, ...], folders: tuple[Section, ...]) -> str:
 
 
 def _sentence(message: str) -> str:
-    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ").replace("Input should", "It should")
     return f"{message[:1].upper()}{message[1:]}."
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -31,7 +31,8 @@ def settings_routes(control: Control) -> list[BaseRoute]:
         return page(control, "settings.html", nav="settings", form=form_of(read_sheet(control)))
 
     async def save(request: Request) -> Response:
-        data = FormData(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        pairs: list[tuple[str, str | UploadFile]] = [*parse_qsl((await request.body()).decode(), keep_blank_values=True)]
+        data = FormData(pairs)
         form = await run_in_threadpool(_saved, control, data)
         return fragment("settings_form.html", form=form)
 

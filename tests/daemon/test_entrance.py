@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from deshimmer.config.settings import Settings
 from deshimmer.daemon.api import links
+from deshimmer.daemon.api.links import SESSION_S, Links
 from deshimmer.daemon.app import Daemon
 from deshimmer.daemon.client import connect
 
@@ -160,3 +162,16 @@ def test_the_page_is_behind_the_same_guard(tmp_path: Path, faulty_road: str, mon
         assert connect().post("/link", path="/")["url"].startswith(f"{base}/enter#"), "the port of the run before"
     finally:
         daemon.stop()
+
+
+def test_a_session_lasts_over_a_restart_and_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, float] = {}
+    before = Links(keep=kept.update)
+    session, _ = before.enter(before.new_code("/"))
+    after = Links(kept, kept.update)
+    assert after.is_session(session)
+    assert session not in json.dumps(kept)  # only its digest is
+    assert not after.is_session(f"{session}x")
+    made = time.time()
+    monkeypatch.setattr(time, "time", lambda: made + SESSION_S + 1)
+    assert not after.is_session(session)
