@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -193,7 +194,10 @@ def test_idle_time_comes_from_the_first_source_that_knows() -> None:
     assert (asked.seconds(), asked.source) == (3.0, "one")
 
 
-@pytest.mark.skipif(not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb and xdotool are not installed")
+_HAS_X = shutil.which("Xvfb") and shutil.which("xdotool") and find_library("Xss")
+
+
+@pytest.mark.skipif(not _HAS_X, reason="Xvfb, xdotool or libXss is not installed")
 def test_a_real_x_server_tells_when_somebody_moved_the_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
     read, write = os.pipe()
     with subprocess.Popen(["Xvfb", "-displayfd", str(write), "-nolisten", "tcp"], pass_fds=[write], stderr=subprocess.DEVNULL) as server:
