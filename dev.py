@@ -92,6 +92,7 @@ def set_up(extras: set[str]) -> None:
     say("installing deshimmer and what it needs")
     target = str(ROOT) + (f"[{','.join(sorted(extras))}]" if extras else "")
     pip("install", "--constraint", str(CONSTRAINTS), "--editable", target)
+    show_gi()
     STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": sorted(extras)}))
 
 
@@ -126,6 +127,37 @@ INSTALL_VENV = (
     ("apt-get", "sudo apt-get install -y python3-venv"),
     ("dnf", "sudo dnf install -y python3-pip"),
     ("zypper", "sudo zypper install -y python3-pip"),
+)
+
+
+def show_gi() -> None:
+    """Let .venv see the system's ``gi``, by which the tray has GTK's own menus on X panels; it works without.
+
+    A link to this one package, and only where this very Python can load it: --system-site-packages would let in all of the system's,
+    and a pip of ours would then take old ones for good.
+    """
+    link = VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages" / "gi"
+    if not sys.platform.startswith("linux") or link.exists():
+        return
+    link.unlink(missing_ok=True)  # it led to one that is gone
+    found = next((folder for folder in GI if any(folder.glob(f"_gi.cpython-{sys.version_info.major}{sys.version_info.minor}-*.so"))), None)
+    if found is not None:
+        link.symlink_to(found)
+        if subprocess.run([str(BIN / python_name()), "-c", "import gi"], capture_output=True).returncode != 0:
+            link.unlink()
+    elif os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        remedy = next((line for tool, line in INSTALL_GI if shutil.which(tool)), "install PyGObject and GTK 3")
+        say(f"optional, for the desktop's own menus on X panels: {remedy}; then 'rm -r .venv' and run this again")
+
+
+GI = (
+    Path("/usr/lib/python3/dist-packages/gi"),
+    Path(f"/usr/lib64/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/gi"),
+)
+
+INSTALL_GI = (
+    ("apt-get", "sudo apt-get install -y python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicator3-0.1"),
+    ("dnf", "sudo dnf install -y python3-gobject gtk3 libayatana-appindicator-gtk3"),
 )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 import psutil
 
@@ -147,27 +147,6 @@ def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None 
         return output
 
 
-def detach(argv: Sequence[str], *, watch_s: float, any_exit: bool = False) -> None:
-    """Start a program of the user's, which goes on without us. Raises ToolFailed when it cannot be started or, within ``watch_s``,
-    ends with an error.
-    """
-    with TemporaryFile() as errors:
-        quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": errors}
-        try:
-            process = subprocess.Popen(list(argv), **quiet, start_new_session=True, creationflags=_NEW_GROUP)
-        except OSError as error:
-            raise ToolFailed(f"{argv[0]} cannot be started: {error.strerror}.", path=argv[0]) from None
-        try:
-            code = process.wait(watch_s)
-        except subprocess.TimeoutExpired:
-            threading.Thread(target=process.wait, name=f"until {argv[0]} ends", daemon=True).start()  # lest it stays a zombie
-            return
-        if code != 0 and not any_exit:
-            errors.seek(0)
-            last_words = errors.read().decode(errors="replace").strip()[-300:] or "it says nothing"
-            raise ToolFailed(f"{Path(argv[0]).name} ended with code {code} ({last_words}). Is the daemon part of a desktop session?")
-
-
 def kill_tree(pid: int) -> None:
     """Kill a process and all below it; absent ones are no error."""
     with suppress(psutil.NoSuchProcess):
@@ -226,7 +205,7 @@ def _write_record(pid: int) -> Path:
     return record
 
 
-def launch(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
+def detach(argv: Sequence[str], log_file: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a program that outlives us, and that nobody here will kill: no record of it is kept. What it says goes to ``log_file``.
 
     Raises ToolFailed when it cannot be started.

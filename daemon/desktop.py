@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote_from_bytes
 
 from ..config import spawn
@@ -54,9 +56,23 @@ def _run(path: Path, ways: list[list[str]]) -> None:
         raise NotSetUp(f"This needs {' or '.join(way[0] for way in ways)}. On Debian: 'apt install xdg-utils'.", path=path)
     for way in usable:
         try:
-            spawn.detach(way, watch_s=_WATCH_S.get(way[0], 1.0), any_exit=way[0] in _ANY_EXIT)
+            _start(way)
         except ToolFailed:
             if way is usable[-1]:
                 raise
         else:
             return
+
+
+def _start(way: list[str]) -> None:
+    """It goes on without us; an error that it soon ends with is raised as ToolFailed."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        said = Path(folder) / "said"
+        process = spawn.detach(way, said)
+        try:
+            code = process.wait(_WATCH_S.get(way[0], 1.0))
+        except subprocess.TimeoutExpired:  # it stays as long as what it opened
+            return
+        if code != 0 and way[0] not in _ANY_EXIT:
+            last_words = said.read_text(errors="replace").strip()[-300:] or "it says nothing"
+            raise ToolFailed(f"{way[0]} ended with code {code} ({last_words}). Is the daemon part of a desktop session?")

@@ -10,14 +10,13 @@ from typing import Any
 
 import psutil
 
-from ..config import autostart, paths, service
+from ..config import autostart, service
 from . import client, services, show
+from .log_file import last_lines, log_file
 from .session import OK, Session
 from .signals import Interruption
 
 _FOLLOW_EVERY_S = 0.5
-_LINE_BYTES = 400
-"""So long is a line at most on average; the end of the log is read by this measure."""
 
 
 def status(session: Session) -> int:
@@ -41,9 +40,9 @@ def status(session: Session) -> int:
 
 def logs(session: Session, lines: int, *, follow: bool) -> int:
     """The end of the daemon's own log, and what comes until Ctrl-C where it is to be followed."""
-    file = paths.log_dir() / "daemon.log"
+    file = log_file()
     session.note(f"{file}{_JOURNAL if services.manager().NAME == 'systemd' else ''}")
-    for line in _tail(file, lines):
+    for line in last_lines(lines):
         session.result({"line": line}, line)
     if follow:
         _follow(session, file)
@@ -84,16 +83,6 @@ def _started(pid: int) -> str | None:
         return datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC).astimezone().isoformat(timespec="seconds")
     except psutil.Error:
         return None
-
-
-def _tail(file: Path, lines: int) -> list[str]:
-    try:
-        with file.open("rb") as log:
-            size = log.seek(0, 2)
-            log.seek(max(0, size - lines * _LINE_BYTES))
-            return log.read().decode(errors="backslashreplace").splitlines()[-lines:]
-    except FileNotFoundError:
-        return []
 
 
 def _follow(session: Session, file: Path) -> None:

@@ -147,7 +147,7 @@ def _where(line: Line, clip: Clip) -> str:
 
 def _pulses(clip: Clip, found: Measurement) -> Iterator[Cause]:
     for shot in found.shots:
-        if verdicts.pulse_of_exposure(shot.flicker) > 1:
+        if verdicts.pulses(shot.flicker):
             advice = "Brightness swings up and down more slowly than from frame to frame: smooth its global band, or deflicker with a long window."
             yield Cause("slow_pulse", shot.start, shot.end - 1, round(shot.flicker.exposure.pulse, 2), advice)
 

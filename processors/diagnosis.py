@@ -111,7 +111,7 @@ def _judged(shot: ShotMeasure, codec: CodecReading) -> Shot:
         flicker_score=round(verdicts.amount(faults.temporal), 4),
         route=first_route(verdict, codec, faults),
         still=verdicts.still_bands(faults, shot.counted),
-        pulse_frames=_rounded(shot.flicker.exposure.period) if verdicts.pulse_of_exposure(shot.flicker) > 1 else None,
+        pulse_frames=_rounded(shot.flicker.exposure.period) if verdicts.pulses(shot.flicker) else None,
     )
 
 

@@ -103,6 +103,11 @@ def faults(shot: ShotMeasure) -> Faults:
     )
 
 
+def pulses(found: Flicker) -> bool:
+    """True where the whole frame swings slowly up and down rather than being drawn anew each frame."""
+    return pulse_of_exposure(found) > max(1.0, found.exposure.amplitude / EXPOSURE_LEVELS)
+
+
 def pulse_of_exposure(found: Flicker) -> float:
     return found.exposure.pulse / (PULSE_SWING_LEVELS + PULSE_DOUBT * found.exposure_doubt)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..config.errors import DeshimmerError, NotSetUp
-from ..config.spawn import launch
+from ..config.spawn import detach
 
 
 def open_path(path: str) -> None:
@@ -21,4 +21,4 @@ def open_path(path: str) -> None:
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     if shutil.which(opener) is None:
         raise NotSetUp(f"{opener} is missing, which opens folders. Install the package xdg-utils.", path=path)
-    launch([opener, path])
+    detach([opener, path])

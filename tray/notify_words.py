@@ -21,12 +21,12 @@ class Words(NamedTuple):
 
 
 _ALONE = {
-    "repaired": "{name} is repaired",
-    "kept": "{name} is kept as it was",
-    "flagged": "{name} needs you",
-    "failed": "{name} failed",
+    "repaired": "Repaired: {name}",
+    "kept": "Kept as it was: {name}",
+    "flagged": "Needs you: {name}",
+    "failed": "Failed: {name}",
 }
-"""Title where there is one clip, by its outcome."""
+"""Title where there is one clip, by its outcome. What matters comes first: Xfce cuts titles after some 28 characters."""
 
 
 class _Kind(NamedTuple):
@@ -38,8 +38,8 @@ class _Kind(NamedTuple):
 
 _KINDS = (
     _Kind(("repaired",), "{} repaired", "{} repaired", "{} clips repaired"),
-    _Kind(("kept",), "{} kept", "{} kept", "{} clips kept as they were"),
     _Kind(("flagged", "failed"), "{} needs you", "{} need you", "{} clips need you"),
+    _Kind(("kept",), "{} kept", "{} kept", "{} clips kept as they were"),
 )
 """In the order of the sentence."""
 

@@ -27,9 +27,9 @@ def start_daemon(options: Sequence[str] = ()) -> None:
     program = [sys.executable, "-P", "-m", "deshimmer.daemon"]
     said = paths.log_dir() / "start.log"
     if service.is_installed():
-        process = spawn.launch([*program, "service", "start", "--json"], said)
+        process = spawn.detach([*program, "service", "start", "--json"], said)
     else:
-        process = spawn.launch([*program, "run", "--json", *options], said)
+        process = spawn.detach([*program, "run", "--json", *options], said)
     _await(process, said)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from ..page import routes as page_routes
@@ -15,7 +16,7 @@ from .acting import Acting
 from .answers import HANDLERS, Answer
 from .bodies import Link
 from .control import Control
-from .endpoints import Endpoint, change
+from .endpoints import DescribedRoute, Endpoint, change
 from .entrance import ROUTE, Code, link, session
 from .guard import Guard
 from .links import Links
@@ -30,9 +31,27 @@ _LINK = "A link for a browser: it works once, for a minute"
 _EVENTS = {"after": "replay what came after this event's number; the header Last-Event-ID goes before"}
 
 
-def endpoints(control: Control, stream: Stream, links: Links, base: str) -> list[Endpoint]:
-    """Everything below /api/v1. ``base``: the address that links begin with."""
-    table = [
+def app(control: Control, stream: Stream, token: str, host: str) -> ASGIApp:
+    """``host``: our address with the port, as browsers are to say it."""
+    links = Links(control.jobs.note(_SESSIONS), partial(control.jobs.set_note, _SESSIONS))
+    served = Starlette(routes=routes(control, stream, links, f"http://{host}"), exception_handlers=HANDLERS)
+    return Guard(served, token, frozenset({host, host.replace("127.0.0.1", "localhost")}), links)
+
+
+def routes(control: Control, stream: Stream, links: Links, base: str) -> list[BaseRoute]:
+    """``base``: the address that links begin with. The description tells all below /api/v1, the page's own too."""
+    served = [*(endpoint.route for endpoint in _endpoints(control, stream, links, base)), ROUTE, *page_routes(control)]
+
+    async def openapi(_: Request) -> Response:
+        return Answer(describe(table))
+
+    description = Endpoint("GET", "/openapi.json", "This description", openapi, "application/json")
+    table = [description, *(route.described for route in served if isinstance(route, DescribedRoute))]
+    return [description.route, *served]
+
+
+def _endpoints(control: Control, stream: Stream, links: Links, base: str) -> list[Endpoint]:
+    return [
         *Reading(control).endpoints(),
         Endpoint("GET", "/jobs/{id}/media/{what}", _MEDIA, Media(control).endpoint, "*/*"),
         Endpoint("GET", "/events", "What happens, as it happens", stream.endpoint, "text/event-stream", query=_EVENTS),
@@ -40,18 +59,3 @@ def endpoints(control: Control, stream: Stream, links: Links, base: str) -> list
         change("POST", "/link", _LINK, Link, shapes.Url, lambda _, body: link(links, body.path, base)),
         change("POST", "/session", "Exchange a link's code for a cookie", Code, shapes.Path, lambda _, body: session(links, body)),
     ]
-
-    async def openapi(_: Request) -> Response:
-        return Answer(describe(table))
-
-    table.append(Endpoint("GET", "/openapi.json", "This description", openapi, "application/json"))
-    return table
-
-
-def app(control: Control, stream: Stream, token: str, host: str) -> ASGIApp:
-    """``host``: our address with the port, as browsers are to say it."""
-    links = Links(control.jobs.note(_SESSIONS), partial(control.jobs.set_note, _SESSIONS))
-    table = endpoints(control, stream, links, f"http://{host}")
-    routes = [*(endpoint.route for endpoint in table), ROUTE, *page_routes(control)]
-    served = Starlette(routes=routes, exception_handlers=HANDLERS)
-    return Guard(served, token, frozenset({host, host.replace("127.0.0.1", "localhost")}), links)

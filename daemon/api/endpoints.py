@@ -35,8 +35,16 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=lambda: {})  # names and what they mean
 
     @property
-    def route(self) -> Route:
-        return Route(PREFIX + self.path, self.answer, methods=[self.method])
+    def route(self) -> DescribedRoute:
+        return DescribedRoute(self)
+
+
+class DescribedRoute(Route):
+    """A route that the API's description tells of."""
+
+    def __init__(self, described: Endpoint) -> None:
+        super().__init__(PREFIX + described.path, described.answer, methods=[described.method])
+        self.described = described
 
 
 def get(

@@ -53,14 +53,14 @@ class Folder(Shape):
 class Paused(Shape):
     paused: bool
     paused_until: float | None = Field(description="seconds since the epoch; null: until resumed")
+    gpu_paused: bool
+    gpu_paused_until: float | None
 
 
 class Status(Paused):
     api: int
     version: str
     pid: int
-    gpu_paused: bool
-    gpu_paused_until: float | None
     waiting: list[Waiting]
     snoozed_until: float | None
     page_in_front: bool

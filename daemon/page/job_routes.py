@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route
 
 from ...config.errors import DeshimmerError, MissingClip
+from ..api.endpoints import Endpoint
 from ..api.media import MEDIA, Find, Receipt
 from ..show import STAGE_WORDS
 from . import job_view
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..api.control import Control
     from ..table import JobRow
 
-_API = "/api/v1/jobs/{id}"
 _SIDES = ("original", "result")
 _THUMBNAILS = {"thumbnail_before": "original", "thumbnail_after": "result"}
 _HTML = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"}
@@ -36,8 +36,8 @@ def job_routes(control: Control) -> list[BaseRoute]:
     return [
         Route("/jobs/{id}", pages.show),
         Route("/jobs/{id}/files/{name}", pages.file),
-        Route(f"{_API}/traces", pages.traces),
-        Route(f"{_API}/player", pages.player, methods=["POST"]),
+        Endpoint("GET", "/jobs/{id}/traces", "Flicker over time, before and after", pages.traces, "application/json").route,
+        Endpoint("POST", "/jobs/{id}/player", "What a player needs; proxies are made first", pages.player, "application/x-ndjson").route,
     ]
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pytest
 from PIL import Image, ImageGrab
@@ -79,6 +79,25 @@ _NAME = "org.freedesktop.Notifications"
 _HAS_OWNER = "org.freedesktop.DBus.NameHasOwner"
 
 
+class Spot(NamedTuple):
+    """Where in a notification to click, from its left, top, width and height, and with which mouse button."""
+
+    place: Callable[[int, int, int, int], tuple[int, int]]
+    button: int = 1
+
+
+OPEN = Spot(lambda left, top, width, height: (left + width - 149, top + height - 31))
+COMPARE = Spot(lambda left, top, width, height: (left + width - 56, top + height - 31))
+"""As xfce4-notifyd lays two buttons out."""
+MIDDLE = Spot(lambda left, top, width, height: (left + width // 2, top + height // 2), 2)
+"""dunst's button for the default action."""
+
+_DUNST = "[global]\nmouse_middle_click = do_action, close_current\n[urgency_normal]\ntimeout = 0\n"
+_XFCE = """<?xml version="1.0"?><channel name="xfce4-notifyd" version="1.0">
+<property name="expire-timeout" type="int" value="600"/><property name="expire-timeout-allow-override" type="bool" value="false"/></channel>"""
+"""Notifications stay until they are clicked, however slow the machine."""
+
+
 class Screen:
     """An X server with one notification server on the bus."""
 
@@ -91,14 +110,22 @@ class Screen:
         with os.fdopen(read) as pipe:
             self.display = f":{pipe.readline().strip()}"
         self.environment |= {"DISPLAY": self.display, "DBUS_SESSION_BUS_ADDRESS": bus.address, "NO_AT_BRIDGE": "1"}
-        self._server = SERVERS[server]() or ""
-        if server == "xfce4-notifyd":
+        self._server = [SERVERS[server]() or ""]
+        if server == "dunst":
+            config = Path(os.environ["XDG_CONFIG_HOME"], "dunstrc")
+            config.parent.mkdir(parents=True, exist_ok=True)
+            config.write_text(_DUNST)
+            self._server += ["-config", str(config)]
+        else:
+            channels = Path(os.environ["XDG_CONFIG_HOME"], "xfce4/xfconf/xfce-perchannel-xml")
+            channels.mkdir(parents=True, exist_ok=True)
+            (channels / "xfce4-notifyd.xml").write_text(_XFCE)
             xfconf = next(iter(glob.glob("/usr/lib/*/xfce4/xfconf/xfconfd")), "xfconfd")
             self._start(xfconf)
         self.start_server()
 
     def start_server(self) -> None:
-        self.server = self._start(self._server)
+        self.server = self._start(*self._server)
         until(self._bus.has_server)
 
     def picture(self) -> Image.Image:
@@ -110,8 +137,17 @@ class Screen:
         found = [tuple(map(int, each)) for each in re.findall(r"X=(-?\d+)\nY=(-?\d+)\nWIDTH=(\d+)\nHEIGHT=(\d+)", text)]
         return next((box for box in found if box[2] > 100), None)
 
-    def click(self, x: int, y: int, button: int = 1) -> None:
-        self._tool("mousemove", str(x), str(y), "click", str(button))
+    def press(self, spot: Spot, done: Callable[[], object]) -> None:
+        """Click there in the notification until it has worked: one that is being drawn takes no clicks yet."""
+
+        def press() -> object:
+            box = self.window()
+            if box is not None:
+                x, y = spot.place(*box)
+                self._tool("mousemove", str(x), str(y), "click", str(spot.button))
+            return done()
+
+        until(press, 60)
 
     def _tool(self, *arguments: str) -> str:
         return subprocess.run(["xdotool", *arguments], env=self.environment, capture_output=True, text=True).stdout

@@ -169,7 +169,7 @@ def test_without_thumbnails_the_picture_is_our_sign(notifier: Notifier, server: 
     daemon.pictures = False
     daemon.up()
     daemon.ends("a")
-    assert until(lambda: server.shown) == [("a.mp4 is repaired", "Flicker fell.")]
+    assert until(lambda: server.shown) == [("Repaired: a.mp4", "Flicker fell.")]
     (picture,) = pictures(own_state)
     assert server.picture == picture.as_uri()
     assert size(picture) == (96, 96)
@@ -199,7 +199,7 @@ def test_settings_and_snooze_hold_from_the_moment_they_change(notifier: Notifier
     daemon.up()
     daemon.ends("unwanted")
     daemon.ends("a", "failed", "Broken.")
-    assert until(lambda: server.shown) == [("a.mp4 failed", "Broken.")]
+    assert until(lambda: server.shown) == [("Failed: a.mp4", "Broken.")]
     daemon.rules = {"level": "all"}
     daemon.tell("settings", {})
     daemon.status["snoozed_until"] = (datetime.now() + timedelta(seconds=1)).timestamp()
@@ -213,7 +213,7 @@ def test_wrong_settings_leave_the_rest_at_work(notifier: Notifier, server: Stubb
     daemon.rules = {"level": "some"}
     daemon.up()
     daemon.ends("a")
-    assert until(lambda: server.shown) == [("a.mp4 is repaired", "Flicker fell.")]
+    assert until(lambda: server.shown) == [("Repaired: a.mp4", "Flicker fell.")]
 
 
 def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
@@ -223,7 +223,7 @@ def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: Stubbo
     daemon.tell("status", daemon.status)
     daemon.ends("a")
     until(lambda: len(server.shown) == 2)
-    assert server.shown == [("The hot folder is away", "Plug it in & go on."), ("a.mp4 is repaired", "Flicker fell.")]
+    assert server.shown == [("The hot folder is away", "Plug it in & go on."), ("Repaired: a.mp4", "Flicker fell.")]
 
 
 def test_a_queue_that_is_worked_off_is_told_where_no_batch_says_it(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
@@ -275,11 +275,11 @@ def test_a_server_that_hangs_gets_each_thing_once(notifier: Notifier, server: St
     until(lambda: notifier.failures == 1)
     server.mood = "obliging"
     daemon.ends("b")
-    assert until(lambda: server.shown) == [("b.mp4 is repaired", "Flicker fell.")]
+    assert until(lambda: server.shown) == [("Repaired: b.mp4", "Flicker fell.")]
 
 
 def test_a_daemon_that_is_gone_in_the_middle_costs_nothing(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:
     daemon.refuses = DaemonError("Start it.", title="The daemon is not running")
     daemon.up()
     daemon.ends("a")
-    assert until(lambda: server.shown) == [("a.mp4 is repaired", "Flicker fell.")]
+    assert until(lambda: server.shown) == [("Repaired: a.mp4", "Flicker fell.")]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from sessiondesk import Bus, Monitor, Screen, until
+from sessiondesk import COMPARE, MIDDLE, OPEN, Bus, Monitor, Screen, until
 from stubbornserver import StubbornServer
 
 from deshimmer.tray.notify_desktop import Card, Desktop, NotShown
@@ -63,8 +63,8 @@ class Clicks:
     def next(self) -> str:
         return self._queue.get(timeout=10)
 
-    def none(self) -> bool:
-        return self._queue.empty()
+    def any(self) -> bool:
+        return not self._queue.empty()
 
 
 def colours(screen: Screen) -> set[tuple[int, int, int]]:
@@ -81,14 +81,13 @@ def test_xfce_shows_picture_and_buttons_and_they_call_back(
     bus: Bus, stack: ExitStack, desktop: Desktop, picture: Path, tmp_path: Path
 ) -> None:
     screen, monitor, clicks = Screen(stack, bus, "xfce4-notifyd"), Monitor(stack, bus, tmp_path / "monitor"), Clicks()
-    for wanted, from_right in (("compare", 56), ("open", 149)):
+    for wanted, spot in (("compare", COMPARE), ("open", OPEN)):
         desktop.show(clicks.card(picture))
         until(lambda: looks_like(screen, RED) and looks_like(screen, GREEN))
-        left, top, width, height = until(screen.window)
-        screen.click(left + width - from_right, top + height - 31)
+        screen.press(spot, clicks.any)
         assert clicks.next() == wanted
         until(lambda: screen.window() is None)
-    assert clicks.none()
+    assert not clicks.any()
     first = until(lambda: len(monitor.calls()) == 2 and monitor.calls())[0]
     assert first[0] == "deshimmer"
     assert first[2:4] == ["2 repaired, 1 needs you", "a &amp; b.mp4 &lt;i&gt; needs you."]
@@ -102,10 +101,9 @@ def test_dunst_has_no_buttons_but_calls_back_at_a_click(
     screen, monitor, clicks = Screen(stack, bus, "dunst"), Monitor(stack, bus, tmp_path / "monitor"), Clicks()
     desktop.show(clicks.card(picture))
     until(lambda: looks_like(screen, RED) and looks_like(screen, GREEN))
-    left, top, width, height = until(screen.window)
-    screen.click(left + width // 2, top + height // 2, button=2)  # dunst's own button for the default action
+    screen.press(MIDDLE, clicks.any)
     assert clicks.next() == "page"
-    assert clicks.none()
+    assert not clicks.any()
     (call,) = until(monitor.calls)
     assert call[4:6] == ["default", ""]
 
@@ -127,8 +125,7 @@ def test_a_server_that_comes_back_is_used_again(bus: Bus, stack: ExitStack, desk
         desktop.show(clicks.card())
     screen.start_server()
     desktop.show(clicks.card())
-    left, top, width, height = until(screen.window)
-    screen.click(left + width // 2, top + height // 2, button=2)
+    screen.press(MIDDLE, clicks.any)
     assert clicks.next() == "page"
 
 

@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import httpx
 import pytest
 from clipmaker import exposure_flicker, pan, write
 from commandline import program
-from sessiondesk import Bus, Monitor, Screen, until
+from PIL import Image
+from sessiondesk import COMPARE, Bus, Monitor, Screen, until
 
 from deshimmer.tray.client import Client
 
@@ -79,11 +82,12 @@ def test_ten_clips_dropped_together_end_as_one_notification(
             shutil.copyfile(drop / "still.mp4", hot / f"still{number}.mp4")
         shutil.copyfile(drop / "broken.mp4", hot / "broken.mp4")
         (call,) = until(monitor.calls, 120)
-        assert call[2] == "2 repaired, 7 kept, 1 needs you"
+        assert call[2] == "2 repaired, 1 needs you, 7 kept"
         assert call[3].startswith("broken.mp4: ")
-        left, top, width, height = until(screen.window)
-        screen.click(left + width - 56, top + height - 31)
-        url = until(lambda: opened.exists() and opened.read_text().strip())
+        with Image.open(url2pathname(urlsplit(call[-1]).path)) as picture:
+            assert picture.size == (292, 144)  # before and after
+        screen.press(COMPARE, opened.exists)
+        url = until(opened.read_text).splitlines()[0]
         repaired = {row["id"] for row in client.get("/jobs?outcome=repaired")["jobs"]}
         assert path_of(url, client) in {f"/jobs/{job_id}" for job_id in repaired}
         assert len(monitor.calls()) == 1

@@ -25,10 +25,10 @@ def clips(**numbers: int) -> tuple[Ended, ...]:
 @pytest.mark.parametrize(
     ("outcome", "title"),
     [
-        ("repaired", "clip.mp4 is repaired"),
-        ("kept", "clip.mp4 is kept as it was"),
-        ("flagged", "clip.mp4 needs you"),
-        ("failed", "clip.mp4 failed"),
+        ("repaired", "Repaired: clip.mp4"),
+        ("kept", "Kept as it was: clip.mp4"),
+        ("flagged", "Needs you: clip.mp4"),
+        ("failed", "Failed: clip.mp4"),
     ],
 )
 def test_one_clip_is_named_with_the_reason(outcome: str, title: str) -> None:
@@ -44,7 +44,7 @@ def test_one_clip_is_named_with_the_reason(outcome: str, title: str) -> None:
         ({"repaired": 10}, "10 clips repaired", "repaired9.mp4, repaired8.mp4 and 8 more."),
         ({"kept": 2}, "2 clips kept as they were", "kept1.mp4, kept0.mp4."),
         ({"flagged": 1, "failed": 2}, "3 clips need you", "flagged0.mp4, failed0.mp4 and 1 more."),
-        ({"kept": 3, "failed": 4}, "3 kept, 4 need you", "failed0.mp4, failed1.mp4 and 2 more need you."),
+        ({"kept": 3, "failed": 4}, "4 need you, 3 kept", "failed0.mp4, failed1.mp4 and 2 more need you."),
     ],
 )
 def test_several_clips_are_counted(numbers: dict[str, int], title: str, body: str) -> None:
@@ -70,7 +70,7 @@ def test_a_queue_that_is_worked_off(counts: dict[str, int], body: str) -> None:
 
 def test_long_names_and_reasons_are_shortened_and_keep_their_ends() -> None:
     told = words(Telling((clip("repaired", f"{'wan_video_' * 20}_00017.mp4", "Very. " * 100),)))
-    assert told.title == "wan_video_wan_video_wan_video_w…video__00017.mp4 is repaired"
+    assert told.title == "Repaired: wan_video_wan_video_wan_video_w…video__00017.mp4"
     assert len(told.body) <= 160
     assert told.body.endswith("…")
 
@@ -84,7 +84,7 @@ def test_any_file_name_and_reason_goes_over_the_bus(name: str, reason: str) -> N
 
 
 def test_a_name_that_is_no_unicode_is_shown() -> None:
-    assert words(Telling((clip("repaired", "caf\udce9.mp4"),))).title == "caf?.mp4 is repaired"
+    assert words(Telling((clip("repaired", "caf\udce9.mp4"),))).title == "Repaired: caf?.mp4"
 
 
 @given(st.lists(st.sampled_from(["repaired", "kept", "flagged", "failed"]), min_size=2, max_size=30))

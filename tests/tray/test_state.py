@@ -80,7 +80,7 @@ def test_a_clip_that_waits_for_the_gpu_is_no_work() -> None:
     assert tooltip(alone).splitlines() == ["Waiting: Resolve uses the GPU", "a.mp4: waiting"]
     beside = with_status(State(), status(**{**waits, "running": [held, running("b", "/r/b.mp4", 0.5)]}))
     assert (picture(beside), headline(beside)) == (Picture(Mood.WORKING, STEPS // 2), "Repairing 1 clip")
-    assert tooltip(beside).splitlines() == ["Repairing 1 clip", "a.mp4: waiting", "b.mp4: 50 %", "Resolve uses the GPU"]
+    assert tooltip(beside).splitlines() == ["Repairing 1 clip", "a.mp4: waiting", "b.mp4: 50 %, 2 min left", "Resolve uses the GPU"]
 
 
 def test_the_ring_shows_the_part_in_steps_and_a_badge_that_somebody_is_needed() -> None:

@@ -17,5 +17,5 @@ def no_gi(*libraries: str) -> str | None:
         for library in libraries:
             gi.require_version(library, _TYPELIBS[library][0])
     except (ImportError, ValueError) as error:
-        return f"{error} ({_LINE}; then 'python3 dev.py run' makes .venv see it)"
+        return f"{error} ({_LINE}; docs/tray.md says how a virtual environment sees it)"
     return None if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") else "there is no display"

@@ -215,7 +215,6 @@ export class Player extends EventTarget {
     this._held = null;
     clearTimeout(this._timer);
     this._timer = null;
-    if (!this._seeking) this._uncover();
     for (const side of this.sides) side.video.pause();
     this._tell("state");
   }
@@ -295,7 +294,7 @@ export class Player extends EventTarget {
     this._cover();
     for (const side of this.sides) side.video.play().catch(() => {});
     clearTimeout(this._uncovering);
-    this._uncovering = setTimeout(() => this._uncover(), START_PATIENCE_MS);
+    this._uncovering = setTimeout(() => (this._moved = null), START_PATIENCE_MS); // then nearly in step will do
   }
 
   _cover() {
