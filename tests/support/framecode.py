@@ -25,15 +25,19 @@ def coded(shots: Iterable[Picture]) -> list[Picture]:
 
 
 READ = f"""(() => {{
-  const canvas = Object.assign(document.createElement("canvas"), {{ width: {BITS}, height: 1 }});
+  const canvas = Object.assign(document.createElement("canvas"), {{ width: {BITS}, height: 2 }});
   const context = canvas.getContext("2d", {{ willReadFrequently: true }});
-  window.readFrame = (name) => {{
+  const draw = (name, row) => {{
     const [video, hold] = [document.getElementById(name), document.getElementById(`hold-${{name}}`)];
     const seen = hold.hidden ? video : hold; // what is on top
     const inner = {SQUARE_PX} / 3; // of each square, the middle
     for (let bit = 0; bit < {BITS}; bit++)
-      context.drawImage(seen, bit * {SQUARE_PX} + inner, video.videoHeight - {SQUARE_PX} + inner, inner, inner, bit, 0, 1, 1);
-    const pixels = context.getImageData(0, 0, {BITS}, 1).data;
+      context.drawImage(seen, bit * {SQUARE_PX} + inner, video.videoHeight - {SQUARE_PX} + inner, inner, inner, bit, row, 1, 1);
+  }};
+  const read = (row) => {{
+    const pixels = context.getImageData(0, row, {BITS}, 1).data;
     return [...Array({BITS}).keys()].reduce((number, bit) => 2 * number + (pixels[4 * bit] > 127 ? 1 : 0), 0);
   }};
+  window.readFrame = (name) => (draw(name, 0), read(0));
+  window.readBoth = () => (draw("original", 0), draw("result", 1), [read(0), read(1)]); // drawn together: reading takes its time
 }})()"""

@@ -31,7 +31,7 @@ WATCH = """async (seconds) => {
   const end = performance.now() + 1000 * seconds;
   await new Promise((done) => {
     const look = () => {
-      seen.push([readFrame("original"), readFrame("result")]);
+      seen.push(readBoth());
       performance.now() < end ? requestAnimationFrame(look) : done();
     };
     look();
@@ -164,10 +164,9 @@ def gaps(seen: list[list[int]]) -> Counter[int]:
 
 
 def assert_in_step(seen: list[list[int]]) -> None:
-    """On the very same frame or, for a moment, on neighbours. On a busy machine the browser tells of a frame late: then two, and seldom."""
+    """On the very same frame or, for a moment, on neighbours. On a busy machine the browser tells of a frame late: seldom more, then."""
     found = gaps(seen)
-    assert max(found) <= 2, found
-    assert found[2] <= 0.05 * len(seen), found
+    assert found[0] + found[1] >= 0.97 * len(seen), found
     assert found[0] >= 0.75 * len(seen), found
 
 
