@@ -165,7 +165,7 @@ def test_watch_and_errors(run: Run, clip: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_usage(run: Run) -> None:
-    for arguments in (("fix",), ("nonsense",), ("jobs", "--state", "lost"), ("config", "mend"), ("pause", "--for", "soon"), ("tray",)):
+    for arguments in (("fix",), ("nonsense",), ("jobs", "--state", "lost"), ("config", "mend"), ("pause", "--for", "soon"), ("sidecar",)):
         ended = run(*arguments, "--json")
         assert (ended.code, len(ended.lines)) == (2, 1)
         check(ended.lines[0], WRONG)
