@@ -18,7 +18,9 @@ from clipmaker import exposure_flicker, pan, write
 ROOT = Path(__file__).resolve().parents[2]
 FENCED = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 COMMANDS = [shlex.split(line, comments=True) for block in FENCED for line in block.splitlines()]
-OWN = [command for command in COMMANDS if command[0] == "deshimmer" and command != ["deshimmer", "run"]]
+OWN = [
+    command for command in COMMANDS if command[0] == "deshimmer" and command[1:] not in (["run"], ["tray"])
+]  # they run until they are stopped; tests of their own start them
 ALONE = {"diagnose", "fix", "watch", "config", "doctor"}
 
 
