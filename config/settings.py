@@ -110,7 +110,7 @@ class Disk(_Section):
 
 
 class Courtesy(_Section):
-    """When work waits for the person at the machine (docs/courtesy.md). ``gpu``: what needs the GPU waits, ``all``: every job does."""
+    """When work waits for the person at the machine (docs/courtesy.md): "gpu" is what needs the GPU, "all" every job."""
 
     programs: tuple[str, ...] = Field(
         default=("resolve", "*premiere*", "*afterfx*", "*after effects*", "nuke*", "blender*"),

@@ -127,7 +127,7 @@ def _tell(session: Session, action: Action, plan: Iterable[Change], dry_run: boo
             session.result({}, textwrap.indent(change.text.rstrip(), "    "))
     session.note(_DONE_WORDS[action] if not dry_run else "Nothing was changed.")
     if action is Action.UNINSTALL:
-        show.print_facts((name, "\n".join(value) if isinstance(value, tuple) else value) for name, value in _kept(session).items())
+        show.print_facts((name, ", ".join(value) if isinstance(value, tuple) else value) for name, value in _kept(session).items())
 
 
 def _kept(session: Session) -> dict[str, str | tuple[str, ...] | None]:

@@ -26,6 +26,7 @@ _GHOST_DOUBT = 0.01  # of the mean power: frequencies with less tell nothing
 _COARSE_PX = (8, 6)
 _COARSE_LEVELS = 1.0  # of bends: encoding alone makes up to 0.4
 _UNTOUCHED = 0.9
+_BOTH_FLICKER = 0.6  # of the wilder half's bends: with fewer only every second frame flickers, and it alone is to be repaired
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ class Meter:
         if min(self.halves) == 0:
             return None
         levels = np.sqrt(self.unrest / np.reshape(self.halves, (2, 1, 1)))
-        judged = levels[..., 0].min(0) > _COARSE_LEVELS
+        calmer, wilder = levels[..., 0].min(0), levels[..., 0].max(0)
+        judged = (calmer > _COARSE_LEVELS) & (calmer > _BOTH_FLICKER * wilder)
         left = levels[..., 1] / np.maximum(levels[..., 0], 1e-3)  # (parity, luma and chroma)
         worse, better = left.max(0), left.min(0)
         return float(np.where(judged & (worse >= _UNTOUCHED), better / np.maximum(worse, 1e-3), 1.0).min())

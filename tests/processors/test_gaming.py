@@ -133,6 +133,14 @@ def test_a_gain_that_takes_content_for_light_is_refused(tmp_path: Path) -> None:
     assert "flicker: places" in failures(case.judge(gaming.steady_mean(shots)))
 
 
+def test_a_repair_of_every_second_frame_is_right_where_only_those_flicker(tmp_path: Path) -> None:
+    truth = pan(FRAMES, SIZE, "astronaut", 3.0)
+    shots = [np.clip(shot + 12 * (index % 2) * (index // 3 % 2), 0, 255) for index, shot in enumerate(truth)]
+    clip = media.probe(write(tmp_path / "source.mp4", shots))
+    case = Case(shots, truth, clip, diagnosis.diagnose(clip, None, lambda _: None), Treatment(Route.SMOOTH, (Band.GLOBAL_LUMA,)), tmp_path)
+    assert failures(case.judge(truth)) == set()
+
+
 def test_lost_grain_is_refused(tmp_path: Path) -> None:
     """Exposure is repaired, and the film's grain taken with it."""
     truth = pan(FRAMES, SIZE, "astronaut", 2.0)
