@@ -21,6 +21,7 @@ The same object is shown by the command line, the page, the tray, the log and th
 from __future__ import annotations
 
 from os import PathLike, fspath
+from typing import Any, Self
 
 
 class DeshimmerError(Exception):
@@ -41,6 +42,15 @@ class DeshimmerError(Exception):
     @classmethod
     def from_dict(cls, record: dict[str, str | None]) -> DeshimmerError:
         return cls(record["message"] or "", path=record["path"], title=record["title"])
+
+    @classmethod
+    def from_answer(cls, answer: Any) -> Self | None:
+        """The error that an answer of the API carries; None where it carries none as ours do: somebody else answers."""
+        match answer:
+            case {"error": {"title": str(title), "message": str(message), "path": str() | None as path}}:
+                return cls(message, path=path, title=title)
+            case _:
+                return None
 
 
 class ClipError(DeshimmerError):
