@@ -13,6 +13,7 @@ DeshimmerError
 ├── CannotWrite            the output folder or the disk does not take the result
 ├── SettingsError          a settings file, variable or option is wrong
 ├── DaemonError            the daemon is not running, or is already
+│   └── NoSuchJob              no job has this id
 └── WrongUsage             the command line is wrong (exit code 2)
 
 The same object is shown by the command line, the page, the tray, the log and the receipt.
@@ -99,6 +100,10 @@ class SettingsError(DeshimmerError):
 
 class DaemonError(DeshimmerError):
     title = "The daemon cannot do this now"
+
+
+class NoSuchJob(DaemonError):
+    title = "There is no such job"
 
 
 class WrongUsage(DeshimmerError):
