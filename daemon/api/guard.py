@@ -2,6 +2,8 @@
 
 The token must be in a header, which no page of another site can set. A session's cookie is sent along by the browser itself, also for
 requests that other pages on this machine's other ports make; so with a cookie the browser must say that our own page asks.
+Such a port's program sees the cookie, and can send it with whatever headers it likes: so a change also needs the session's key, which
+only a page of this very port can read.
 No CORS header is ever sent, and no GET changes anything.
 """
 
@@ -20,6 +22,7 @@ from .links import Links
 
 PREFIX = "/api/v1"
 COOKIE = "deshimmer"
+KEY = "X-Deshimmer-Key"
 OPEN = {("GET", "/enter"), ("HEAD", "/enter"), ("POST", f"{PREFIX}/session")}
 """What needs neither token nor session: the way to a session."""
 _HARMLESS = ("GET", "HEAD")
@@ -58,11 +61,15 @@ class Guard:
             return error_answer(DaemonError("Ask by the address in api.json.", title="Wrong host"), 403, path)
         if hmac.compare_digest(headers.get("authorization", "").encode("latin-1"), self._expected):
             return None
-        if (method, path) not in OPEN and not self._links.is_session(_session(headers)):
-            return _outside(path)
+        if (method, path) not in OPEN and not self._may(method, headers):
+            return _outside(path, headers)
         if not _is_from_our_page(method, headers):
             return error_answer(DaemonError("This comes from a page that is not deshimmer's.", title="Wrong origin"), 403, path)
         return None
+
+    def _may(self, method: str, headers: Headers) -> bool:
+        session = _session(headers)
+        return self._links.is_session(session) if method in _HARMLESS else self._links.may_change(session, headers.get(KEY, ""))
 
 
 def _is_from_our_page(method: str, headers: Headers) -> bool:
@@ -83,8 +90,8 @@ def _session(headers: Headers) -> str:
     return cookie.value if cookie else ""
 
 
-def _outside(path: str) -> Response:
-    if path.startswith("/api/"):
+def _outside(path: str, headers: Headers) -> Response:
+    if path.startswith("/api/") and KEY not in headers:  # a program's call; a page's script names its key, even an empty one
         error = DaemonError("Send the token of api.json as 'Authorization: Bearer ...'.", title="No entry")
     else:
         error = DaemonError("Run 'deshimmer open' in a terminal, or choose 'Open page' in the tray.", title="This page needs a key")
