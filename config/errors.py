@@ -13,6 +13,7 @@ DeshimmerError
 ├── CannotWrite            the output folder or the disk does not take the result
 ├── SettingsError          a settings file, variable or option is wrong
 ├── DaemonError            the daemon is not running, or is already
+│   └── NoSuchJob              no job has this id
 └── WrongUsage             the command line is wrong (exit code 2)
 
 The same object is shown by the command line, the page, the tray, the log and the receipt.
@@ -21,6 +22,7 @@ The same object is shown by the command line, the page, the tray, the log and th
 from __future__ import annotations
 
 from os import PathLike, fspath
+from typing import Any, Self
 
 
 class DeshimmerError(Exception):
@@ -41,6 +43,15 @@ class DeshimmerError(Exception):
     @classmethod
     def from_dict(cls, record: dict[str, str | None]) -> DeshimmerError:
         return cls(record["message"] or "", path=record["path"], title=record["title"])
+
+    @classmethod
+    def from_answer(cls, answer: Any) -> Self | None:
+        """The error that an answer of the API carries; None where it carries none as ours do: somebody else answers."""
+        match answer:
+            case {"error": {"title": str(title), "message": str(message), "path": str() | None as path}}:
+                return cls(message, path=path, title=title)
+            case _:
+                return None
 
 
 class ClipError(DeshimmerError):
@@ -89,6 +100,10 @@ class SettingsError(DeshimmerError):
 
 class DaemonError(DeshimmerError):
     title = "The daemon cannot do this now"
+
+
+class NoSuchJob(DaemonError):
+    title = "There is no such job"
 
 
 class WrongUsage(DeshimmerError):

@@ -87,7 +87,7 @@ class Client:
         except (httpx.HTTPError, ValueError):
             raise _gone() from None
         if answer.is_error:
-            raise DaemonError.from_dict(record["error"])
+            raise DaemonError.from_answer(record) or _gone()
         return record
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ..config.errors import DaemonError
+from ..config.errors import NoSuchJob
 from ..config.settings import Settings
 from .database import JOBS, open_engine, parse_url, unusable
 from .lock import is_state_held
@@ -30,7 +30,7 @@ def read_job(settings: Settings, prefix: str) -> JobRow:
     """One job without a daemon. Raises DaemonError when the prefix fits none or several."""
     row = _read(settings, lambda table: _at_rest(table.find(prefix)), None)
     if row is None:
-        raise DaemonError(f"There is no job '{prefix}': nothing has been queued yet.", title="There is no such job")
+        raise NoSuchJob(f"There is no job '{prefix}': nothing has been queued yet.")
     return row
 
 

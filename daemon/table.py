@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..config.errors import DaemonError
+from ..config.errors import DaemonError, NoSuchJob
 from ..processors.records import Outcome, Request, from_json, to_json
 from .database import JOBS, NOTES
 from .states import END_STATE, MOVES, UNFINISHED, State
@@ -143,7 +143,7 @@ class Table:
         """The one job whose id begins so; of several runs of one job, the last. Raises DaemonError for none or several."""
         rows = self.select(JOBS.c.id.startswith(prefix, autoescape=True), order=JOBS.c.number.desc()) if prefix else []
         if not rows:
-            raise DaemonError(f"There is no job '{prefix}'. 'deshimmer jobs' lists them.", title="There is no such job")
+            raise NoSuchJob(f"There is no job '{prefix}'. 'deshimmer jobs' lists them.")
         exact = [row for row in rows if row.id == prefix]
         if not exact and len({row.id.rpartition("-")[0] for row in rows}) > 1:
             listed = ", ".join(row.id for row in rows[:5])

@@ -97,7 +97,7 @@ class Client:
         except (OSError, HTTPException):
             raise _absent() from None
         if answer.status >= 400:
-            raise DaemonError.from_dict(_parsed(content)["error"])
+            raise DaemonError.from_answer(_parsed(content)) or _absent()
         return content
 
     def _run(self) -> None:
@@ -108,7 +108,7 @@ class Client:
                 try:
                     self._follow(address)
                     tries = 0
-                except (OSError, HTTPException, ValueError, DaemonError) as error:
+                except (OSError, HTTPException, ValueError, KeyError, TypeError, DaemonError) as error:  # also what another program answers
                     log.debug("lost the daemon: %s", error)
             if self._stopping.is_set():
                 return

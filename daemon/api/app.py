@@ -57,5 +57,5 @@ def _endpoints(control: Control, stream: Stream, links: Links, base: str) -> lis
         Endpoint("GET", "/events", "What happens, as it happens", stream.endpoint, "text/event-stream", query=_EVENTS),
         *Acting(control).endpoints(),
         change("POST", "/link", _LINK, Link, shapes.Url, lambda _, body: link(links, body.path, base)),
-        change("POST", "/session", "Exchange a link's code for a cookie", Code, shapes.Path, lambda _, body: session(links, body)),
+        change("POST", "/session", "Exchange a link's code for a session", Code, shapes.Session, lambda _, body: session(links, body)),
     ]

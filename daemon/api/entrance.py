@@ -1,6 +1,7 @@
-"""The way in for a browser: ``POST /link`` makes an address, ``/enter`` hands its code over and goes on with a session's cookie.
+"""The way in for a browser: ``POST /link`` makes an address, ``/enter`` hands its code over and goes on with a session: a cookie, and a key.
 
-The code stands behind ``#``, which browsers keep to themselves: it is in no log and in no Referer.
+The code stands behind ``#``, which browsers keep to themselves: it is in no log and in no Referer. The key stays in what the browser
+stores for this very port (guard.py says why).
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ history.replaceState(null, "", "/enter");
 fetch("/api/v1/session", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({code})})
   .then(async (answer) => {
     const said = await answer.json();
-    if (answer.ok) location.replace(said.path);
+    if (answer.ok) {
+      localStorage.setItem("key", said.key);
+      location.replace(said.path);
+    }
     else document.querySelector("p").textContent = said.error.message;
   })
   .catch(() => { document.querySelector("p").textContent = "deshimmer does not answer. Is it running?"; });
@@ -45,10 +49,10 @@ def link(links: Links, path: str, base: str) -> dict[str, Any]:
 
 
 def session(links: Links, body: Code) -> Response:
-    """The session's cookie, which no script can read and no other site makes the browser send. Raises DaemonError."""
-    cookie, path = links.enter(body.code)
-    answer = Answer({"path": path})
-    answer.set_cookie(COOKIE, cookie, path="/", httponly=True, samesite="strict")
+    """The session's cookie, which no script can read and no other site makes the browser send, and its key. Raises DaemonError."""
+    entered = links.enter(body.code)
+    answer = Answer({"path": entered.path, "key": entered.key})
+    answer.set_cookie(COOKIE, entered.session, path="/", httponly=True, samesite="strict")
     return answer
 
 

@@ -2,6 +2,8 @@
 
 The token must be in a header, which no page of another site can set. A session's cookie is sent along by the browser itself, also for
 requests that other pages on this machine's other ports make; so with a cookie the browser must say that our own page asks.
+Such a port's program sees the cookie, and can send it with whatever headers it likes: so a change also needs the session's key, which
+only a page of this very port can read.
 No CORS header is ever sent, and no GET changes anything.
 """
 
@@ -11,15 +13,16 @@ import hmac
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...config.errors import DaemonError, DeshimmerError
+from ...config.errors import DaemonError
 from .answers import error_answer
 from .links import Links
 
 PREFIX = "/api/v1"
 COOKIE = "deshimmer"
+KEY = "X-Deshimmer-Key"
 OPEN = {("GET", "/enter"), ("HEAD", "/enter"), ("POST", f"{PREFIX}/session")}
 """What needs neither token nor session: the way to a session."""
 _HARMLESS = ("GET", "HEAD")
@@ -34,10 +37,6 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 """On every answer that does not say otherwise itself."""
-
-_OUTSIDE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>deshimmer</title><style>body {{ font: 1.1em/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 32em; padding: 0 1em; }}
-:root {{ color-scheme: light dark }}</style><h1>{title}</h1><p>{message}</p></html>"""
 
 
 class Guard:
@@ -59,14 +58,18 @@ class Guard:
 
     def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
         if headers.get("host", "") not in self._hosts:
-            return error_answer(DaemonError("Ask by the address in api.json.", title="Wrong host"), 403)
+            return error_answer(DaemonError("Ask by the address in api.json.", title="Wrong host"), 403, path)
         if hmac.compare_digest(headers.get("authorization", "").encode("latin-1"), self._expected):
             return None
-        if (method, path) not in OPEN and not self._links.is_session(_session(headers)):
-            return _outside(path)
+        if (method, path) not in OPEN and not self._may(method, headers):
+            return _outside(path, headers)
         if not _is_from_our_page(method, headers):
-            return error_answer(DaemonError("This comes from a page that is not deshimmer's.", title="Wrong origin"), 403)
+            return error_answer(DaemonError("This comes from a page that is not deshimmer's.", title="Wrong origin"), 403, path)
         return None
+
+    def _may(self, method: str, headers: Headers) -> bool:
+        session = _session(headers)
+        return self._links.is_session(session) if method in _HARMLESS else self._links.may_change(session, headers.get(KEY, ""))
 
 
 def _is_from_our_page(method: str, headers: Headers) -> bool:
@@ -87,15 +90,12 @@ def _session(headers: Headers) -> str:
     return cookie.value if cookie else ""
 
 
-def _outside(path: str) -> Response:
-    if path.startswith("/api/"):
-        return error_answer(DaemonError("Send the token of api.json as 'Authorization: Bearer ...'.", title="No entry"), 401)
-    return friendly(DaemonError("Run 'deshimmer open' in a terminal, or choose 'Open page' in the tray.", title="This page needs a key"))
-
-
-def friendly(error: DeshimmerError, status: int = 401) -> Response:
-    """A plain page that says it."""
-    return HTMLResponse(_OUTSIDE.format(title=error.title, message=error.message), status)
+def _outside(path: str, headers: Headers) -> Response:
+    if path.startswith("/api/") and KEY not in headers:  # a program's call; a page's script names its key, even an empty one
+        error = DaemonError("Send the token of api.json as 'Authorization: Bearer ...'.", title="No entry")
+    else:
+        error = DaemonError("Run 'deshimmer open' in a terminal, or choose 'Open page' in the tray.", title="This page needs a key")
+    return error_answer(error, 401, path)
 
 
 def _with_headers(send: Send) -> Send:

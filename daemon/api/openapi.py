@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from .endpoints import Endpoint
-from .guard import COOKIE, PREFIX
+from .guard import COOKIE, KEY, PREFIX
 from .shapes import Failure
 from .status import API
 
@@ -38,6 +38,7 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "key": {"type": "apiKey", "in": "header", "name": KEY},
             },
         },
     }
@@ -45,6 +46,8 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint, schemas: dict[type[BaseModel], Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {"summary": endpoint.summary, "operationId": _name(endpoint), "parameters": _parameters(endpoint)}
+    if endpoint.method != "GET":
+        operation["security"] = [{"token": []}, {"session": [], "key": []}]
     if endpoint.body is not None:
         content = {"application/json": {"schema": schemas[endpoint.body]}}
         operation["requestBody"] = {"content": content, "required": bool(_required(endpoint.body))}

@@ -166,5 +166,6 @@ class Url(Shape):
     url: str
 
 
-class Path(Shape):
+class Session(Shape):
     path: str = Field(description="where the browser goes now")
+    key: str = Field(description="goes with every change, in X-Deshimmer-Key")

@@ -6,12 +6,16 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from clipmaker import pan, write
+from stranger import ANSWERS, stranger
 
+from deshimmer.config import paths
 from deshimmer.daemon.app import Daemon
-from deshimmer.daemon.client import connect
+from deshimmer.daemon.client import connect, find
 
 
 def wait_for(client: httpx.Client, number: int) -> list[dict]:
@@ -108,3 +112,17 @@ def test_names_that_are_no_unicode_are_told_and_taken(daemon: Daemon, client: ht
     assert (summary["path"], summary["outcome"]) == (str(folder / os.fsdecode(b"ok-\xe4.mp4")), "kept")
     assert str(folder) in [each["path"] for each in find_daemon.get("/status")["hot_folders"]]
     assert client.post("/api/v1/pause", content=b"{no json").status_code == 400
+
+
+def test_outside_the_api_what_is_wrong_is_told_as_a_page(client: httpx.Client) -> None:
+    for path, words in (("/jobs/<b>x", "There is no job &#x27;&lt;b&gt;x&#x27;."), ("/<b>x", "Not Found: GET /&lt;b&gt;x.")):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert words in answer.text
+        assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("record", ANSWERS)
+def test_another_program_at_the_port_is_no_daemon(own_state: Path, record: Any) -> None:
+    with stranger(paths.state_dir(), record):
+        assert find() is None

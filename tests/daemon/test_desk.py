@@ -201,7 +201,7 @@ def test_open_gives_the_browser_a_link(run: Run, daemon: Daemon, tmp_path: Path,
     subprocess.run(command, env=environment, check=True, timeout=30, capture_output=True)
     base, _, code = said.read_text().strip().partition("/enter#")
     entered = httpx.post(f"{base}/api/v1/session", json={"code": code}, headers={"Origin": base}, trust_env=False)
-    assert entered.json() == {"path": f"/jobs/{job}"}
+    assert entered.json() == {"path": f"/jobs/{job}", "key": entered.json()["key"]}
 
 
 def test_snooze_is_kept_over_a_restart(run: Run, daemon: Daemon, faulty_road: str) -> None:

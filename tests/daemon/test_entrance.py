@@ -36,7 +36,10 @@ def code_of(client: httpx.Client, path: str = "/") -> str:
 
 
 def enter(browser: httpx.Client, code: str) -> httpx.Response:
-    return browser.post("/api/v1/session", json={"code": code})
+    """With the key from then on, as the page's scripts do."""
+    answer = browser.post("/api/v1/session", json={"code": code})
+    browser.headers["X-Deshimmer-Key"] = answer.json().get("key", browser.headers.get("X-Deshimmer-Key", ""))
+    return answer
 
 
 def test_a_link_lets_a_browser_in_once(client: httpx.Client, browser: httpx.Client) -> None:
@@ -46,8 +49,11 @@ def test_a_link_lets_a_browser_in_once(client: httpx.Client, browser: httpx.Clie
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "script-src 'sha256-" in page.headers["content-security-policy"]
     entered = enter(browser, code)
-    assert entered.json() == {"path": "/jobs/abc?x=1"}
+    key = entered.json()["key"]
+    assert entered.json() == {"path": "/jobs/abc?x=1", "key": key}
     cookie = entered.headers["set-cookie"]
+    assert len(key) > 40
+    assert key not in cookie
     assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/"))
     assert code not in cookie
     assert browser.get("/api/v1/status").json()["api"] == 1
@@ -96,6 +102,24 @@ def test_our_own_page_may(client: httpx.Client, browser: httpx.Client) -> None:
     assert browser.post("/api/v1/pause").json()["paused"] is True
     del browser.headers["Origin"]
     assert browser.post("/api/v1/resume").json()["paused"] is False
+
+
+def test_the_cookie_alone_changes_nothing(client: httpx.Client, browser: httpx.Client) -> None:
+    """Programs on other ports see it, and may forge every header but the key."""
+    enter(browser, code_of(client))
+    key = browser.headers.pop("X-Deshimmer-Key")
+    assert browser.get("/api/v1/status").status_code == 200
+    for wrong in ("", key[:-1], browser.cookies["deshimmer"]):
+        for method, path in (("POST", "/pause"), ("PATCH", "/settings"), ("POST", "/link")):
+            assert browser.request(method, f"/api/v1{path}", json={}, headers={"X-Deshimmer-Key": wrong}).status_code == 401, path
+        assert browser.post("/settings", headers={"X-Deshimmer-Key": wrong}).status_code == 401
+    forged = f"{browser.cookies['deshimmer']} {key}"
+    assert browser.post("/api/v1/pause", headers={"Cookie": f"deshimmer={forged}"}).status_code == 401
+    assert client.get("/api/v1/status").json()["paused"] is False
+    with httpx.Client(base_url=client.base_url, headers={"Origin": browser.headers["Origin"]}, trust_env=False) as another:
+        enter(another, code_of(client))
+        assert another.post("/api/v1/pause", headers={"X-Deshimmer-Key": key}).status_code == 401, "of another session"
+        assert another.post("/api/v1/pause").json()["paused"] is True
 
 
 def test_another_sites_page_reads_nothing(client: httpx.Client, browser: httpx.Client) -> None:
@@ -167,11 +191,15 @@ def test_the_page_is_behind_the_same_guard(tmp_path: Path, faulty_road: str, mon
 def test_a_session_lasts_over_a_restart_and_a_month(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, float] = {}
     before = Links(keep=kept.update)
-    session, _ = before.enter(before.new_code("/"))
+    session, key, _ = before.enter(before.new_code("/"))
     after = Links(kept, kept.update)
     assert after.is_session(session)
+    assert after.may_change(session, key)
     assert session not in json.dumps(kept)  # only its digest is
+    assert key not in json.dumps(kept)
     assert not after.is_session(f"{session}x")
+    assert not after.may_change(session, f"{key}x")
     made = time.time()
     monkeypatch.setattr(time, "time", lambda: made + SESSION_S + 1)
     assert not after.is_session(session)
+    assert not after.may_change(session, key)

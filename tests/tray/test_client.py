@@ -12,6 +12,7 @@ import pytest
 from clipmaker import pan, write
 from desktops import wait_until
 from recordingdaemon import RecordingDaemon, row, running
+from stranger import ANSWERS, stranger
 
 from deshimmer.config import paths
 from deshimmer.config.errors import DaemonError
@@ -136,3 +137,17 @@ def test_a_real_daemon_is_followed_through_a_job_and_a_restart(client: Client, t
         assert client.state.recent[0].outcome == "kept"
     finally:
         daemon.stop()
+
+
+@pytest.mark.parametrize("code", [200, 404])
+@pytest.mark.parametrize("record", ANSWERS)
+def test_another_program_at_the_port_is_no_daemon(client: Client, record: Any, code: int) -> None:
+    with stranger(paths.state_dir(), record, code):
+        client.start()
+        wait_until(lambda: client.state.link is Link.DOWN, "no daemon")
+        if code == 404:
+            with pytest.raises(DaemonError) as refused:
+                client.get("/status")
+            assert refused.value.title == "The daemon is not running"
+    with RecordingDaemon(paths.state_dir()).running():
+        wait_until(lambda: client.state.link is Link.UP, "the daemon")

@@ -8,7 +8,7 @@
   // POST body as JSON. Returns the answer's object; shows its error and returns null.
   async function ask(url, body = {}, method = "POST") {
     try {
-      const answer = await fetch(url, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+      const answer = await fetch(url, { method, headers: window.deshimmer.headers(), body: JSON.stringify(body) });
       const record = await answer.json();
       if (answer.ok) return record;
       toast(record.error?.title ?? "It did not work", record.error);

@@ -18,7 +18,7 @@ let page = null; // what is open now: {player, curves, traces, away}
 
 /** The lines of the daemon's answer as they come; the last one has the media. */
 async function prepared(onProgress) {
-  const answer = await fetch(api("/player"), { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+  const answer = await fetch(api("/player"), { method: "POST", headers: window.deshimmer.headers(), body: "{}" });
   if (!answer.ok) throw (await answer.json()).error;
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -10,7 +10,7 @@
     if (!inFront && !told) return;
     told = inFront;
     const body = JSON.stringify({ in_front: inFront, page: windowId });
-    fetch("/api/v1/presence", { method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true }).catch(() => {});
+    fetch("/api/v1/presence", { method: "POST", headers: window.deshimmer.headers(), body, keepalive: true }).catch(() => {});
   }
 
   for (const name of ["focus", "blur", "pagehide"]) addEventListener(name, tell);

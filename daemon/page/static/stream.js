@@ -40,7 +40,7 @@ class Stream extends EventTarget {
     this.readyState = EventSource.OPEN;
     const wasLost = this.failures > 0;
     this.failures = 0;
-    this.tell("live");
+    this.tell(window.deshimmer.hasKey() ? "live" : "locked");
     this.onopen?.(new Event("open"));
     if (wasLost) this.dispatchEvent(new MessageEvent("reset"));
   }

@@ -54,6 +54,21 @@ def test_a_page_whose_session_ended_says_how_to_open_it_anew(page_desk: PageDesk
     expect(page.locator("#lost [data-when=lost]")).to_be_hidden()
 
 
+def test_a_page_without_its_key_says_how_to_open_it_anew(page_desk: PageDesk) -> None:
+    page = page_desk.open(ignored=(*OUTAGE, "401", "htmx:responseError"))
+    page.evaluate("localStorage.removeItem('key')")
+    page.click("#pause")
+    page.click("#pause-on")
+    expect(page.locator(".toast").first).to_contain_text("deshimmer open")
+    page.reload()
+    expect(page.locator("#lost [data-when=locked]")).to_be_visible()
+    page.goto(page_desk.link("/settings"))
+    page.wait_for_selector("html[data-connection=live]")
+    page.evaluate("localStorage.setItem('key', 'of another session')")
+    page.click("#save")
+    expect(page.locator("#lost [data-when=locked]")).to_be_visible()
+
+
 def test_the_daemon_knows_whether_it_is_looked_at(page_desk: PageDesk) -> None:
     page = page_desk.open()
     with page_desk.api() as client:
