@@ -106,6 +106,7 @@ class Jobs:
         self._changes = 0
         self._needing: tuple[list[str], int, float] = [], -1, 0.0
         self._lock = threading.RLock()  # compound changes of the table
+        self._pausing = threading.Lock()  # round reading what is paused and acting on it
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._stack = ExitStack()
@@ -143,6 +144,7 @@ class Jobs:
         self._pool.apply(settings)
         self._gate.apply(settings.courtesy)
         self._apply_pause()
+        self._wake.set()
 
     def close(self) -> None:
         """Stop at once. A stage that runs is cut short and run again after the next launch."""
@@ -237,6 +239,7 @@ class Jobs:
         for each in (What.GPU, what):
             self._table.set_note(_PAUSES[each], None)
         self._apply_pause()
+        self._wake.set()
         return self.pause_state(what)
 
     def note(self, key: str) -> Any:
@@ -436,12 +439,13 @@ class Jobs:
 
     def _apply_pause(self) -> float | None:
         """Let queue and gate know what is paused, and give jobs that wait for the GPU no processor's place. Returns when it next changes."""
-        states = {what: self.pause_state(what) for what in What}
-        queue = DBOS.retrieve_queue(_QUEUE)
-        assert queue is not None
-        held = min(self._gate.held(), _MOST_HELD)
-        queue.set_worker_concurrency(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
-        self._gate.pause({what: state.paused for what, state in states.items()})
+        with self._pausing:
+            states = {what: self.pause_state(what) for what in What}
+            queue = DBOS.retrieve_queue(_QUEUE)
+            assert queue is not None
+            held = min(self._gate.held(), _MOST_HELD)
+            queue.set_worker_concurrency(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
+            self._gate.pause({what: state.paused for what, state in states.items()})
         self._on_change()
         return min((state.until for state in states.values() if state.until is not None), default=None)
 

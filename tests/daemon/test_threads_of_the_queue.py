@@ -1,0 +1,51 @@
+"""Threads that meet in the queue: each test holds one of them at the place where the other used to overtake it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deshimmer.daemon import jobs
+from deshimmer.daemon.courtesy.rules import What
+
+
+class Held:
+    """Calls ``function``, and keeps its answer back, in the thread of this name the first time, until ``go`` or 0.5 s are over."""
+
+    def __init__(self, function: Callable[..., Any], thread: str) -> None:
+        self._function = function
+        self._thread = thread
+        self.arrived = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        answer = self._function(*arguments, **options)
+        if threading.current_thread().name == self._thread and not self.arrived.is_set():
+            self.arrived.set()
+            self.go.wait(0.5)
+        return answer
+
+
+def overtake(held: Held, slow: Callable[[], object], quick: Callable[[], object]) -> None:
+    """``quick`` runs while ``slow`` is held."""
+    thread = threading.Thread(target=slow, name="slow")
+    thread.start()
+    assert held.arrived.wait(5)
+    quick()
+    held.go.set()
+    thread.join()
+
+
+def test_a_pause_that_was_read_before_the_resume_does_not_outlive_it(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = jobs.DBOS.retrieve_queue(jobs._QUEUE)
+    assert queue is not None
+    desk.jobs.pause()
+    held = Held(jobs.DBOS.retrieve_queue, "slow")
+    monkeypatch.setattr(jobs.DBOS, "retrieve_queue", held)
+    monkeypatch.setattr(desk.jobs, "_keep_once", lambda: 3600.0, raising=False)
+    overtake(held, desk.jobs._apply_pause, desk.jobs.resume)
+    assert desk.jobs._gate._paused == dict.fromkeys(What, False)
+    assert jobs.DBOS.retrieve_queue(jobs._QUEUE).worker_concurrency == desk.settings.queue.cpu_jobs
