@@ -58,6 +58,7 @@ _PAUSES = {What.ALL: "pause", What.GPU: "pause_gpu"}  # the notes that keep them
 _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
 _HOUSEKEEPING_S = 3600.0
+_AFTER_FAILURE_S = 5.0
 _DAY_MOVES_S = 60.0
 
 
@@ -472,10 +473,19 @@ class Jobs:
         """End a timed pause, and let DBOS forget what has ended: its records hold every stage's passage."""
         while not self._closing.is_set():
             self._wake.clear()
-            ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
-            _forget_workflows([workflow.workflow_id for workflow in ended])
-            until = self._apply_pause()
-            self._wake.wait(_HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S))
+            try:
+                pause_s = self._keep_once()
+            except Exception:  # a database that is locked for the moment must not end it for good
+                log.exception("keeping the queue")
+                pause_s = _AFTER_FAILURE_S
+            self._wake.wait(pause_s)
+
+    def _keep_once(self) -> float:
+        """In how many seconds to look again."""
+        ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
+        _forget_workflows([workflow.workflow_id for workflow in ended])
+        until = self._apply_pause()
+        return _HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S)
 
 
 def _passage(row: JobRow) -> Passage:
