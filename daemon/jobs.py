@@ -107,6 +107,7 @@ class Jobs:
         self._changes = 0
         self._needing: tuple[list[str], int, float] = [], -1, 0.0
         self._lock = threading.RLock()  # compound changes of the table
+        self._telling = threading.Lock()  # round reading a row and telling it: never taken while the gate's is held
         self._pausing = threading.Lock()  # round reading what is paused and acting on it
         self._closing = threading.Event()
         self._wake = threading.Event()
@@ -384,10 +385,11 @@ class Jobs:
         self._on_change()
 
     def _tell_job(self, job_id: str) -> None:
-        row = self._table.look_up(job_id)
-        if row is not None:
-            self._jobs_changed()
-            self.hub.tell("job", self._live(row).as_dict())
+        with self._telling:
+            row = self._table.look_up(job_id)
+            if row is not None:
+                self._jobs_changed()
+                self.hub.tell("job", self._live(row).as_dict())
 
     def _begin_anew(self) -> None:
         """So much has changed at once that whoever listens had better ask again."""

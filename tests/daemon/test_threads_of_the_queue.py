@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +46,18 @@ def test_a_pause_that_was_read_before_the_resume_does_not_outlive_it(desk, monke
     desk.jobs.pause()
     held = Held(jobs.DBOS.retrieve_queue, "slow")
     monkeypatch.setattr(jobs.DBOS, "retrieve_queue", held)
-    monkeypatch.setattr(desk.jobs, "_keep_once", lambda: 3600.0, raising=False)
+    monkeypatch.setattr(desk.jobs, "_keep_once", lambda: 3600.0)
     overtake(held, desk.jobs._apply_pause, desk.jobs.resume)
     assert desk.jobs._gate._paused == dict.fromkeys(What, False)
     assert jobs.DBOS.retrieve_queue(jobs._QUEUE).worker_concurrency == desk.settings.queue.cpu_jobs
+
+
+def test_a_job_is_told_in_the_order_of_its_states(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.jobs.pause()
+    row = desk.enqueue(desk.clip("ok-1"))
+    before = desk.jobs.hub.last
+    held = Held(desk.jobs.table.look_up, "slow")
+    monkeypatch.setattr(desk.jobs.table, "look_up", held)
+    overtake(held, lambda: desk.jobs._tell_job(row.id), lambda: desk.jobs.cancel(row.id))
+    told = [json.loads(event.text)["state"] for event in desk.jobs.hub.since(before) if event.kind == "job"]
+    assert told == ["queued", "cancelling", "cancelled"]
