@@ -263,7 +263,8 @@ class Jobs:
 
     def look_at(self, prefix: str | None) -> None:
         """A person has seen this job, or all. Raises DaemonError when the prefix fits no job, or several."""
-        attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
+        with self._lock:
+            attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
         self._jobs_changed()
 
     def free_gpu(self) -> int:

@@ -61,3 +61,13 @@ def test_a_job_is_told_in_the_order_of_its_states(desk, monkeypatch: pytest.Monk
     overtake(held, lambda: desk.jobs._tell_job(row.id), lambda: desk.jobs.cancel(row.id))
     told = [json.loads(event.text)["state"] for event in desk.jobs.hub.since(before) if event.kind == "job"]
     assert told == ["queued", "cancelling", "cancelled"]
+
+
+def test_two_who_look_at_two_jobs_have_both_been_there(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (desk.enqueue(desk.clip(name)) for name in ("error-1", "error-2"))
+    desk.wait_for_end()
+    assert sorted(desk.jobs.needing()) == sorted([first.id, second.id])
+    held = Held(desk.jobs.table.note, "slow")
+    monkeypatch.setattr(desk.jobs.table, "note", held)
+    overtake(held, lambda: desk.jobs.look_at(first.id), lambda: desk.jobs.look_at(second.id))
+    assert desk.jobs.needing() == []
