@@ -58,6 +58,7 @@ _PAUSES = {What.ALL: "pause", What.GPU: "pause_gpu"}  # the notes that keep them
 _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
 _HOUSEKEEPING_S = 3600.0
+_AFTER_FAILURE_S = 5.0
 _DAY_MOVES_S = 60.0
 
 
@@ -106,6 +107,8 @@ class Jobs:
         self._changes = 0
         self._needing: tuple[list[str], int, float] = [], -1, 0.0
         self._lock = threading.RLock()  # compound changes of the table
+        self._telling = threading.Lock()  # round reading a row and telling it: never taken while the gate's is held
+        self._pausing = threading.Lock()  # round reading what is paused and acting on it
         self._closing = threading.Event()
         self._wake = threading.Event()
         self._stack = ExitStack()
@@ -143,6 +146,7 @@ class Jobs:
         self._pool.apply(settings)
         self._gate.apply(settings.courtesy)
         self._apply_pause()
+        self._wake.set()
 
     def close(self) -> None:
         """Stop at once. A stage that runs is cut short and run again after the next launch."""
@@ -237,6 +241,7 @@ class Jobs:
         for each in (What.GPU, what):
             self._table.set_note(_PAUSES[each], None)
         self._apply_pause()
+        self._wake.set()
         return self.pause_state(what)
 
     def note(self, key: str) -> Any:
@@ -258,7 +263,8 @@ class Jobs:
 
     def look_at(self, prefix: str | None) -> None:
         """A person has seen this job, or all. Raises DaemonError when the prefix fits no job, or several."""
-        attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
+        with self._lock:
+            attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
         self._jobs_changed()
 
     def free_gpu(self) -> int:
@@ -380,10 +386,11 @@ class Jobs:
         self._on_change()
 
     def _tell_job(self, job_id: str) -> None:
-        row = self._table.look_up(job_id)
-        if row is not None:
-            self._jobs_changed()
-            self.hub.tell("job", self._live(row).as_dict())
+        with self._telling:
+            row = self._table.look_up(job_id)
+            if row is not None:
+                self._jobs_changed()
+                self.hub.tell("job", self._live(row).as_dict())
 
     def _begin_anew(self) -> None:
         """So much has changed at once that whoever listens had better ask again."""
@@ -436,12 +443,13 @@ class Jobs:
 
     def _apply_pause(self) -> float | None:
         """Let queue and gate know what is paused, and give jobs that wait for the GPU no processor's place. Returns when it next changes."""
-        states = {what: self.pause_state(what) for what in What}
-        queue = DBOS.retrieve_queue(_QUEUE)
-        assert queue is not None
-        held = min(self._gate.held(), _MOST_HELD)
-        queue.set_worker_concurrency(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
-        self._gate.pause({what: state.paused for what, state in states.items()})
+        with self._pausing:
+            states = {what: self.pause_state(what) for what in What}
+            queue = DBOS.retrieve_queue(_QUEUE)
+            assert queue is not None
+            held = min(self._gate.held(), _MOST_HELD)
+            queue.set_worker_concurrency(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
+            self._gate.pause({what: state.paused for what, state in states.items()})
         self._on_change()
         return min((state.until for state in states.values() if state.until is not None), default=None)
 
@@ -468,10 +476,19 @@ class Jobs:
         """End a timed pause, and let DBOS forget what has ended: its records hold every stage's passage."""
         while not self._closing.is_set():
             self._wake.clear()
-            ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
-            _forget_workflows([workflow.workflow_id for workflow in ended])
-            until = self._apply_pause()
-            self._wake.wait(_HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S))
+            try:
+                pause_s = self._keep_once()
+            except Exception:  # a database that is locked for the moment must not end it for good
+                log.exception("keeping the queue")
+                pause_s = _AFTER_FAILURE_S
+            self._wake.wait(pause_s)
+
+    def _keep_once(self) -> float:
+        """In how many seconds to look again."""
+        ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
+        _forget_workflows([workflow.workflow_id for workflow in ended])
+        until = self._apply_pause()
+        return _HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S)
 
 
 def _passage(row: JobRow) -> Passage:

@@ -44,7 +44,11 @@ class AfterQueue:
         self._counts: Counter[str] = Counter()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._actions: dict[str, Callable[[Counter[str]], None]] = {"notify": tell, "command": self._command, "sleep": self._sleep}
+        self._actions: dict[str, Callable[[Courtesy, Counter[str]], None]] = {
+            "notify": lambda _, counts: tell(counts),
+            "command": self._command,
+            "sleep": self._sleep,
+        }
 
     def apply(self, wishes: Courtesy) -> None:
         self._wishes = wishes
@@ -54,42 +58,60 @@ class AfterQueue:
             return
         with self._lock:
             self._counts[outcome] += 1
-            if self._thread is None and set(self._counts) != {Outcome.CANCELLED}:
-                self._thread = threading.Thread(target=self._settle, name="after-queue", daemon=True)
-                self._thread.start()
+            self._begin()
 
     def close(self) -> None:
         self._closing.set()
-        thread = self._thread
+        with self._lock:
+            thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _begin(self) -> None:
+        """With the lock held: a thread, where none is yet and something has ended for which to act."""
+        if self._thread is None and not self._closing.is_set() and set(self._counts) - {Outcome.CANCELLED}:
+            self._thread = threading.Thread(target=self._run_thread, name="after-queue", daemon=True)
+            self._thread.start()
+
+    def _run_thread(self) -> None:
+        try:
+            self._settle()
+        except Exception:  # a database that is locked for the moment must not silence it for good
+            log.exception("after the queue")
+        finally:
+            with self._lock:
+                self._thread = None
+                self._begin()  # jobs have ended while it acted, or it has not acted
 
     def _settle(self) -> None:
         """Wait until no job has come or ended for the length of ``SETTLE_S``, then act."""
         seen = -1
         while not self._closing.wait(SETTLE_S):
             with self._lock:
-                total = self._counts.total()
-                if total == seen and self._is_empty() and self._is_away():
-                    counts, self._counts, self._thread = self._counts, Counter[str](), None
+                wishes, total = self._wishes, self._counts.total()
+                if wishes.after_queue == "nothing":  # since a moment ago
+                    self._counts.clear()
+                    return
+                if total == seen and self._is_empty() and self._is_away(wishes):
+                    counts, self._counts = self._counts, Counter[str]()
                     break
             seen = total
         else:
             return
-        log.info("the queue is worked off: %s", self._wishes.after_queue)
-        self._actions[self._wishes.after_queue](counts)
+        log.info("the queue is worked off: %s", wishes.after_queue)
+        self._actions[wishes.after_queue](wishes, counts)
 
-    def _is_away(self) -> bool:
-        if self._wishes.after_queue != "sleep":
+    def _is_away(self, wishes: Courtesy) -> bool:
+        if wishes.after_queue != "sleep":
             return True
         idle_s = self._senses.idle_s()
         return idle_s is None or idle_s >= AWAY_S
 
-    def _command(self, counts: Counter[str]) -> None:
+    def _command(self, wishes: Courtesy, counts: Counter[str]) -> None:
         numbers = {f"{_PREFIX}{outcome.upper()}": str(counts[outcome]) for outcome in Outcome}
-        self._run(self._wishes.after_queue_command, {**os.environ, **numbers})
+        self._run(wishes.after_queue_command, {**os.environ, **numbers})
 
-    def _sleep(self, counts: Counter[str]) -> None:
+    def _sleep(self, wishes: Courtesy, counts: Counter[str]) -> None:
         self._run(power.SLEEP[sys.platform], os.environ)
 
     def _run(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:

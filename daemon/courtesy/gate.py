@@ -27,6 +27,7 @@ LOOKS_TO_STOP = 2
 PAUSED = {What.GPU: "work on the GPU is paused", What.ALL: "paused"}
 TURN = "another clip is on the GPU"
 ELSEWHERE = "another deshimmer of yours is on the GPU"
+UNSEEN = "the machine cannot be looked at"
 
 
 class Crew(Protocol):
@@ -199,7 +200,11 @@ class Gate:
                     self._reasons, self._looked = {}, float("-inf")
                     self._changed.wait()
                     continue
-            self._look(what)
+            try:
+                self._look(what)
+            except Exception:  # of a probe, or of the database: work would wait for ever, and nobody knew why
+                log.exception("courtesy cannot look at the machine")
+                self._hold_unseen()
             self._closing.wait(LOOK_S)
 
     def _look(self, what: What) -> None:
@@ -222,13 +227,20 @@ class Gate:
             self._crew.free_gpu()
         self._tell()
 
+    def _hold_unseen(self) -> None:
+        """What must be looked for does not start, and tells so; what runs goes on."""
+        with self._changed:
+            self._reasons = {each: UNSEEN for each in What if self._looks_for(each)}
+            self._looks_against = 0
+        self._tell()
+
     def _lasting(self, what: What, told: str | None, now: float) -> str | None:
         """A reason lasts a while beyond its end: who plays a shot and thinks about it will play the next."""
         if told is not None:
             self._last_reason[what] = now
             return told
         former = self._reasons.get(what)
-        if former is None or former == ELSEWHERE or now - self._last_reason[what] >= self._wishes.resume_after_s:
+        if former in (None, ELSEWHERE, UNSEEN) or now - self._last_reason[what] >= self._wishes.resume_after_s:
             return None
         return former
 
@@ -245,7 +257,11 @@ class Gate:
             state = {job_id: why for job_id, why in reasons.items() if why is not None or self._waiting[job_id] is What.GPU}
             former, self._told = self._told, state
         if state != former:
-            self._on_change([job_id for job_id in {*former, *state} if former.get(job_id) != state.get(job_id)])
+            changed = [job_id for job_id in {*former, *state} if former.get(job_id) != state.get(job_id)]
+            try:
+                self._on_change(changed)
+            except Exception:  # whoever listens must not undo a stage, nor end the watcher
+                log.exception("telling what waits")
 
 
 def _is_held_elsewhere() -> bool:

@@ -12,6 +12,7 @@ from queuedesk import Desk
 
 from deshimmer.config.errors import DaemonError
 from deshimmer.config.settings import Repair, Settings
+from deshimmer.daemon import jobs
 from deshimmer.daemon.database import open_engine
 from deshimmer.daemon.jobs import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED, Jobs
 from deshimmer.daemon.lock import is_state_held
@@ -243,3 +244,21 @@ def test_a_render_that_cannot_be_read_ends_as_failed(desk) -> None:
     assert desk.outcome(row) == "failed"
     with pytest.raises(FileNotFoundError):
         desk.jobs.content_digest(desk.folder / "absent.mp4")
+
+
+@pytest.mark.logs_errors
+def test_the_keeper_outlives_a_database_that_is_locked(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_AFTER_FAILURE_S", 0.1)
+    asked: list[object] = []
+
+    def fail(**_: object) -> None:
+        asked.append(_)
+        raise RuntimeError("database is locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs.DBOS, "list_workflows", fail)
+        desk.jobs.resume()
+        desk.wait(lambda: len(asked) > 1)
+    desk.jobs.pause(0.3)
+    desk.wait(lambda: not desk.jobs._gate._paused["all"])
+    assert desk.jobs._keeper.is_alive()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,58 @@ def test_the_api_pauses_the_gpu_and_says_what_waits(make, tmp_path: Path) -> Non
     assert client.post("/pause", seconds=600.0, now=True)["paused"] is True
     assert client.post("/resume")["paused"] is False
     assert isinstance(client.post("/gpu/free")["freed"], int)
+
+
+def test_switched_off_while_it_settles_it_does_nothing_and_switched_on_again_it_acts() -> None:
+    action, told, _ = quiet(after_queue="notify")
+    action.ended(Outcome.KEPT)
+    action.apply(Courtesy(after_queue="nothing"))
+    wait(lambda: action._thread is None)
+    action.apply(Courtesy(after_queue="notify"))
+    action.ended(Outcome.REPAIRED)
+    wait(lambda: told)
+    assert told == [{"repaired": 1}]
+    action.close()
+
+
+@pytest.mark.logs_errors
+def test_a_queue_that_cannot_be_asked_is_asked_again() -> None:
+    told: list[dict[str, int]] = []
+    answers = iter([RuntimeError("database is locked"), True])
+
+    def is_empty() -> bool:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    action = after_queue.AfterQueue(Courtesy(after_queue="notify"), StandIn(), is_empty, lambda counts: told.append(dict(counts)))
+    action.ended(Outcome.KEPT)
+    wait(lambda: told)
+    assert told == [{"kept": 1}]
+    action.close()
+
+
+def test_jobs_that_end_during_the_action_get_their_own_and_the_end_waits_for_it() -> None:
+    begun, go = threading.Event(), threading.Event()
+    told: list[dict[str, int]] = []
+
+    def tell(counts: Mapping[str, int]) -> None:
+        begun.set()
+        assert go.wait(10)
+        told.append(dict(counts))
+
+    action = after_queue.AfterQueue(Courtesy(after_queue="notify"), StandIn(), lambda: True, tell)
+    action.ended(Outcome.KEPT)
+    assert begun.wait(10)
+    action.ended(Outcome.REPAIRED)
+    go.set()
+    wait(lambda: len(told) == 2)
+    assert told == [{"kept": 1}, {"repaired": 1}]
+    go.clear()
+    begun.clear()
+    action.ended(Outcome.FAILED)
+    assert begun.wait(10)
+    threading.Timer(0.3, go.set).start()
+    action.close()
+    assert told[2:] == [{"failed": 1}]

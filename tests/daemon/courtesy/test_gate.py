@@ -265,3 +265,39 @@ def test_another_process_on_the_gpu_is_waited_for(open_desk) -> None:
     desk.wait_for_end()
     assert desk.outcome(row) == "kept"
     assert json.loads((desk.output / "gpu-1.receipt.json").read_bytes())["outcome"] == "kept"
+
+
+@pytest.mark.logs_errors
+def test_a_look_that_fails_is_told_and_the_next_one_lets_work_go_on(open_desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, machine = open_desk()
+
+    def fail() -> None:
+        raise RuntimeError("the driver is gone")
+
+    monkeypatch.setattr(machine, "gpus", fail)
+    row = desk.enqueue(desk.clip("gpu-1"))
+    go(desk, "gpu-1")
+    desk.wait(lambda: waits(desk) == [("gpu", gate.UNSEEN)])
+    assert desk.jobs.get(row.id).reason == gate.UNSEEN
+    monkeypatch.undo()
+    desk.wait_for_end()
+    assert desk.outcome(row) == "kept"
+
+
+@pytest.mark.logs_errors
+def test_a_listener_that_fails_undoes_no_stage(open_desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, machine = open_desk()
+    told: list[object] = []
+
+    def fail(job_ids: object) -> None:
+        told.append(job_ids)
+        raise RuntimeError("database is locked")
+
+    monkeypatch.setattr(desk.jobs._gate, "_on_change", fail)
+    machine.battery = True
+    row = desk.enqueue(desk.clip("gpu-1"))
+    go(desk, "gpu-1")
+    desk.wait(lambda: waits(desk) == [("gpu", "the machine runs on battery")] and told)
+    machine.battery = False
+    desk.wait_for_end()
+    assert (desk.outcome(row), desk.jobs.get(row.id).crashes) == ("kept", 0)
