@@ -104,7 +104,7 @@ class Tray:
         self._backend = backend = found.make(self._actions.perform, self._wishes.theme)
         if self._stopping.is_set():  # by a stop that found no backend yet
             return
-        self._on_event("shown", {}, self._client.state)
+        self._client.change(lambda state: state)  # which shows it, in turn with the client's thread
         backend.run()
 
     def _look(self) -> choice.Found | None:
