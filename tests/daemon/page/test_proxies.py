@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 from clipmaker import pan, write
+from desktops import wait_until
 
 from deshimmer.config import spawn
 from deshimmer.config.errors import DeshimmerError, MissingClip, ToolFailed
@@ -67,7 +68,16 @@ def test_what_was_not_used_for_longest_goes(clip: Path, tmp_path: Path) -> None:
     os.utime(first, (1, 1))
     small = Proxies(Settings(), most_bytes=2 * first.stat().st_size + 100)
     kept = [small.get("proxy", each).done.result(timeout=30) for each in others[1:]]
+    wait_until(lambda: not first.exists(), "the tidying, which nobody waits for")
     assert sorted(first.parent.iterdir()) == sorted(kept)
+
+
+def test_an_entry_that_is_gone_when_it_is_looked_at_fails_nothing(clip: Path, tmp_path: Path) -> None:
+    cache = Proxies(Settings())
+    folder = cache.get("thumbnail", clip).done.result(timeout=30).parent
+    (folder / "gone.jpg").symlink_to(tmp_path / "nowhere")  # listed, and no file
+    made = cache.get("thumbnail", clip, 5).done.result(timeout=30)
+    assert made.is_file()
 
 
 def test_a_failed_one_is_an_error_of_the_clip(tmp_path: Path) -> None:
