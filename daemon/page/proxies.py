@@ -61,9 +61,9 @@ class Making:
 
 
 class Proxies:
-    """All methods may be called from any thread."""
+    """All methods may be called from any thread. ``settings`` tells those in force when something is made."""
 
-    def __init__(self, settings: Settings, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, settings: Callable[[], Settings], most_bytes: int = MOST_BYTES) -> None:
         self._settings = settings
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class Proxies:
     def _make(self, making: Making, errand: dict[str, Any]) -> None:
         try:
             with self._lanes[errand["make"]]:
-                _send_out(errand | {"settings": self._settings.model_dump(mode="json")}, making.report)
+                _send_out(errand | {"settings": self._settings().model_dump(mode="json")}, making.report)
             making.done.set_result(making.output)
         except Exception as error:
             log.info("no %s of %s: %s", errand["make"], errand["source"], error)
