@@ -48,10 +48,10 @@ OUTCOME_FILTERS = (
     *((outcome.value, LOOKS[outcome].word) for outcome in Outcome),
 )
 RETRY_ROUTES = {
-    Route.SMOOTH: "Smooth along motion",
-    Route.DEBAND: "Deband and deblock",
-    Route.DEBAND_SMOOTH: "Deband, then smooth",
-    Route.INTERPOLATE: "Interpolate to twice the rate",
+    Route.SMOOTH: "By smoothing",
+    Route.DEBAND: "By debanding",
+    Route.DEBAND_SMOOTH: "By both",
+    Route.INTERPOLATE: "By interpolation, twice the frames",
 }
 """What may be chosen for another run."""
 _TREATED = {
