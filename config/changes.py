@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from . import spawn
+from . import spawn, whole
 from .errors import CannotWrite, ToolFailed
 
 _TIMEOUT_S = 150.0
@@ -32,11 +31,9 @@ class Write:
             return True
 
     def do(self) -> None:
-        partial = self.path.with_name(self.path.name + ".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(self.text.encode(self.encoding))
-            os.replace(partial, self.path)
+            whole.write(self.path, self.text.encode(self.encoding))
         except OSError as error:
             raise CannotWrite(f"It cannot be written ({error.strerror}). Give yourself the right to write there.", path=self.path) from None
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
+import stat
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +13,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Item, Table, Whitespace
 
-from . import paths
+from . import paths, whole
 from .errors import CannotWrite, SettingsError
 from .settings import HotFolder, Settings, fixed_keys, load_settings
 
@@ -168,15 +167,10 @@ def _plain(value: Any) -> Any:
 def _write(file: Path, text: str) -> None:
     """Whole or not at all. A link stays a link."""
     target = Path(os.path.realpath(file))
-    partial = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        with suppress(FileNotFoundError):
-            shutil.copymode(target, partial)
-        partial.replace(target)
+        whole.write(target, text.encode(), stat.S_IMODE(target.stat().st_mode) if target.exists() else None)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CannotWrite(
             f"The settings file cannot be written ({error.strerror}). Give yourself the right to, or edit it.", path=file
         ) from None

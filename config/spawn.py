@@ -21,7 +21,7 @@ from typing import IO
 
 import psutil
 
-from . import paths
+from . import paths, whole
 from .errors import ToolFailed
 
 log = logging.getLogger(__name__)
@@ -199,9 +199,8 @@ def _write_record(pid: int) -> Path:
     except psutil.NoSuchProcess:
         started = 0.0
     record = _records_dir() / f"{pid}-{own.pid}.json"
-    partial = record.with_suffix(".part")
-    partial.write_text(json.dumps({"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}))
-    os.replace(partial, record)  # whole or not at all: another process may be looking for orphans
+    entry = {"pid": pid, "started": started, "owner_pid": own.pid, "owner_started": own.create_time()}
+    whole.write(record, json.dumps(entry).encode())  # another process may be looking for orphans
     return record
 
 

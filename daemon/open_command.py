@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import webbrowser
 from typing import Annotated
 
 import typer
 
+from ..config import desktop
+from ..config.errors import NotSetUp
 from . import client
 from .queue_commands import JOB_ID, in_url
 from .session import Session
@@ -19,11 +18,10 @@ def open_page(session: Session, job: Annotated[str | None, typer.Argument(metava
     daemon = client.connect()
     path = "/" if job is None else f"/jobs/{daemon.get(f'/jobs/{in_url(job)}')['job']['id']}"
     answer = daemon.post("/link", path=path)
-    if session.json_lines or not _browse(answer["url"]):
+    if session.json_lines:
         session.result(answer, answer["url"])
-
-
-def _browse(url: str) -> bool:
-    """False where there is no browser to be seen."""
-    has_screen = sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
-    return has_screen and webbrowser.open(url)
+        return
+    try:
+        desktop.open_url(answer["url"])
+    except NotSetUp:  # the link is for a browser elsewhere
+        session.result(answer, answer["url"])

@@ -43,6 +43,16 @@ class Verdict(StrEnum):
     INCOHERENT = "incoherent"
 
 
+VERDICT_NAMES = {
+    Verdict.CLEAN: "Steady",
+    Verdict.LUMINANCE: "Brightness flicker",
+    Verdict.GENERATIVE: "Generative flicker",
+    Verdict.CODEC: "Compression damage",
+    Verdict.INCOHERENT: "Incoherent content",
+}
+"""As report and page say it."""
+
+
 class Route(StrEnum):
     KEEP = "keep"
     SMOOTH = "smooth"

@@ -21,7 +21,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, pictures
 from .checks import treated_bands
-from .records import Band, Check, Clip, Diagnosis, Outcome, Passage, Reading, Receipt, Route, Treatment, Verdict, Verification
+from .records import (
+    VERDICT_NAMES,
+    Band,
+    Check,
+    Clip,
+    Diagnosis,
+    Outcome,
+    Passage,
+    Reading,
+    Receipt,
+    Route,
+    Treatment,
+    Verdict,
+    Verification,
+)
 from .tolerances import BLOCKINESS_RISE, CAMBI_RISE, POSTERISATION_UNSEEN, PULSE_RISE_LEVELS, SCORE_RISE, STILL_LEVELS
 
 _PAIRS = 3
@@ -37,17 +51,11 @@ OUTCOMES = {
     Outcome.FAILED: "Failed",
 }
 VERDICTS = {
-    Verdict.CLEAN: ("Steady", "The picture holds still where it should. There is nothing to repair."),
-    Verdict.LUMINANCE: ("Brightness flicker", "The whole picture pulses lighter and darker from frame to frame."),
-    Verdict.GENERATIVE: (
-        "Generative flicker",
-        "Patches, colour or texture are drawn anew in every frame instead of moving with the picture.",
-    ),
-    Verdict.CODEC: ("Compression damage", "Banding, blocks or pulsing at key frames: the encoder's doing, not the model's."),
-    Verdict.INCOHERENT: (
-        "Incoherent content",
-        "Objects change shape or identity. No filter repairs that; the clip has to be rendered anew.",
-    ),
+    Verdict.CLEAN: "The picture holds still where it should. There is nothing to repair.",
+    Verdict.LUMINANCE: "The whole picture pulses lighter and darker from frame to frame.",
+    Verdict.GENERATIVE: "Patches, colour or texture are drawn anew in every frame instead of moving with the picture.",
+    Verdict.CODEC: "Banding, blocks or pulsing at key frames: the encoder's doing, not the model's.",
+    Verdict.INCOHERENT: "Objects change shape or identity. No filter repairs that; the clip has to be rendered anew.",
 }
 ROUTES = {
     Route.KEEP: "None: the original stays as it is",
@@ -147,7 +155,11 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
 
 def _headline(verdict: Verdict | None) -> tuple[str, str]:
     """What the clip has, in two or three words and in a sentence."""
-    return VERDICTS[verdict] if verdict is not None else ("Not diagnosed", "The job ended before the clip was measured.")
+    return (
+        (VERDICT_NAMES[verdict], VERDICTS[verdict])
+        if verdict is not None
+        else ("Not diagnosed", "The job ended before the clip was measured.")
+    )
 
 
 def _changes_rate(passage: Passage) -> bool:
@@ -172,7 +184,7 @@ def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]
     strongest = _strongest_fall(passage)
     if strongest is not None:
         yield strongest
-    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICTS[found.verdict][0].lower()
+    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICT_NAMES[found.verdict].lower()
     yield "Time taken", f"{receipt.seconds:.1f} s", f"for {float(passage.clip.duration):.1f} s of video" if passage.clip else ""
 
 
@@ -199,7 +211,7 @@ def _excerpt(passage: Passage) -> str | None:
 def _amounts(passage: Passage) -> tuple[tuple[str, float], ...]:
     if passage.diagnosis is None:
         return ()
-    return tuple((VERDICTS[verdict][0], amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN)
+    return tuple((VERDICT_NAMES[verdict], amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN)
 
 
 def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:

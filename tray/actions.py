@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
-from ..config import autostart, paths
+from ..config import autostart, desktop, paths
 from ..config.errors import DeshimmerError
-from . import desktop
 from .client import Client
 from .menu import Action, Do
 from .state import Trouble
@@ -38,12 +37,12 @@ class Actions:
             Do.RESUME_GPU: lambda _: post("/resume", gpu=True),
             Do.FREE_GPU: lambda _: post("/gpu/free"),
             Do.SEEN: lambda _: post("/seen"),
-            Do.HOT_FOLDER: lambda action: desktop.open_path(action.target),
+            Do.HOT_FOLDER: lambda action: desktop.open_folder(Path(action.target)),
             Do.PAGE: lambda action: self._open_page(action.target),
             Do.START: lambda _: self._start(),
             Do.STOP: lambda _: post("/stop"),
             Do.LOGIN: lambda _: _turn_autostart(),
-            Do.LOG_FOLDER: lambda _: desktop.open_path(str(paths.log_dir())),
+            Do.LOG_FOLDER: lambda _: desktop.open_folder(paths.log_dir()),
             Do.QUIT: lambda _: self._quit(),
         }
 
@@ -71,7 +70,7 @@ class Actions:
 
     def _open_page(self, path: str) -> None:
         """By a one-time link, which is the page's only way in."""
-        webbrowser.open(self._client.post("/link", path=path)["url"])
+        desktop.open_url(self._client.post("/link", path=path)["url"], desktop.BROWSER_S)
 
     def _start(self) -> None:
         self._start_daemon()

@@ -87,15 +87,25 @@ class Tray:
 
     def _show(self) -> None:
         """Until stopped; anew when a backend ends by itself, as with the session's bus."""
-        while not self._stopping.is_set():
+        for shown in itertools.count():
             found = self._look()
             if found is None:
                 return
             log.info("showing the icon by %s", found.name)
-            self._backend = found.make(self._actions.perform, self._wishes.theme)
-            self._on_event("shown", {}, self._client.state)
-            self._backend.run()
+            try:
+                self._show_by(found)
+            except Exception:  # whatever a desktop does to a backend: the bus may go between its probe and its start
+                log.exception("%s failed", found.name)
             self._backend = None
+            if self._stopping.wait(_wait_s(shown)):
+                return
+
+    def _show_by(self, found: choice.Found) -> None:
+        self._backend = backend = found.make(self._actions.perform, self._wishes.theme)
+        if self._stopping.is_set():  # by a stop that found no backend yet
+            return
+        self._client.change(lambda state: state)  # which shows it, in turn with the client's thread
+        backend.run()
 
     def _look(self) -> choice.Found | None:
         """A backend, once there is one; says so while there is none. None when stopped meanwhile."""
@@ -105,7 +115,7 @@ class Tray:
                 return found
             if looks == 0:
                 self._tell(_no_tray(found))
-            if self._stopping.wait(_LOOK_EVERY_S[min(looks, len(_LOOK_EVERY_S) - 1)]):
+            if self._stopping.wait(_wait_s(looks)):
                 break
         return None
 
@@ -115,6 +125,10 @@ class Tray:
         backend = self._backend
         if backend is not None:
             backend.show(picture(state), tooltip(state), menu(state, at_login=self._at_login))
+
+
+def _wait_s(looks: int) -> float:
+    return _LOOK_EVERY_S[min(looks, len(_LOOK_EVERY_S) - 1)]
 
 
 def _taking(companion: Companion) -> Listener:

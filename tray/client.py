@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 Listener = Callable[[str, Mapping[str, Any], State], None]
 """Called with each event of the daemon (``job``, ``progress``, ``finished``, ``status``, ``settings``) and with our own ``link`` and
-``changed``, its data, and the state after it. In the client's thread: it must not block.
+``changed``, its data, and the state after it. In the client's thread, ``changed`` in that of whoever changes; never two at a time, and
+in the order of the states. It must not block, nor change the state.
 """
 
 _CALL_TIMEOUT_S = 10.0
@@ -46,7 +47,7 @@ class Client:
     def __init__(self) -> None:
         self.state = State()
         self._listeners: list[Listener] = []
-        self._lock = threading.Lock()
+        self._telling = threading.Lock()
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._address: Address | None = None
@@ -146,13 +147,13 @@ class Client:
         )
 
     def _tell(self, event: str, data: Mapping[str, Any], change: Callable[[State], State]) -> None:
-        with self._lock:
+        with self._telling:  # so that no listener gets an older state last
             self.state = state = change(self.state)
-        for listener in self._listeners:
-            try:
-                listener(event, data, state)
-            except Exception:  # one listener's fault must not end the others
-                log.exception("a listener failed at '%s'", event)
+            for listener in self._listeners:
+                try:
+                    listener(event, data, state)
+                except Exception:  # one listener's fault must not end the others
+                    log.exception("a listener failed at '%s'", event)
 
 
 def parse(lines: Iterable[bytes]) -> Iterator[tuple[int, str, str]]:

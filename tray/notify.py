@@ -9,7 +9,6 @@ import logging
 import queue
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 from PIL import Image
 from pydantic import ValidationError
 
+from ..config import desktop as opening
 from ..config import paths
 from ..config.errors import DeshimmerError
 from ..config.settings import Notify
@@ -192,9 +192,9 @@ class Notifier:
             log.info("no picture for the notification: %s", error)
             return None
 
-    def _open_page(self, path: str) -> object:
+    def _open_page(self, path: str) -> None:
         """By a one-time link, which is the page's only way in."""
-        return webbrowser.open(self._client.post("/link", path=path)["url"])
+        opening.open_url(self._client.post("/link", path=path)["url"], opening.BROWSER_S)
 
     def _apart(self, act: Callable[[str], object], argument: str) -> Act:
         """Somebody clicked and waits: what goes wrong is shown where they look."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...config import desktop
 from ...config.settings import HotFolder
-from .. import desktop
 from ..courtesy.rules import What
 from ..table import JobRow
 from . import shapes

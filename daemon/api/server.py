@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from ...config import paths
+from ...config import paths, whole
 from ...config.errors import DaemonError
 from .app import app
 from .control import Control
@@ -60,7 +60,8 @@ class Api:
                 raise DaemonError("The API does not come up on the loopback interface. See the daemon's log.")
             time.sleep(0.01)
         self._url, self._token = f"http://{host}", token
-        _write_private(self._file, json.dumps({"url": self._url, "token": token, "pid": os.getpid()}))
+        entry = {"url": self._url, "token": token, "pid": os.getpid()}
+        whole.write(self._file, json.dumps(entry).encode(), 0o600)
 
     def answers(self) -> bool:
         """It answers a real question in good time; an error is an answer, too."""
@@ -110,11 +111,3 @@ def _listener(port: int) -> socket.socket:
 def api_file() -> Path:
     """Where a running daemon tells its address and token."""
     return paths.state_dir() / "api.json"
-
-
-def _write_private(path: Path, text: str) -> None:
-    partial_file = path.with_suffix(".part")
-    descriptor = os.open(partial_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    os.replace(partial_file, path)

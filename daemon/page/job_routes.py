@@ -44,7 +44,7 @@ def job_routes(control: Control) -> list[BaseRoute]:
 class _Pages:
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._proxies = Proxies(control.settings)
+        self._proxies = Proxies(lambda: control.settings)
 
     async def show(self, request: Request) -> Response:
         job = await run_in_threadpool(job_view.view, await self._row(request))

@@ -15,6 +15,7 @@ from ...processors.records import Band, Outcome, Receipt, Route, Verdict, from_j
 from .. import diagnosis_words as words
 from .. import history
 from ..show import STAGE_WORDS
+from .words import RETRY_ROUTES
 
 if TYPE_CHECKING:
     from ...processors.records import BandReading, Passage, Verification
@@ -28,13 +29,6 @@ _STATES = {
     "failed": "It could not be treated.",
     "done": "It is done, but its receipt is not there (any more).",
 }
-_ROUTES = {
-    Route.SMOOTH: "Smooth along motion",
-    Route.DEBAND: "Deband and deblock",
-    Route.DEBAND_SMOOTH: "Deband, then smooth",
-    Route.INTERPOLATE: "Interpolate to twice the rate",
-}
-"""What may be chosen for another run."""
 
 
 class BandLine(NamedTuple):
@@ -103,7 +97,7 @@ class JobView:
     @property
     def routes(self) -> dict[Route, str]:
         """Other ones than that which was taken."""
-        return {route: label for route, label in _ROUTES.items() if route.value != self.row.route}
+        return {route: label for route, label in RETRY_ROUTES.items() if route.value != self.row.route}
 
     @property
     def bands(self) -> tuple[BandLine, ...]:

@@ -1,4 +1,4 @@
-"""The process that makes what a browser can show: ``python -m deshimmer.daemon.page.maker``, one errand, at the lowest priority.
+"""The process that makes what a browser can show: ``python -m deshimmer.daemon.page.maker``, one errand, at low priority.
 
 In: ``{"make": "proxy" | "thumbnail", "source", "output", "frame", "settings"}``. Out, JSON lines: ``{"progress": 0 to 1}``, at the end
 ``{"answer": null}`` or ``{"answer": error}``. It dies with the daemon, as the workers do.
@@ -7,19 +7,17 @@ In: ``{"make": "proxy" | "thumbnail", "source", "output", "frame", "settings"}``
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from ...config import priority
 from ...config.errors import DeshimmerError
 from ...config.settings import Settings
 from ..worker import Channel
 
 log = logging.getLogger(__name__)
 
-_NICENESS = 15
 _PROGRESS_EVERY_S = 0.1
 _THUMBNAIL_PX = 480
 _QUALITY = 82
@@ -69,9 +67,8 @@ def answer(errand: dict[str, Any], channel: Channel) -> dict[str, str | None] | 
 
 
 def main() -> None:
+    priority.lower()
     channel = Channel()
-    if sys.platform != "win32":
-        os.nice(_NICENESS)
     channel.send({"answer": answer(channel.requests.get(), channel)})
 
 

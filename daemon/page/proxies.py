@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,9 +61,9 @@ class Making:
 
 
 class Proxies:
-    """All methods may be called from any thread."""
+    """All methods may be called from any thread. ``settings`` tells those in force when something is made."""
 
-    def __init__(self, settings: Settings, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, settings: Callable[[], Settings], most_bytes: int = MOST_BYTES) -> None:
         self._settings = settings
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
@@ -86,8 +86,7 @@ class Proxies:
     def _make(self, making: Making, errand: dict[str, Any]) -> None:
         try:
             with self._lanes[errand["make"]]:
-                _send_out(errand | {"settings": self._settings.model_dump(mode="json")}, making.report)
-            self._keep_small(making.output)
+                _send_out(errand | {"settings": self._settings().model_dump(mode="json")}, making.report)
             making.done.set_result(making.output)
         except Exception as error:
             log.info("no %s of %s: %s", errand["make"], errand["source"], error)
@@ -97,16 +96,27 @@ class Proxies:
             with self._lock:
                 self._running.pop(making.output, None)
             making.ends()
+        self._keep_small(making.output)
 
     def _keep_small(self, newest: Path) -> None:
-        """Remove what was not used for longest until the rest fits."""
-        files = [(path, path.stat()) for path in newest.parent.iterdir() if path.suffix in _SUFFIXES.values()]
-        size = sum(status.st_size for _, status in files)
-        for path, status in sorted(files, key=lambda each: each[1].st_mtime):
-            if size <= self._most_bytes or path == newest:
-                return
-            path.unlink(missing_ok=True)
-            size -= status.st_size
+        """Remove what was not used for longest until the rest fits. What cannot be removed is logged and stays."""
+        try:
+            files = list(_sizes(newest.parent))
+            size = sum(status.st_size for _, status in files)
+            for path, status in sorted(files, key=lambda each: each[1].st_mtime):
+                if size <= self._most_bytes or path == newest:
+                    return
+                path.unlink(missing_ok=True)
+                size -= status.st_size
+        except OSError as error:
+            log.warning("the page's cache could not be tidied: %s", error)
+
+
+def _sizes(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.iterdir():
+        if path.suffix in _SUFFIXES.values():
+            with suppress(FileNotFoundError):  # removed meanwhile
+                yield path, path.stat()
 
 
 def _place(kind: str, source: Path, frame: int) -> Path:

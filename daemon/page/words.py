@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ...processors.records import Outcome
+from ...processors.records import VERDICT_NAMES, Outcome, Route, Verdict
 from ..show import REASON_WORDS, STAGE_WORDS, one_line
 from ..table import JobRow
 
@@ -47,19 +47,13 @@ OUTCOME_FILTERS = (
     ("needs_you", "Needs you"),
     *((outcome.value, LOOKS[outcome].word) for outcome in Outcome),
 )
-RETRY_ROUTES = (
-    ("smooth", "By smoothing"),
-    ("deband", "By debanding"),
-    ("deband+smooth", "By both"),
-    ("interpolate", "By interpolation, twice the frames"),
-)
-_VERDICTS = {
-    "clean": "no flicker",
-    "luminance": "brightness flicker",
-    "generative": "generative flicker",
-    "codec": "codec damage",
-    "incoherent": "incoherent content",
+RETRY_ROUTES = {
+    Route.SMOOTH: "By smoothing",
+    Route.DEBAND: "By debanding",
+    Route.DEBAND_SMOOTH: "By both",
+    Route.INTERPOLATE: "By interpolation, twice the frames",
 }
+"""What may be chosen for another run."""
 _TREATED = {
     "smooth": "smoothed",
     "deband": "debanded",
@@ -76,7 +70,7 @@ def look(state: str) -> Look:
 
 def treated(row: JobRow) -> str:
     """What was found and what was done: ``brightness flicker, smoothed``."""
-    found = _VERDICTS.get(row.verdict or "", row.verdict or "")
+    found = VERDICT_NAMES[Verdict(row.verdict)].lower() if row.verdict in set(Verdict) else row.verdict
     done = _TREATED.get(row.route or "", "") if row.outcome is Outcome.REPAIRED else ""
     return ", ".join(filter(None, (found, done)))
 

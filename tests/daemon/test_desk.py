@@ -16,10 +16,11 @@ import pytest
 from clipmaker import pan, write
 from commandline import Run
 
+from deshimmer.config import desktop
 from deshimmer.config.editing import Source
 from deshimmer.config.errors import DeshimmerError, MissingClip, NotSetUp, ToolFailed
 from deshimmer.config.settings import load_settings
-from deshimmer.daemon import desktop, gauges, log_file
+from deshimmer.daemon import gauges, log_file
 from deshimmer.daemon.app import Daemon
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from desktops import wait_until
 from recordingdaemon import RecordingDaemon
 
-from deshimmer.config import autostart
+from deshimmer.config import autostart, desktop
 from deshimmer.config.errors import DeshimmerError
 from deshimmer.tray.actions import Actions
 from deshimmer.tray.client import Client
@@ -64,7 +66,8 @@ def test_a_click_becomes_a_call(
     desk: Desk, recorder: RecordingDaemon, monkeypatch: pytest.MonkeyPatch, action: Action, call: object
 ) -> None:
     visited: list[str] = []
-    monkeypatch.setattr("webbrowser.open", visited.append)
+    monkeypatch.setattr("webbrowser.open", lambda url: not visited.append(url))
+    monkeypatch.setenv("BROWSER", "any")
     desk.click(action)
     assert recorder.calls == [call]
     assert desk.client.state.trouble is None
@@ -103,6 +106,36 @@ def test_the_hot_folder_opens_in_the_file_manager(desk: Desk, tmp_path: Path, mo
     desk.click(Action(Do.HOT_FOLDER, str(tmp_path / "gone")))
     assert desk.client.state.trouble is not None
     assert desk.client.state.trouble.title == "No such folder"
+
+
+def test_what_no_browser_opens_is_told(desk: Desk, recorder: RecordingDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSER", "any")
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    desk.click(Action(Do.PAGE, "/"))
+    assert desk.client.state.trouble is not None
+    assert "browser" in desk.client.state.trouble.message
+
+
+def test_a_browser_that_stays_holds_up_no_other_click(desk: Desk, recorder: RecordingDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = threading.Event()
+    monkeypatch.setenv("BROWSER", "any")
+    monkeypatch.setattr("webbrowser.open", lambda url: closed.wait(20))
+    monkeypatch.setattr(desktop, "BROWSER_S", 0.1)
+    desk.click(Action(Do.PAGE, "/"))
+    assert not closed.is_set()
+    assert desk.client.state.trouble is None
+    closed.set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="xdg-open")
+def test_a_file_manager_that_fails_is_told(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = tmp_path / "xdg-open"
+    opener.write_text("#!/bin/sh\necho no display >&2; exit 3\n")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    desk.click(Action(Do.HOT_FOLDER, str(tmp_path)))
+    assert desk.client.state.trouble is not None
+    assert "no display" in desk.client.state.trouble.message
 
 
 def test_quit_and_start_reach_the_tray(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,26 @@ def test_a_listener_that_fails_ends_neither_the_others_nor_the_client(client: Cl
     wait_until(lambda: client.state.link is Link.UP, "the daemon")
     recorder.show(paused=True)
     wait_until(lambda: "status" in heard.names(), "the event")
+
+
+def test_listeners_get_the_states_in_their_order(client: Client) -> None:
+    told: list[int] = []
+    held, released = threading.Event(), threading.Event()
+
+    def hear(event: str, data: Mapping[str, Any], state: State) -> None:
+        if state.event == 1:
+            held.set()
+            released.wait(0.5)  # a second change would overtake here
+        told.append(state.event)
+
+    client.listen(hear)
+    first = threading.Thread(target=client.change, args=(lambda state: replace(state, event=1),))
+    first.start()
+    assert held.wait(5)
+    client.change(lambda state: replace(state, event=2))
+    released.set()
+    first.join()
+    assert told == [1, 2]
 
 
 def test_a_real_daemon_is_followed_through_a_job_and_a_restart(client: Client, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def daemon() -> Daemon:
 @pytest.fixture
 def notifier(bus: Bus, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notifier]:
     """Started, before the bus has a server; the pages that a browser is sent to go to ``daemon.asked`` as they are asked for."""
-    monkeypatch.setattr(notify.webbrowser, "open", lambda url: True)
+    monkeypatch.setattr("webbrowser.open", lambda url: True)
+    monkeypatch.setenv("BROWSER", "any")
     notifier = Notifier(daemon, Desktop(answer_s=1))
     daemon.tell = notifier.take
     notifier.start()

@@ -1,18 +1,27 @@
-"""A file in the desktop's own program, or shown in its file manager."""
+"""A file in the desktop's own program, or shown in its file manager; an address in the browser."""
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import webbrowser
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote_from_bytes
 
-from ..config import spawn
-from ..config.errors import MissingClip, NotSetUp, ToolFailed
+from . import spawn
+from .errors import DeshimmerError, MissingClip, NotSetUp, ToolFailed
 
+log = logging.getLogger(__name__)
+
+BROWSER_S = 3.0
+"""What a click in the tray waits for a browser to say that there is none."""
 _OPENERS = {"darwin": "open", "win32": "explorer"}
 _ANY_EXIT = ("explorer",)
 """Ends with 1 whatever happens."""
@@ -23,6 +32,26 @@ _WATCH_S = {"dbus-send": 6.0}
 def open_file(path: Path) -> None:
     """Raises MissingClip, NotSetUp or ToolFailed."""
     _run(path, [[_OPENERS.get(sys.platform, "xdg-open"), str(path)]])
+
+
+def open_folder(path: Path) -> None:
+    """As ``open_file``. Raises a DeshimmerError that speaks of folders."""
+    if not path.is_dir():
+        raise DeshimmerError("It was moved or removed. Make it again, or take it out of the settings.", path=path, title="No such folder")
+    open_file(path)
+
+
+def open_url(url: str, wait_s: float | None = None) -> None:
+    """Some browsers stay as long as their window: no longer than ``wait_s`` is waited for them. Raises NotSetUp where none opens."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
+        raise NotSetUp("There is no screen here to show a browser on. Use 'deshimmer open' within a desktop session.")
+    opened: Future[bool] = Future()
+    threading.Thread(target=_browse, args=(url, opened), name="browser", daemon=True).start()
+    try:
+        if not opened.result(wait_s):
+            raise NotSetUp("No browser could be opened. Install one, or name it in the variable BROWSER.")
+    except TimeoutError:  # it stays
+        return
 
 
 def show_in_folder(path: Path) -> None:
@@ -46,6 +75,14 @@ def ways_to_show(path: Path, platform: str) -> Iterator[list[str]]:
 def uri(path: Path) -> str:
     """Also of names that are no Unicode; a comma would end it for dbus-send."""
     return f"file://{quote_from_bytes(bytes(path), safe='/')}"
+
+
+def _browse(url: str, opened: Future[bool]) -> None:
+    try:
+        opened.set_result(webbrowser.open(url))
+    except Exception as error:  # a BROWSER that cannot be parsed, say
+        log.warning("the browser: %s", error)
+        opened.set_result(False)
 
 
 def _run(path: Path, ways: list[list[str]]) -> None:
@@ -75,4 +112,4 @@ def _start(way: list[str]) -> None:
             return
         if code != 0 and way[0] not in _ANY_EXIT:
             last_words = said.read_text(errors="replace").strip()[-300:] or "it says nothing"
-            raise ToolFailed(f"{way[0]} ended with code {code} ({last_words}). Is the daemon part of a desktop session?")
+            raise ToolFailed(f"{way[0]} ended with code {code} ({last_words}). Does deshimmer run within a desktop session?")
