@@ -15,6 +15,7 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray, icon_class
+    from .gobject import icon_class
+    from .stray import Stray
 
     return Stray(icon_class("_appindicator"), click, theme, _SIZE_PX)

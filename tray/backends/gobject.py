@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import Any
 
 _TYPELIBS = {"Gtk": ("3.0", "gir1.2-gtk-3.0"), "AyatanaAppIndicator3": ("0.1", "gir1.2-ayatanaappindicator3-0.1")}
 _LINE = "sudo apt-get install -y python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicator3-0.1"
+
+
+class _NoNotifier:
+    """In the place of pystray's own notifications, which ask the bus for a server at start and at the end and fail where there is none."""
+
+    def hide(self) -> None:
+        pass
+
+
+def icon_class(module: str) -> Any:
+    """Of a pystray backend that stands on GTK. Notifications are not its business (``notify``)."""
+    notifications: Any = import_module("pystray._util.notify_dbus")
+    notifications.Notifier = _NoNotifier
+    return import_module(f"pystray.{module}").Icon
 
 
 def no_gi(*libraries: str) -> str | None:

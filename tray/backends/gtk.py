@@ -20,7 +20,8 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .stray import Stray, icon_class
+    from .gobject import icon_class
+    from .stray import Stray
 
     return Stray(icon_class("_gtk"), click, theme, _SIZE_PX, _set_tooltip)
 

@@ -115,4 +115,4 @@ def test_its_children_are_of_low_priority(clip: Path, tmp_path: Path, monkeypatc
     script += f"maker.MAKERS['proxy'] = lambda errand, channel: Path({str(seen)!r}).write_text(str(os.nice(0))); maker.main()"
     monkeypatch.setattr(proxies.spawn, "spawn", lambda argv, **how: real([argv[0], "-c", script], **how))
     Proxies(Settings).get("proxy", clip).done.result(timeout=30)
-    assert int(seen.read_text()) >= os.nice(0) + 15 or int(seen.read_text()) == 19
+    assert int(seen.read_text()) == min(19, os.nice(0) + 10)  # as the workers are

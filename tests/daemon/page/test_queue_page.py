@@ -16,7 +16,7 @@ def test_a_render_arrives_moves_and_ends_while_the_page_is_open(page_desk: PageD
     page = page_desk.open()
     page.evaluate("window.isSamePage = true")
     expect(page.get_by_text("Drop a render into")).to_be_visible()
-    render = write(tmp_path / "render.mp4", exposure_flicker(pan(30, (256, 144)), 10))
+    render = write(tmp_path / "render.mp4", exposure_flicker(pan(60, (480, 270)), 10))
     shutil.copyfile(render, page_desk.hot / "harbour.mp4")
     running = page.locator("#running li", has_text="harbour.mp4")
     expect(running).to_be_visible()
