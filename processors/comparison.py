@@ -79,7 +79,7 @@ def _bands_again(result: Clip, made: Path, settings: Settings) -> bool:
 
 def _write(source: Clip, result: Clip, part: _Part, bits: int, output: Path, settings: Settings, progress: Progress) -> None:
     layout = _layout(source, bits)
-    argv = _command(ffmpeg.tool(settings), source, layout, output)
+    argv = ffmpeg.shown(ffmpeg.tool(settings), source, _HEVC if layout.bits > 8 else _H264, output)
     rate = result.frame_rate * _pace(source, result) / SLOWER
     with closing(_frames(source, result, layout, part)) as frames:
         frame_pipe.feed(argv, source, frames, rate, output, settings, progress=progress, expected_frames=_frames_in(result, source, part))
@@ -182,22 +182,6 @@ def _stamp(plane: Plane, label: NDArray[np.float32], start: int, bits: int, *, i
     plate, letters = (128 * scale, 128 * scale) if is_chroma else (20 * scale, 235 * scale)
     shaded = area + (plate - area.astype(np.float32)) * mask[..., 0]
     area[:] = (shaded + (letters - shaded) * mask[..., 1]).round().astype(area.dtype)
-
-
-def _command(binary: Path, source: Clip, layout: _Layout, output: Path) -> list[str]:
-    piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe")
-    untold = source.color.matrix in (None, "gbr")
-    tags = {
-        "range": "tv",
-        "color_primaries": source.color.primaries,
-        "color_trc": source.color.transfer,
-        "colorspace": "bt709" if untold else source.color.matrix,
-    }
-    known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
-    picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}
-    video = _HEVC if layout.bits > 8 else _H264
-    written = ffmpeg.graph.output(piped["v:0"], ffmpeg.url(output), f="mp4", movflags="+faststart", **picture, **video)
-    return ffmpeg.arguments(binary, written)
 
 
 _H264: dict[str, Any] = {"c:v": "libx264", "crf": 17, "preset": "superfast"}

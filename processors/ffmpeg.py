@@ -26,7 +26,7 @@ from .media import OPEN_OPTIONS
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-    from .records import Progress
+    from .records import Clip, Progress
 
 graph: Any = import_module("ffmpeg")
 """The package ffmpeg-python, which has no type stubs."""
@@ -97,6 +97,21 @@ def _argument(part: object) -> str:
 def source(path: Path, **options: Any) -> Any:
     """A file as an input, with the allow-lists."""
     return graph.input(url(path), **OPEN_OPTIONS, **options)
+
+
+def shown(binary: Path, clip: Clip, video: dict[str, Any], output: Path) -> list[str]:
+    """The command that writes frames for people to look at: NUT on standard input, upright, square pixels, tagged with the clip's colours."""
+    piped = graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe")
+    untold = clip.color.matrix in (None, "gbr")
+    tags = {
+        "range": "tv",
+        "color_primaries": clip.color.primaries,
+        "color_trc": clip.color.transfer,
+        "colorspace": "bt709" if untold else clip.color.matrix,
+    }
+    known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
+    picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}
+    return arguments(binary, graph.output(piped["v:0"], url(output), f="mp4", movflags="+faststart", **picture, **video))
 
 
 def arguments(binary: Path, output: Any) -> list[str]:

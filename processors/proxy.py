@@ -29,6 +29,7 @@ _PLAYED = {
 
 _FORMATS = ("yuv420p", "yuvj420p")
 _KEY_EVERY = 12
+_VIDEO: dict[str, Any] = {"c:v": "libx264", "crf": 15, "preset": "veryfast", "g": _KEY_EVERY, "bf": 0}
 """Frames from one key frame to the next: a step back decodes no more than these."""
 
 
@@ -62,7 +63,7 @@ def make(source: Path, output: Path, settings: Settings, progress: Progress) -> 
     """
     clip = media.probe(source)
     temporary = output.with_name(f"{output.stem}.part{output.suffix}")
-    argv = _command(ffmpeg.tool(settings), clip, temporary)
+    argv = ffmpeg.shown(ffmpeg.tool(settings), clip, _VIDEO, temporary)
     try:
         with closing(_frames(clip)) as frames:
             written = frame_pipe.feed(argv, clip, frames, clip.frame_rate, temporary, settings, progress=progress)
@@ -104,19 +105,3 @@ def _turned(frame: av.VideoFrame, clip: Clip, across: int, down: int) -> av.Vide
         assert target is not None
         np.copyto(target, pictures.upright(source, clip))  # pyright: ignore[reportArgumentType]  uint8 on both sides
     return turned
-
-
-def _command(binary: Path, clip: Clip, output: Path) -> list[str]:
-    piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe")
-    untold = clip.color.matrix in (None, "gbr")
-    tags = {
-        "range": "tv",
-        "color_primaries": clip.color.primaries,
-        "color_trc": clip.color.transfer,
-        "colorspace": "bt709" if untold else clip.color.matrix,
-    }
-    known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
-    picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}
-    video: dict[str, Any] = {"c:v": "libx264", "crf": 15, "preset": "veryfast", "g": _KEY_EVERY, "bf": 0}
-    written = ffmpeg.graph.output(piped["v:0"], ffmpeg.url(output), f="mp4", movflags="+faststart", **picture, **video)
-    return ffmpeg.arguments(binary, written)

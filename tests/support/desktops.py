@@ -54,7 +54,7 @@ class Desktop:
 
     def start(self, *argv: str | Path) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([str(word) for word in argv], env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._stack.callback(_end, process)
+        self._stack.callback(end, process)
         return process
 
     def start_panel(self, panel: str, home: Path) -> subprocess.Popen[bytes]:
@@ -104,7 +104,7 @@ def _display(stack: ExitStack) -> str:
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x640x24", "-nolisten", "tcp"], pass_fds=[write], stderr=subprocess.DEVNULL
     )
-    stack.callback(_end, server)
+    stack.callback(end, server)
     os.close(write)
     with os.fdopen(read) as answer:
         return f":{answer.readline().strip()}"
@@ -114,7 +114,7 @@ def _bus(stack: ExitStack, env: dict[str, str]) -> str:
     bus = subprocess.Popen(
         ["dbus-daemon", "--session", "--nofork", "--print-address"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    stack.callback(_end, bus)
+    stack.callback(end, bus)
     assert bus.stdout is not None
     with bus.stdout:
         return bus.stdout.readline().decode().strip()
@@ -135,7 +135,7 @@ def _start_tint2(there: Desktop, home: Path) -> subprocess.Popen[bytes]:
 _PANEL_STARTS = {"statusnotifier": _start_xfce, "xembed": _start_tint2}
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(5)

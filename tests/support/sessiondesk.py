@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pytest
+from desktops import end
 from PIL import Image, ImageGrab
 
 T = TypeVar("T")
@@ -155,7 +156,7 @@ class Screen:
     def _start(self, *command: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(command, env=self.environment, stdout=quiet, stderr=quiet, pass_fds=pass_fds)
-        self._stack.callback(_end, process)
+        self._stack.callback(end, process)
         return process
 
 
@@ -166,19 +167,10 @@ class Monitor:
         self._file = file
         command = ["dbus-monitor", "--address", bus.address, "interface='org.freedesktop.Notifications',member='Notify'"]
         with file.open("wb") as output:
-            stack.callback(_end, subprocess.Popen(["stdbuf", "-oL", *command], stdout=output, stderr=subprocess.DEVNULL))
+            stack.callback(end, subprocess.Popen(["stdbuf", "-oL", *command], stdout=output, stderr=subprocess.DEVNULL))
         until(lambda: "NameAcquired" in file.read_text() or "NameLost" in file.read_text())
 
     def calls(self) -> list[list[str]]:
         """The strings of each call: application, icon, title, body, actions, names of hints and their strings."""
         calls = self._file.read_text().split("method call ")[1:]
         return [re.findall(r'string "((?:[^"\\]|\\.)*)"', call, re.DOTALL) for call in calls]
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
