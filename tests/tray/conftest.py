@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from recordingdaemon import RecordingDaemon
+from sessiondesk import Bus
 
 from deshimmer.config import paths
 
@@ -21,3 +22,11 @@ def recorder() -> Iterator[RecordingDaemon]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "hot folder").mkdir()
     return tmp_path / "hot folder"
+
+
+@pytest.fixture
+def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
+    bus = Bus(tmp_path)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
+    yield bus
+    bus.kill()

@@ -84,14 +84,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
-    bus = Bus(tmp_path)
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
-    yield bus
-    bus.kill()
-
-
-@pytest.fixture
 def server(bus: Bus) -> Iterator[StubbornServer]:
     server = StubbornServer(bus.address, "obliging")
     server.start()

@@ -27,14 +27,6 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
-    bus = Bus(tmp_path)
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
-    yield bus
-    bus.kill()
-
-
-@pytest.fixture
 def desktop() -> Iterator[Desktop]:
     desktop = Desktop(answer_s=5)
     desktop.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..icon import Theme
 from . import Backend, Click
-from .gobject import no_gi
+from .gobject import no_gi, without_notifications
 from .statusnotifier import probe as no_watcher
 
 _SIZE_PX = 48
@@ -15,7 +15,7 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .gobject import icon_class
-    from .stray import Stray
+    from .stray import Stray, icon_class
 
+    without_notifications()
     return Stray(icon_class("_appindicator"), click, theme, _SIZE_PX)

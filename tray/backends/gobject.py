@@ -17,11 +17,10 @@ class _NoNotifier:
         pass
 
 
-def icon_class(module: str) -> Any:
-    """Of a pystray backend that stands on GTK. Notifications are not its business (``notify``)."""
+def without_notifications() -> None:
+    """Before an icon of pystray's on GTK is made: notifications are not its business (``notify``)."""
     notifications: Any = import_module("pystray._util.notify_dbus")
     notifications.Notifier = _NoNotifier
-    return import_module(f"pystray.{module}").Icon
 
 
 def no_gi(*libraries: str) -> str | None:

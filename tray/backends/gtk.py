@@ -6,7 +6,7 @@ from typing import Any
 
 from ..icon import Theme
 from . import Backend, Click
-from .gobject import no_gi
+from .gobject import no_gi, without_notifications
 from .probing import has_x_tray
 
 _SIZE_PX = 48
@@ -20,9 +20,9 @@ def probe() -> str | None:
 
 
 def make(click: Click, theme: Theme) -> Backend:
-    from .gobject import icon_class
-    from .stray import Stray
+    from .stray import Stray, icon_class
 
+    without_notifications()
     return Stray(icon_class("_gtk"), click, theme, _SIZE_PX, _set_tooltip)
 
 
