@@ -47,8 +47,10 @@ class _Pages:
         self._proxies = Proxies(lambda: control.settings)
 
     async def show(self, request: Request) -> Response:
-        job = await run_in_threadpool(job_view.view, await self._row(request))
-        return await run_in_threadpool(page, self._control, "job.html", job=job, stage_words=STAGE_WORDS)
+        def values() -> dict[str, Any]:
+            return {"job": job_view.view(self._control.jobs.get(request.path_params["id"])), "stage_words": STAGE_WORDS}
+
+        return await run_in_threadpool(page, self._control, "job.html", values)
 
     async def file(self, request: Request) -> Response:
         """Report and comparison, also by their own names: so the one's link to the other holds."""

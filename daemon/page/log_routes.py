@@ -21,7 +21,7 @@ _LINES = 500
 def log_routes(control: Control) -> list[BaseRoute]:
     def show(_: Request) -> Response:
         file = log_file()
-        return page(control, "log.html", nav="log", log=tail(file, _LINES), file=str(file))
+        return page(control, "log.html", lambda: {"log": tail(file, _LINES), "file": str(file)}, nav="log")
 
     return [Route("/log", show), Route("/log/lines", _more)]
 

@@ -28,9 +28,11 @@ def queue_routes(control: Control) -> list[BaseRoute]:
 
 def _whole(control: Control) -> Any:
     def show(request: Request) -> Response:
-        parts = (_running, _waiting, _results, _gauges)
-        values = {key: value for part in parts for key, value in part(control, request)[1].items() if key != "glance"}
-        return page(control, "queue.html", nav="queue", **values)
+        def values() -> dict[str, Any]:
+            parts = (_waiting, _results, _gauges)
+            return {key: value for part in parts for key, value in part(control, request)[1].items() if key != "glance"}
+
+        return page(control, "queue.html", values, nav="queue")
 
     return show
 

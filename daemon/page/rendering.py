@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,13 @@ HEADERS = {
 """No inline script or style, nothing from elsewhere, no frame around it."""
 
 
-def page(control: Control, template: str, *, nav: str = "", **values: Any) -> HTMLResponse:
-    """A whole page: ``template`` extends base.html. ``nav`` names the entry of the navigation it belongs to."""
-    return fragment(template, nav=nav, glance=glance(control), **values)
+def page(control: Control, template: str, values: Callable[[], Mapping[str, Any]], *, nav: str = "") -> HTMLResponse:
+    """A whole page: ``template`` extends base.html. ``nav`` names the entry of the navigation it belongs to.
+
+    ``values`` are asked for after the number of the last event: what changes meanwhile comes to the page as an event.
+    """
+    seen = glance(control)
+    return fragment(template, nav=nav, glance=seen, **values())
 
 
 def fragment(template: str, *, status_code: int = 200, **values: Any) -> HTMLResponse:

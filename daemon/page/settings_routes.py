@@ -28,7 +28,7 @@ _CHANGED = SettingsError(
 
 def settings_routes(control: Control) -> list[BaseRoute]:
     def show(_: Request) -> Response:
-        return page(control, "settings.html", nav="settings", form=form_of(read_sheet(control)))
+        return page(control, "settings.html", lambda: {"form": form_of(read_sheet(control))}, nav="settings")
 
     async def save(request: Request) -> Response:
         pairs: list[tuple[str, str | UploadFile]] = [*parse_qsl((await request.body()).decode(), keep_blank_values=True)]
