@@ -52,6 +52,10 @@ class HotFolder(_Section):
     routes: tuple[Literal["smooth", "deband"], ...] = Field(default=("smooth", "deband"), description="repairs that may run unasked")
     existing: Literal["ignore", "process"] = Field(default="ignore", description="renders that lie there at the first start")
     ignore: tuple[str, ...] = Field(default=(), description="globs of names or relative paths that are left alone")
+    regenerate: Literal["ask", "auto", "never"] = Field(
+        default="ask",
+        description="rendering again from a stored prompt: offered, started by itself where a GPU and the weights are here, or never",
+    )
     priority: int = Field(default=10, ge=1, le=1000, description="lower goes first")
     name: str = Field(
         default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix"
@@ -82,7 +86,14 @@ class Repair(_Section):
 
 
 class Models(_Section):
-    """What makes the frames that route interpolate inserts."""
+    """What makes frames: the interpolator, and the models that render a clip again from its prompt."""
+
+    folders: tuple[UserPath, ...] = Field(
+        default=(), description="folders in which models of diffusers lie, besides our own and the Hub's cache"
+    )
+    allow_download: bool = Field(default=False, description="models that are not here may be fetched from the Hugging Face Hub")
+    comfyui: str | None = Field(default=None, description="ComfyUI that renders stored graphs again: http://127.0.0.1:8188")
+    comfyui_remote: bool = Field(default=False, description="that ComfyUI may be on another machine; clips and prompts are sent to it")
 
     interpolator: Literal["rife", "rife-ncnn-vulkan", "film"] = Field(
         default="rife", description='"rife", "rife-ncnn-vulkan" or "film"; without PyTorch, rife is rife-ncnn-vulkan where that is there'

@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from .families.family import Kind, Means
+from .prompts.stored import Stored, StoredPrompt
+
 T = TypeVar("T")
 
 Progress = Callable[[float], None]
@@ -88,6 +91,8 @@ class Request:
     drops_duplicates: bool = False
     preview: bool = False
     comparison: bool = True
+    candidates: int = 1  # of regeneration: so many seeds, of which the best is kept
+    approved: bool = False  # an offer of regeneration was taken: delivered only where it verifies
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,30 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A parameter that is rendered otherwise than it was stored."""
+
+    field: str
+    before: Any
+    after: Any
+    rule: str  # of the lint
+
+
+@dataclass(frozen=True)
+class Regeneration:
+    """How a clip is rendered again."""
+
+    means: Means
+    prompt: StoredPrompt  # corrected: what is rendered
+    changes: tuple[Change, ...]
+    reason: str  # why this kind, for a person
+    kind: Kind | None = None  # None: ComfyUI's graph says
+    model: Path | None = None  # folder of the weights; None with ComfyUI
+    strength: float | None = None  # of video to video
+    candidates: int = 1
+
+
+@dataclass(frozen=True)
 class Treatment:
     """One attempt: what will be done to the frames."""
 
@@ -234,6 +263,7 @@ class Treatment:
     slow_motion: bool = False
     drops_duplicates: bool = False  # repeated frames count as one that lasts longer: interpolation moves on where they stood still
     preset: str | None = None
+    regeneration: Regeneration | None = None
 
 
 @dataclass(frozen=True)
@@ -323,6 +353,7 @@ class Passage:
     request: Request
     work_folder: Path
     clip: Clip | None = None
+    stored: Stored | None = None
     diagnosis: Diagnosis | None = None
     plan: Plan | None = None
     attempt: int = 0  # index into plan.treatments
