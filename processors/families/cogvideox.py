@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .adapter import Adapter
 from .family import Family, Kind
 
 _STRENGTH = 0.4
@@ -82,3 +83,10 @@ NEWER_IMAGE = replace(
 
 FAMILIES = (B5_IMAGE, B5, B2, NEWER_IMAGE, NEWER)
 """The ones with the narrower names stand first."""
+
+_ADAPTER = Adapter(("T5Tokenizer", "T5TokenizerFast", "T5EncoderModel", "AutoencoderKLCogVideoX", "CogVideoXTransformer3DModel"))
+
+ADAPTERS = {
+    **{family.name: _ADAPTER for family in FAMILIES},
+    NEWER.name: replace(_ADAPTER, video_frames=(8, 5)),  # its transformer takes latent frames in pairs, and video to video adds none
+}

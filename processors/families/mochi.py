@@ -5,6 +5,7 @@ Parameters, work (each step with its guidance) and the decoder's memory in bfloa
 
 from __future__ import annotations
 
+from .adapter import Adapter
 from .family import Family, Kind
 
 MOCHI = Family(
@@ -30,3 +31,5 @@ MOCHI = Family(
 )
 
 FAMILIES = (MOCHI,)
+
+ADAPTERS = {MOCHI.name: Adapter(("T5Tokenizer", "T5TokenizerFast", "T5EncoderModel", "AutoencoderKLMochi", "MochiTransformer3DModel"))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .adapter import Adapter
 from .family import Family, Kind
 
 XT = Family(
@@ -43,3 +44,11 @@ SVD = replace(
 )
 
 FAMILIES = (XT, SVD)
+
+_ADAPTER = Adapter(
+    ("CLIPVisionModelWithProjection", "CLIPImageProcessor", "UNetSpatioTemporalConditionModel", "AutoencoderKLTemporalDecoder"),
+    guidance="max_guidance_scale",
+    uses_fps=True,
+)
+
+ADAPTERS = {family.name: _ADAPTER for family in FAMILIES}

@@ -6,9 +6,15 @@ import re
 from fnmatch import fnmatchcase
 
 from . import cogvideox, mochi, svd, wan
+from .adapter import Adapter
 from .family import Family
 
-ALL: tuple[Family, ...] = (*cogvideox.FAMILIES, *svd.FAMILIES, *wan.FAMILIES, *mochi.FAMILIES)
+_MODULES = (cogvideox, svd, wan, mochi)
+
+ALL: tuple[Family, ...] = tuple(family for module in _MODULES for family in module.FAMILIES)
+
+ADAPTERS: dict[str, Adapter] = {name: adapter for module in _MODULES for name, adapter in module.ADAPTERS.items()}
+"""By the family's name."""
 
 _OTHERS = ("wan*2[._]2*", "wan*fun*", "*vace*", "*flf2v*", "*skyreels*", "cogvideox*fun*", "cogvideox*control*")
 """Models of the same pipelines whose figures are not these."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .adapter import Adapter
 from .family import Family, Kind
 
 _LOW, _HIGH = ((832, 480), (480, 832)), ((1280, 720), (720, 1280))
@@ -68,3 +69,13 @@ IMAGE_HIGH = replace(
 )
 
 FAMILIES = (SMALL, LARGE, IMAGE_LOW, IMAGE_HIGH)
+
+_ADAPTER = Adapter(
+    (
+        *("T5Tokenizer", "T5TokenizerFast", "UMT5EncoderModel", "AutoencoderKLWan", "WanTransformer3DModel"),
+        *("CLIPVisionModel", "CLIPVisionModelWithProjection", "CLIPImageProcessor"),
+    ),
+    full_precision=("vae", "image_encoder"),
+)
+
+ADAPTERS = {family.name: _ADAPTER for family in FAMILIES}
