@@ -90,7 +90,7 @@ def free_bytes(device: str) -> int:
 def _keywords(pipe: Any, ask: Ask, adapter: Adapter) -> dict[str, Any]:
     stored = ask.prompt.prompt
     guidance = ask.family.guidance if stored.guidance_scale is None else stored.guidance_scale
-    strength = ask.prompt.strength or ask.family.strength
+    strength = (ask.prompt.strength or ask.family.strength) if ask.kind is Kind.VIDEO else None
     all_of_them: dict[str, Any] = {
         "prompt": stored.prompt,
         "negative_prompt": stored.negative_prompt,
@@ -126,7 +126,10 @@ def _told(pipe: Any, progress: Progress) -> Generator[Any, None, None]:
         progress(done)
         return tensors
 
-    hooks = [block.register_forward_pre_hook(lambda *_: progress(done)) for block in _blocks(pipe)]
+    def tell(*_: Any) -> None:
+        progress(done)
+
+    hooks = [block.register_forward_pre_hook(tell) for block in _blocks(pipe)]
     try:
         yield step
     finally:
@@ -139,7 +142,7 @@ def _blocks(pipe: Any) -> list[Any]:
 
     networks = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     lists = [each for network in networks for each in network.modules() if isinstance(each, torch.nn.ModuleList)]
-    return [block for each in lists for block in each]
+    return [block for each in lists for block in each if block is not None]
 
 
 def _require_plain(clip: Clip) -> None:

@@ -46,7 +46,14 @@ SVD = replace(
 FAMILIES = (XT, SVD)
 
 _ADAPTER = Adapter(
-    ("CLIPVisionModelWithProjection", "CLIPImageProcessor", "UNetSpatioTemporalConditionModel", "AutoencoderKLTemporalDecoder"),
+    (
+        "CLIPVisionModelWithProjection",
+        "CLIPImageProcessor",
+        "CLIPImageProcessorFast",
+        "CLIPImageProcessorPil",
+        "UNetSpatioTemporalConditionModel",
+        "AutoencoderKLTemporalDecoder",
+    ),
     guidance="max_guidance_scale",
     uses_fps=True,
 )
