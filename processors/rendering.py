@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..config.errors import RouteRefused
 from . import media
-from .families import table
+from .families import pipelines, table
 from .families.adapter import OPTIONS, Adapter
 from .families.family import Family, Kind
 from .records import Clip, Progress, Regeneration
@@ -72,7 +72,7 @@ def run(pipe: Any, ask: Ask, adapter: Adapter, options: dict[str, Any], progress
     keywords = _keywords(pipe, ask, adapter) | {key: value for key, value in options.items() if key in _takes(pipe)}
     keywords["generator"] = torch.Generator("cpu").manual_seed(ask.seed)
     try:
-        with _told(pipe, progress) as step, torch.inference_mode():
+        with pipelines.quiet(), _told(pipe, progress) as step, torch.inference_mode():
             made = pipe(**keywords, output_type="np", callback_on_step_end=step).frames
     finally:
         pipe.maybe_free_model_hooks()

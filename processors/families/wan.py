@@ -73,7 +73,7 @@ FAMILIES = (SMALL, LARGE, IMAGE_LOW, IMAGE_HIGH)
 _ADAPTER = Adapter(
     (
         *("T5Tokenizer", "T5TokenizerFast", "UMT5EncoderModel", "AutoencoderKLWan", "WanTransformer3DModel"),
-        *("CLIPVisionModel", "CLIPVisionModelWithProjection", "CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil"),
+        *("CLIPVisionModel", "CLIPVisionModelWithProjection", *("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil")),
     ),
     full_precision=("vae", "image_encoder"),
 )
