@@ -21,7 +21,9 @@ CLIENT_PREFIX = "deshimmer-"
 """Of the client ids of all prompts that deshimmer queues: by it they are told from the person's."""
 
 NOT_CONFIGURED = "Set models.comfyui to the address of your ComfyUI, as http://127.0.0.1:8188."
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT_S = 30.0
+_CONNECT_S = 5.0
+_WITHDRAW_S = 3.0
 
 Graph = dict[str, Any]
 
@@ -39,6 +41,10 @@ class Entry(NamedTuple):
 
     prompt_id: str
     client_id: str | None
+
+    @property
+    def is_ours(self) -> bool:
+        return (self.client_id or "").startswith(CLIENT_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,12 @@ class Rejected(Exception):
 class Server:
     """A context manager. Whatever the network does becomes ToolFailed, with its remedy."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float = _TIMEOUT_S) -> None:
         self.url = url.rstrip("/")
         local = is_loopback(url)  # without certificates to load, and past any proxy
-        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT, trust_env=not local, verify=not local)
+        self._http = httpx.Client(
+            base_url=self.url, timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)), trust_env=not local, verify=not local
+        )
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -199,9 +207,10 @@ class ServerLost(ToolFailed):
 
 def withdraw_quietly(settings: Settings, client_id: str) -> None:
     """Take the prompts of a job back whose process is gone. What fails is logged: there is nobody left to tell."""
-    if settings.models.comfyui is None:
+    url = settings.models.comfyui
+    if url is None:
         return
-    with suppress(ToolFailed), Server.of(settings) as server:
+    with suppress(ToolFailed), Server(url, _WITHDRAW_S) as server:
         count = server.withdraw(lambda entry: entry.client_id == client_id)
         if count:
             log.info("taken back from ComfyUI: %d", count)
