@@ -162,10 +162,8 @@ def _conclude(passage: Passage, settings: Settings, answer: dict[str, Any]) -> t
 
 def _is_through_comfyui(passage: dict[str, Any]) -> bool:
     """Whether the attempt that is due, or was last, is rendered by ComfyUI."""
-    plan = passage.get("plan") or {}
-    attempts: list[dict[str, Any]] = plan.get("treatments") or []
-    regeneration = attempts[passage["attempt"]].get("regeneration") if attempts else None
-    return regeneration is not None and regeneration["means"] == Means.COMFYUI
+    treatment = from_json(Passage, passage).treatment
+    return treatment is not None and treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI
 
 
 def _shown_path(request: dict[str, Any]) -> str:
