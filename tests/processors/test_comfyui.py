@@ -281,6 +281,16 @@ def test_the_best_of_several_seeds_is_kept(desk: Desk) -> None:
     assert desk.parts == sorted(desk.parts)
 
 
+def test_another_count_of_frames_is_told(desk: Desk) -> None:
+    desk.server.render = lambda server, graph: {
+        "59": {"images": [server.saved("clip_1_.mp4", lambda path: write(path, pan(6, SIZE), fps=24))]}
+    }
+    made = desk.render()
+    result = media.probe(made.path)
+    assert (made.frames, result.frames, result.frame_rate) == (6, 6, desk.job.clip.frame_rate)
+    assert "ComfyUI made 6 frames, the clip has 10" in made.notes
+
+
 def test_a_clip_without_a_graph_is_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comfyui, "stored_graph", lambda path, folder: None)
     assert "no ComfyUI graph" in desk.refused(RouteRefused)
