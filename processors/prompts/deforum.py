@@ -26,9 +26,9 @@ _NEGATIVE = "--neg"
 def beside(place: Place) -> StoredPrompt | None:
     name = f"{place.path.stem}_settings.txt"
     given = place.object(name)
-    if "prompts" not in given or not any(key in given for key in ("animation_mode", "max_frames")):
+    prompts = untrusted.mapping(given.get("prompts"))
+    if not prompts or not any(key in given for key in ("animation_mode", "max_frames")):
         return None
-    prompts = untrusted.mapping(given["prompts"])
     first = min(prompts, key=_frame, default="0")
     positive, _, negative = str(untrusted.prompt(prompts.get(first)) or "").partition(_NEGATIVE)
     values: dict[str, Any] = {field: given.get(key) for field, key in _KEYS.items()}

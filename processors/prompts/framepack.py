@@ -29,7 +29,7 @@ _SAMPLING = {"Original": "inverted_anti_drifting", "F1": "vanilla"}
 def beside(place: Place) -> StoredPrompt | None:
     for stem in dict.fromkeys((_PART.sub("", place.path.stem), place.path.stem)):
         given = place.object(f"{stem}.json")
-        if sum(sign in given for sign in _SIGNS) >= _LEAST_SIGNS and "prompt" in given:
+        if sum(sign in given for sign in _SIGNS) >= _LEAST_SIGNS and isinstance(given.get("prompt"), str):
             return _stored(given, f"file {stem}.json")
     return None
 

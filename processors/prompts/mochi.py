@@ -16,7 +16,7 @@ _FPS = 30  # of its save_video
 def beside(place: Place) -> StoredPrompt | None:
     name = f"{place.path.stem}.json"
     given = place.object(name)
-    if not all(sign in given for sign in _SIGNS):
+    if not all(sign in given for sign in _SIGNS) or not isinstance(given.get("prompt"), str):
         return None
     values: dict[str, Any] = {field: given.get(field) for field in _SAME}
     scales = untrusted.items(given.get("cfg_schedule"))

@@ -8,6 +8,7 @@ from .stored import Source, StoredPrompt
 
 _KEYS = ("parameters", "comment", "description")
 _SDNEXT = "sd.next"
+_SDNEXT_SETTING = "App: SD.Next"  # FFmpeg may have put its own name into ``encoder``
 
 
 def carried(texts: Texts) -> StoredPrompt | None:
@@ -35,7 +36,7 @@ def sdnext_file(place: Place) -> StoredPrompt | None:
 
 
 def _source(texts: Texts, key: str) -> Source:
-    if texts.of("encoder").lower().startswith(_SDNEXT):
+    if texts.of("encoder").lower().startswith(_SDNEXT) or _SDNEXT_SETTING in texts.of(key):
         return Source.SDNEXT
     if texts.of("fooocus_scheme"):
         return Source.FOOOCUS
