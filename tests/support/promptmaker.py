@@ -31,7 +31,7 @@ def encoded_by(path: Path, name: bytes) -> Path:
     """The file with another program's name where FFmpeg put its own."""
     data = path.read_bytes()
     at = data.rindex(b"Lavf")
-    end = next(place for place in range(at, len(data)) if data[place] not in b"Lavf0123456789.")
+    end = next((place for place in range(at, len(data)) if data[place] not in b"Lavf0123456789."), len(data))
     path.write_bytes(data[:at] + name.ljust(end - at) + data[end:])
     return path
 
