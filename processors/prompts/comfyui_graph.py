@@ -5,9 +5,11 @@ An input is a value, or a link ``[node_id, slot]``. Whoever wrote the file may h
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from . import untrusted
@@ -19,6 +21,7 @@ _MOST_HOPS = 50
 _VALUE_INPUTS = ("value", "Value", "int", "float", "number", "Number", "val", "a", "string", "text", "seed")
 """Where nodes that only hold a value keep it."""
 
+_ID = re.compile(r"[\w:.\-]{1,100}")
 _PASSING = ("Reroute", "Reroute (rgthree)")
 
 
@@ -56,7 +59,7 @@ class Graph:
         for _ in range(_MOST_HOPS):
             if found is None or found.node.kind not in _PASSING:
                 return found
-            found = next((link for value in found.node.inputs.values() if (link := self._link(value))), None)
+            found = next((link for value in islice(found.node.inputs.values(), 5) if (link := self._link(value))), None)
         return None
 
     def links(self, node: Node) -> Iterator[tuple[str, Link]]:
@@ -119,6 +122,6 @@ def as_api(graph: Graph) -> dict[str, Any]:
 def _node(node_id: str, content: Any) -> Node | None:
     given = untrusted.mapping(content)
     kind, inputs = given.get("class_type"), given.get("inputs")
-    if not isinstance(kind, str) or not isinstance(inputs, dict) or len(node_id) > 100:
+    if not isinstance(kind, str) or not isinstance(inputs, dict) or not _ID.fullmatch(node_id):
         return None
-    return Node(untrusted.clean(node_id, 100), untrusted.clean(kind, 200), cast("dict[str, Any]", inputs))
+    return Node(node_id, untrusted.clean(kind, 200), cast("dict[str, Any]", inputs))

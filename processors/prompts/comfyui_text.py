@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from .comfyui_graph import Graph, Link, Node, Value
 from .untrusted import MOST_PROMPT
 
@@ -55,6 +57,7 @@ def _conditioning(graph: Graph, sampler: Node, role: str) -> Link | None:
 def _encoded(graph: Graph, link: Link, role: str) -> Value | None:
     """Depth first, because a chain's first text is the prompt; each node once, so that circles end."""
     seen: set[str] = set()
+    strings = _Strings(graph)
     waiting = [(link, role)]
     while waiting and len(seen) < _MOST_VISITED:
         here, side = waiting.pop()
@@ -62,7 +65,7 @@ def _encoded(graph: Graph, link: Link, role: str) -> Value | None:
         if node.id in seen or node.kind == "ConditioningZeroOut":
             continue
         seen.add(node.id)
-        text = _text(graph, node, side)
+        text = _text(strings, node, side)
         if text is not None:
             return Value(text, node)
         waiting += reversed(_further(graph, node, here.slot, side))
@@ -78,10 +81,10 @@ def _further(graph: Graph, node: Node, slot: int, side: str) -> list[tuple[Link,
     return [(link, side) for name in names if (link := graph.link(node, name)) is not None]
 
 
-def _text(graph: Graph, node: Node, side: str) -> str | None:
+def _text(strings: _Strings, node: Node, side: str) -> str | None:
     if node.kind in _BOTH or "clip" in node.inputs or "encode" in node.kind.lower():
         for name in _TEXTS[side]:
-            if name in node.inputs and (text := _Strings(graph).at(node, name, frozenset())) is not None:
+            if name in node.inputs and (text := strings.at(node, name, frozenset())) is not None:
                 return text
     return None
 
@@ -105,7 +108,7 @@ class _Strings:
         path |= {source.id}
         if any(word in source.kind.lower() for word in _JOINING):
             return self._joined(source, path)
-        names = (*_STRINGS, *(key for key, value in source.inputs.items() if isinstance(value, str)))
+        names = (*_STRINGS, *islice((key for key, value in source.inputs.items() if isinstance(value, str)), _MOST_JOINED))
         return next((text for other in names if other in source.inputs and (text := self.at(source, other, path))), None)
 
     def _joined(self, node: Node, path: frozenset[str]) -> str | None:

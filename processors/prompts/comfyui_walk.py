@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
@@ -12,6 +13,7 @@ from .comfyui_graph import Graph, Node, Value
 
 _LATENT_INPUTS = ("latent_image", "latent", "samples", "image_embeds", "positive", "latents")
 _PICTURE_INPUTS = ("start_image", "init_image", "image", "first_frame", "pixels", "images", "input_image")
+_MOST_OF_LATENT = 100
 _SIZED = ("length", "num_frames", "video_frames", "frames", "batch_size")
 _NO_SIZE = ("TextEncode", "KSampler", "SamplerCustom")
 _EXTRA = {"motion_bucket_id": ("motion_bucket_id", 0, 1000), "noise_aug_strength": ("augmentation_level", 0, 100), "fps": ("fps", 1, 1000)}
@@ -151,7 +153,7 @@ def _size(graph: Graph, found: Walk, sampler: Node) -> None:
 
 
 def _of_latent(graph: Graph, sampler: Node) -> list[Node]:
-    return list(graph.upstream(sampler, lambda _, name: name in _LATENT_INPUTS))
+    return list(islice(graph.upstream(sampler, lambda _, name: name in _LATENT_INPUTS), _MOST_OF_LATENT))
 
 
 def _picture(graph: Graph, found: Walk, sampler: Node) -> None:
@@ -159,7 +161,8 @@ def _picture(graph: Graph, found: Walk, sampler: Node) -> None:
     for node in _of_latent(graph, sampler):
         for name in _PICTURE_INPUTS:
             link = graph.link(node, name)
-            for source in graph.upstream(link.node, lambda _, other: other in _PICTURE_INPUTS) if link else ():
+            upstream = graph.upstream(link.node, lambda _, other: other in _PICTURE_INPUTS) if link else ()
+            for source in islice(upstream, _MOST_OF_LATENT):
                 if source.kind.startswith("LoadImage") and isinstance(source.inputs.get("image"), str):
                     found.picture, found.from_image = source.inputs["image"], True
                     found.nodes["image"] = str(source)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from . import untrusted
@@ -15,7 +16,7 @@ from .comfyui_graph import MOST_NODES, Graph, Node
 _NEVER, _BYPASSED = 2, 4  # a node's mode
 _AFTER_SEED = ("fixed", "increment", "decrement", "randomize")
 _GROUP = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-_MOST_BYPASSED = 50
+_MOST_BYPASSED = 20
 
 WIDGETS: dict[str, tuple[str, ...]] = {
     "KSampler": ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
@@ -75,6 +76,9 @@ class _Input:
     is_widget: bool
 
 
+_NO_INPUT = _Input("", None, "", False)
+
+
 @dataclass(frozen=True)
 class _PageNode:
     id: str
@@ -82,6 +86,11 @@ class _PageNode:
     mode: int
     inputs: tuple[_Input, ...]
     widgets: Any
+
+    @cached_property
+    def linked(self) -> dict[str, _Input]:
+        """The first input of each kind that is linked."""
+        return {item.kind: item for item in reversed(self.inputs) if item.link is not None}
 
 
 def of_page(value: Any) -> Graph | None:
@@ -141,8 +150,7 @@ def _source(item: _Input, nodes: dict[str, _PageNode], links: dict[int, tuple[st
             return None
         if node.mode != _BYPASSED:
             return source
-        kind = item.kind
-        item = next((other for other in node.inputs if other.kind == kind and other.link is not None), _Input("", None, "", False))
+        item = node.linked.get(item.kind, _NO_INPUT)
     return None
 
 

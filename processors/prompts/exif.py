@@ -6,7 +6,7 @@ The form is TIFF's: a header, and directories of twelve-byte entries (tag, type,
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 USER_COMMENT = 0x9286
 MAKER_NOTE = 0x927C
@@ -18,8 +18,8 @@ _LONG = 4
 _CODES = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "shift_jis"}
 
 
-def texts(block: bytes) -> dict[int, str]:
-    """Each text by its tag, of the first directory and of EXIF's own. Empty where the block is none."""
+def texts(block: bytes, wanted: Container[int]) -> dict[int, str]:
+    """Texts of the wanted tags, of the first directory and of EXIF's own. Empty where the block is none."""
     block = block.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
@@ -30,8 +30,8 @@ def texts(block: bytes) -> dict[int, str]:
         for tag, kind, value in _entries(block, place, order):
             if tag == _EXIF_DIRECTORY and kind == _LONG and len(places) == 1 and len(value) >= 4:
                 places.append(struct.unpack_from(order + "I", value)[0])
-            elif kind in _TEXT_TYPES:
-                found.setdefault(tag, decoded(value, order))
+            elif kind in _TEXT_TYPES and tag in wanted and tag not in found:
+                found[tag] = decoded(value, order)
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from . import fields, untrusted
 from .stored import Source, StoredPrompt
 
-_SETTING = re.compile(r'\s*(\w[\w \-/]{0,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_SETTING = re.compile(r'(\w[\w \-/]{0,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _LEAST_SETTINGS = 3
 """So many on the last line make it one of settings, as the web interface itself decides."""
 

@@ -13,12 +13,16 @@ from .untrusted import MOST_BYTES
 
 SUFFIXES = (".png", ".apng", ".webp", ".jpg", ".jpeg")
 _MOST_PARTS = 100_000
+_MOST_JPEG_PARTS = 1_000
+_MOST_TEXT = 2 * MOST_BYTES  # of one picture
 _PNG = b"\x89PNG\r\n\x1a\n"
 _EXIF_KEYS = {exif.USER_COMMENT: "parameters", exif.MAKER_NOTE: "fooocus_scheme", exif.IMAGE_DESCRIPTION: "description"}
 """Where JPEG and WebP keep what PNG keeps under these keys."""
 
 _NAMED_TAGS = range(0x0100, 0x0111)
 """ComfyUI writes ``key:value`` into 0x0110 and counts down from there."""
+
+_WANTED = frozenset((*_EXIF_KEYS, *_NAMED_TAGS))
 
 
 def read(path: Path) -> dict[str, str]:
@@ -46,6 +50,8 @@ def _texts(file: BinaryIO) -> dict[str, str]:
 def _of_png(file: BinaryIO) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind, data in _png_parts(file):
+        if sum(map(len, found.values())) > _MOST_TEXT:
+            break
         if kind == b"eXIf":
             for key, text in _of_exif(data).items():
                 found.setdefault(key, text)
@@ -121,7 +127,7 @@ def _riff_parts(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 def _of_jpeg(file: BinaryIO) -> dict[str, str]:
     found: dict[str, str] = {}
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MOST_JPEG_PARTS):
         head = file.read(4)
         if len(head) < 4 or head[0] != 0xFF or head[1] in (0xDA, 0xD9):
             return found
@@ -135,7 +141,7 @@ def _of_jpeg(file: BinaryIO) -> dict[str, str]:
 
 def _of_exif(block: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
-    for tag, text in exif.texts(block).items():
+    for tag, text in exif.texts(block, _WANTED).items():
         key, separator, value = text.partition(":")
         if tag in _NAMED_TAGS and tag not in _EXIF_KEYS and separator and key.isidentifier():
             found.setdefault(key.lower(), value)

@@ -39,6 +39,10 @@ class Place:
     folder: Path
 
     @cached_property
+    def _objects(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    @cached_property
     def own(self) -> Texts:
         """Texts in the clip itself, or in the first picture of a folder of frames."""
         if self.path.is_dir():
@@ -63,8 +67,10 @@ class Place:
 
     def object(self, name: str) -> dict[str, Any]:
         """JSON's object in a file beside the clip; empty where there is none."""
-        data = untrusted.file_beside(self.path, name, self.folder)
-        return {} if data is None else untrusted.json_object(data)
+        if name not in self._objects:
+            data = untrusted.file_beside(self.path, name, self.folder)
+            self._objects[name] = {} if data is None else untrusted.json_object(data)
+        return self._objects[name]
 
     def text(self, name: str) -> str | None:
         """Text in a file beside the clip."""
