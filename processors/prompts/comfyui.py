@@ -79,11 +79,11 @@ def _source(graph: Graph, otherwise: Source) -> Source:
 
 def _stored(found: _Found, place: Place) -> StoredPrompt:
     walked = walk(found.graph, place.path.name)
-    sources = {name: f"{node}, of the {found.where}" for name, node in walked.nodes.items()}
+    sources = fields.cleaned({name: f"{node}, of the {found.where}" for name, node in walked.nodes.items()})
     prompt = fields.stored(
         found.source, walked.values, sources, reason=walked.reason, loras=walked.loras, from_image=walked.from_image, extra=walked.extra
     )
-    bare = StoredPrompt(found.source, reason=walked.reason or "Its graph tells nothing that is known.")
+    bare = StoredPrompt(found.source, reason=untrusted.clean(walked.reason or "Its graph tells nothing that is known."))
     named = replace(prompt or bare, has_graph=found.is_api)
     more = {name: where for name, where in sources.items() if name == "image" or name in walked.extra}
     named = replace(named, sources=more | named.sources)
@@ -94,7 +94,8 @@ def _with_end(prompt: StoredPrompt, walked: Walk, where: str) -> StoredPrompt:
     """Says which sampler was chosen, and for which end of the graph."""
     if walked.sampler is None or walked.end is None:
         return prompt
-    return replace(prompt, sources={**prompt.sources, "graph": f"{walked.sampler}, which {walked.end} hangs on, of the {where}"})
+    chosen = {"graph": f"{walked.sampler}, which {walked.end} hangs on, of the {where}"}
+    return replace(prompt, sources=prompt.sources | fields.cleaned(chosen))
 
 
 def _with_picture(prompt: StoredPrompt, walked: Walk, place: Place) -> StoredPrompt:

@@ -75,16 +75,15 @@ def stored(
     fields = checked(values)
     if not fields:
         return None
-    choice = pipelines.choose(fields.get("model"), from_image=from_image, loras=tuple(loras), reason=reason)
+    names = tuple(untrusted.clean(lora, untrusted.MOST_NAME) for lora in loras)
+    choice = pipelines.choose(fields.get("model"), from_image=from_image, loras=names, reason=reason and untrusted.clean(reason))
     sources = {name: where if isinstance(where, str) else where.get(name, "") for name in fields}
-    return StoredPrompt(
-        source,
-        **fields,
-        pipeline=choice.pipeline,
-        reason=choice.reason,
-        extra=dict(extra or {}),
-        sources={k: v for k, v in sources.items() if v},
-    )
+    return StoredPrompt(source, **fields, pipeline=choice.pipeline, reason=choice.reason, extra=dict(extra or {}), sources=cleaned(sources))
+
+
+def cleaned(sources: Mapping[str, str]) -> dict[str, str]:
+    """What a person reads of where a field was found; names of files stand in it."""
+    return {name: untrusted.clean(where, 2 * untrusted.MOST_NAME) for name, where in sources.items() if where}
 
 
 def size(text: Any, separators: str = "xX*") -> tuple[int | None, int | None]:

@@ -37,7 +37,7 @@ _ROWS = (
     _Row(r"\bsvd\b|\bstable video diffusion\b", "StableVideoDiffusionPipeline", "StableVideoDiffusionPipeline", True),
     _Row(r"\bmochi\b", "MochiPipeline", None, False),
     _Row(r"\bframepack", "HunyuanVideoFramepackPipeline", "HunyuanVideoFramepackPipeline", True),
-    _Row(r"\bhunyuan.*\bi2v\b", "HunyuanVideoImageToVideoPipeline", "HunyuanVideoImageToVideoPipeline", True),
+    _Row(r"\bhunyuan.*\b(i2v|image to video)\b", "HunyuanVideoImageToVideoPipeline", "HunyuanVideoImageToVideoPipeline", True),
     _Row(r"\bhunyuan.*\b(custom|avatar|foley)\b", wants="more than a prompt and a picture"),
     _Row(r"\bhunyuan ?video\b", "HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline", False),
     _Row(r"\bltx ?v(ideo)?\b|\bltx ?v?[\d.]*\b", "LTXPipeline", "LTXImageToVideoPipeline", False),

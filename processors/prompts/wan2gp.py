@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ _KEYS = {
 _TAGS = ("comment", "description")
 _SIGNS = ("video_length", "activated_loras", "model_type", "model_filename", "image_prompt_type")
 _LEAST_SIGNS = 2
+_KIND = re.compile(r"(text|image) ?2 ?video", re.IGNORECASE)
 
 
 def carried(texts: Texts) -> StoredPrompt | None:
@@ -40,6 +42,7 @@ def _stored(given: Mapping[str, Any], where: str) -> StoredPrompt | None:
 
 
 def _model(given: Mapping[str, Any]) -> str | None:
-    """Its file, else its name: "WanGP v8 by DeepBeepMeep - Wan2.1 Text2video 14B" ends in it; else its short name."""
+    """Its file, else its name: "WanGP v8 by DeepBeepMeep - Wan2.1 Text2video 14B" ends in it, and is told as "Wan2.1 t2v 14B"; else its short one."""
     _, dash, title = (untrusted.name(given.get("type")) or "").partition(" - ")
-    return untrusted.name(given.get("model_filename")) or (title.strip() if dash else None) or untrusted.name(given.get("model_type"))
+    short = _KIND.sub(lambda found: f"{found[1][0].lower()}2v", title.strip()) if dash else None
+    return untrusted.name(given.get("model_filename")) or short or untrusted.name(given.get("model_type"))

@@ -232,6 +232,54 @@ WRAPPERS: dict[str, tuple[Nodes, tuple[Any, ...]]] = {
         },
         ("a fox", "blurry", 5, 49, 50, 6.0, 720, 480, 8.0, "THUDM/CogVideoX-5b", "CogVideoXPipeline"),
     ),
+    "HunyuanVideoWrapper": (
+        {
+            "1": ("HyVideoModelLoader", {"model": "hunyuan_video_720_cfgdistill_fp8_e4m3fn.safetensors"}),
+            "2": ("HyVideoTextEncode", {"prompt": "a fox", "text_encoders": ["8", 0]}),
+            "4": (
+                "HyVideoSampler",
+                {
+                    "model": ["1", 0],
+                    "hyvid_embeds": ["2", 0],
+                    "width": 512,
+                    "height": 320,
+                    "num_frames": 85,
+                    "steps": 30,
+                    "embedded_guidance_scale": 6.0,
+                    "seed": 5,
+                },
+            ),
+            "5": ("HyVideoDecode", {"samples": ["4", 0]}),
+            "6": ("VHS_VideoCombine", {"frame_rate": 24, "images": ["5", 0]}),
+            "8": ("DownloadAndLoadHyVideoTextEncoder", {"llm_model": "llava"}),
+        },
+        ("a fox", None, 5, 85, 30, 6.0, 512, 320, 24.0, "hunyuan_video_720_cfgdistill_fp8_e4m3fn.safetensors", "HunyuanVideoPipeline"),
+    ),
+    "MochiWrapper": (
+        {
+            "1": ("DownloadAndLoadMochiModel", {"model": "mochi_preview_dit_fp8_e4m3fn.safetensors"}),
+            "2": ("MochiTextEncode", {"prompt": "a fox", "clip": ["8", 0]}),
+            "3": ("MochiTextEncode", {"prompt": "blurry", "clip": ["8", 0]}),
+            "4": (
+                "MochiSampler",
+                {
+                    "model": ["1", 0],
+                    "positive": ["2", 0],
+                    "negative": ["3", 0],
+                    "width": 848,
+                    "height": 480,
+                    "num_frames": 49,
+                    "steps": 50,
+                    "cfg": 4.5,
+                    "seed": 5,
+                },
+            ),
+            "5": ("MochiDecode", {"samples": ["4", 0]}),
+            "6": ("VHS_VideoCombine", {"frame_rate": 24, "images": ["5", 0]}),
+            "8": ("CLIPLoader", {"clip_name": "t5xxl", "type": "sd3"}),
+        },
+        ("a fox", "blurry", 5, 49, 50, 4.5, 848, 480, 24.0, "mochi_preview_dit_fp8_e4m3fn.safetensors", "MochiPipeline"),
+    ),
 }
 
 

@@ -129,7 +129,7 @@ _WHALE = {
     "guidance_scale": 5.0,
     "width": 832,
     "height": 480,
-    "model": "Wan2.1 Text2video 1.3B",
+    "model": "Wan2.1 t2v 1.3B",
     "pipeline": "WanPipeline",
 }
 _FRAMEPACK = {

@@ -41,7 +41,23 @@ _JSON = st.recursive(
     max_leaves=20,
 )
 _NAMES = st.sampled_from(
-    ["text", "seed", "steps", "cfg", "model", "positive", "latent_image", "samples", "width", "length", "conditioning", "image", "fps"]
+    [
+        "text",
+        "seed",
+        "steps",
+        "cfg",
+        "model",
+        "positive",
+        "latent_image",
+        "samples",
+        "width",
+        "length",
+        "conditioning",
+        "image",
+        "fps",
+        "lora_name",
+        "denoise",
+    ]
 )
 _KINDS = st.sampled_from(["KSampler", "CLIPTextEncode", "SaveVideo", "Reroute", "UNETLoader", "StringConcatenate", "Odd", "LoraLoader"])
 _LINKS = st.tuples(st.sampled_from("12345"), st.integers(-1, 3)).map(list)
