@@ -16,7 +16,9 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 """Inputs of nodes that make a conditioning of a text, the likeliest first."""
 
 _STRINGS = ("populated_text", "text", "string", "value", "prompt", "Text", "String", "STRING", "string_field", "text_0", "result")
-_BOTH = {"WanVideoTextEncode", "WanVideoTextEncodeCached", "WanVideoTextEncodeSingle"}
+_BOTH = ("WanVideoTextEncode", "HyVideoTextEncode")
+"""Begin the names of nodes that hold both prompts: there ``prompt`` is the positive one."""
+
 _CHAINED = (
     "conditioning",
     "conditioning_to",
@@ -82,8 +84,9 @@ def _further(graph: Graph, node: Node, slot: int, side: str) -> list[tuple[Link,
 
 
 def _text(strings: _Strings, node: Node, side: str) -> str | None:
-    if node.kind in _BOTH or "clip" in node.inputs or "encode" in node.kind.lower():
-        for name in _TEXTS[side]:
+    if "clip" in node.inputs or "encode" in node.kind.lower():
+        names = _TEXTS[side][:1] if side == NEGATIVE and node.kind.startswith(_BOTH) else _TEXTS[side]
+        for name in names:
             if name in node.inputs and (text := strings.at(node, name, frozenset())) is not None:
                 return text
     return None
