@@ -28,6 +28,7 @@ def block(record: Mapping[str, Any], name: str) -> Group:
         (Text(f"{name}  {_size(record)}", style="bold"), Text(""), _facts(record), Text("")),
         (Padding(_bands(record), _INDENT),),
         _causes(record),
+        _parameters(record),
         _shots(record),
     )
     return Group(*parts)
@@ -90,6 +91,15 @@ def _causes(record: Mapping[str, Any]) -> Iterator[RenderableType]:
         head = Text.assemble((group.name.capitalize(), "bold"), f", {where}: {group.size()}")
         yield Padding(head, _INDENT)
         yield Padding(Text(group.advice), (0, 0, 0, 6))
+
+
+def _parameters(record: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What is wrong with the stored prompt."""
+    if record["lint"]:
+        yield Text("\n  Stored prompt", style="bold")
+    for found in record["lint"]:
+        yield Padding(Text.assemble((found["severity"].capitalize(), "bold"), f", {found['rule']}"), _INDENT)
+        yield Padding(Text(f"{found['message']} ({found['source']})"), (0, 0, 0, 6))
 
 
 def _shots(record: Mapping[str, Any]) -> Iterator[RenderableType]:
