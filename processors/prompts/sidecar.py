@@ -9,7 +9,18 @@ import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from ...config.errors import SidecarError
 from .stored import Source, StoredPrompt
@@ -38,6 +49,13 @@ def _relative(name: str) -> str:
     return name
 
 
+def _whole_number(value: object) -> object:
+    """Literal takes true and 1.0 for 1."""
+    if type(value) is not int:
+        raise ValueError("write 1")
+    return value
+
+
 def _own_keys(extra: dict[str, Any]) -> dict[str, Any]:
     twice = sorted(set(extra) & KEYS)
     if twice:
@@ -50,7 +68,7 @@ class Sidecar(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, title="deshimmer sidecar")
 
-    version: Literal[1] = Field(alias="schema", description="version of this format")
+    version: Annotated[Literal[1], BeforeValidator(_whole_number)] = Field(alias="schema", description="version of this format")
     pipeline: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")] | None = Field(
         default=None, description='class of diffusers, "CogVideoXPipeline"'
     )
