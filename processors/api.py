@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
-from .prompts import finding, lint, station
+from .prompts import lint, station
 from .prompts.stored import Stored
 from .prompts.writing import WrittenSidecar as WrittenSidecar
 from .prompts.writing import write_sidecar as write_sidecar
@@ -117,7 +117,7 @@ def stored_prompt(path: str | PathLike[str], settings: Settings | None = None) -
     Raises MissingClip or UnreadableClip where there is no file to speak of, SidecarError for a sidecar of ours that does not fit.
     """
     source = _existing(path)
-    prompt = finding.find(source, station.folder_of(source, settings or load_settings()))
+    prompt = station.read(source, station.folder_of(source, settings or load_settings()))
     return Stored(prompt, lint.lint(prompt, None, None) if prompt is not None else ())
 
 

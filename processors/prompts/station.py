@@ -11,8 +11,11 @@ from pathlib import Path
 from ...config.errors import SidecarError
 from ...config.settings import Settings
 from ..records import Clip, Diagnosis, Passage, Progress
-from . import finding, lint, sidecar
-from .stored import Lint, Severity, Stored
+from . import comfyui_habits, finding, lint, sidecar
+from .place import Place
+from .stored import Lint, Severity, Source, Stored, StoredPrompt
+
+_WITH_GRAPHS = (Source.COMFYUI, Source.VHS)
 
 
 def prompt_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
@@ -22,10 +25,19 @@ def prompt_stage(passage: Passage, settings: Settings, progress: Progress) -> Pa
     return replace(passage, stored=found)
 
 
+def read(path: Path, folder: Path) -> StoredPrompt | None:
+    """The prompt of a clip, with what its graph tells of tiles and seeds. Raises what ``finding.find`` raises."""
+    prompt = finding.find(path, folder)
+    if prompt is None or prompt.source not in _WITH_GRAPHS:
+        return prompt
+    extra, sources = comfyui_habits.read(Place(path, folder), finding.graph(path, folder))
+    return replace(prompt, extra=prompt.extra | extra, sources=prompt.sources | sources)
+
+
 def stored(path: Path, folder: Path, diagnosis: Diagnosis | None = None, clip: Clip | None = None) -> Stored:
     """The prompt of a clip and its lint; a broken sidecar of ours as lint alone."""
     try:
-        prompt = finding.find(path, folder)
+        prompt = read(path, folder)
     except SidecarError as error:
         return Stored(None, (_unreadable(error, sidecar.beside(path)),))
     return Stored(prompt, lint.lint(prompt, diagnosis, clip) if prompt is not None else ())

@@ -159,8 +159,8 @@ def _plain(value: Any) -> bool | int | float | str | None:
 
 
 def _seed(generator: Any) -> int | None:
-    several = cast("list[Any]", list(generator)) if isinstance(generator, list | tuple) else [generator]
-    first = several[0] if several else None
+    several: list[Any] = [*cast("list[Any]", generator)] if isinstance(generator, list | tuple) else [generator]
+    first: Any = several[0] if several else None
     return first.initial_seed() if hasattr(first, "initial_seed") else None
 
 

@@ -114,3 +114,49 @@ def test_a_report_without_a_prompt_has_no_panel(clip: Path, tmp_path: Path) -> N
     assert "The stored prompt" not in report.told(receipts.passage_of(receipt), receipt)["headline"]
     assert receipt.report is not None
     assert "The stored prompt" not in receipt.report.read_text(encoding="utf-8")
+
+
+GRAPH = {
+    "3": {"class_type": "KSampler", "inputs": {"seed": 9, "steps": 30, "cfg": 6.0, "positive": ["6", 0], "latent_image": ["4", 0]}},
+    "4": {"class_type": "EmptyHunyuanLatentVideo", "inputs": {"width": 832, "height": 480, "length": 81}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox"}},
+    "8": {"class_type": "VAEDecodeTiled", "inputs": {"samples": ["3", 0]}},
+    "9": {"class_type": "SaveVideo", "inputs": {"video": ["8", 0], "filename_prefix": "x"}},
+}
+PAGE = {"nodes": [{"id": 3, "type": "KSampler", "mode": 0, "widgets_values": [9, "randomize", 30, 6.0]}], "links": []}
+
+
+def with_graph(path: Path, graph: dict[str, Any], page: dict[str, Any]) -> Path:
+    from PIL import Image, PngImagePlugin
+
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("prompt", json.dumps(graph))
+    texts.add_text("workflow", json.dumps(page))
+    Image.new("RGB", (8, 8)).save(path, pnginfo=texts)
+    return path
+
+
+def test_a_graph_tells_of_tiles_and_of_seeds_that_are_drawn(tmp_path: Path) -> None:
+    stored = api.stored_prompt(with_graph(tmp_path / "frame.png", GRAPH, PAGE))
+    assert stored.prompt is not None
+    assert (stored.prompt.seed, stored.prompt.extra["vae_tiling"], stored.prompt.extra["control_after_generate"]) == (9, True, "randomize")
+    assert stored.prompt.sources["vae_tiling"] == "VAEDecodeTiled node 8"
+    assert [(each.rule, each.suggested) for each in stored.lint] == [("seed-unlocked", 9)]
+
+
+def test_a_graph_that_decodes_whole_with_a_fixed_seed_tells_nothing(tmp_path: Path) -> None:
+    graph = GRAPH | {"8": {"class_type": "WanVideoDecode", "inputs": {"samples": ["3", 0], "enable_vae_tiling": False}}}
+    page = {
+        "nodes": [PAGE["nodes"][0] | {"widgets_values": [9, "fixed", 30, 6.0]}, {"id": 1, "mode": 4, "widgets_values": [1, "randomize"]}]
+    }
+    stored = api.stored_prompt(with_graph(tmp_path / "frame.png", graph, page))
+    assert stored.prompt is not None
+    assert not {"vae_tiling", "control_after_generate"} & set(stored.prompt.extra)
+    assert stored.lint == ()
+
+
+def test_the_real_samples_go_through(shared_clips: Path) -> None:
+    found = {each.name: api.stored_prompt(each) for each in sorted((shared_clips / "meta").iterdir())}
+    assert sum(stored.prompt is not None for stored in found.values()) >= 10
+    for stored in found.values():
+        assert all("{" not in each.message and each.source for each in stored.lint)
