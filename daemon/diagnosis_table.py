@@ -14,6 +14,7 @@ from rich.text import Text
 from ..processors.charts import title
 from ..processors.records import Band
 from . import diagnosis_words as words
+from .show import one_line
 
 _LEAST_SCALE = 4.0
 """8-bit levels that fill a band's bar: a clip that hardly flickers shall not look as if it did."""
@@ -99,7 +100,7 @@ def _parameters(record: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text("\n  Stored prompt", style="bold")
     for found in record["lint"]:
         yield Padding(Text.assemble((found["severity"].capitalize(), "bold"), f", {found['rule']}"), _INDENT)
-        yield Padding(Text(f"{found['message']} ({found['source']})"), (0, 0, 0, 6))
+        yield Padding(Text(one_line(f"{found['message']} ({found['source']})")), (0, 0, 0, 6))
 
 
 def _shots(record: Mapping[str, Any]) -> Iterator[RenderableType]:
