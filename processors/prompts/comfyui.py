@@ -69,7 +69,7 @@ def _in_file(place: Place) -> _Found | None:
         return None
     graph = comfyui_workflow.of_page(content)
     is_api = graph is None
-    graph = graph or comfyui_graph.of_api(content)
+    graph = graph or comfyui_graph.of_api(content) or comfyui_graph.of_api(content.get(_API))  # a request to the API holds it as ``prompt``
     return None if graph is None else _Found(graph, f"file {name}", is_api, _source(graph, Source.COMFYUI))
 
 

@@ -18,11 +18,11 @@ MOST_NODES = 5_000
 _MOST_HOPS = 50
 """Of one value through primitives and reroutes."""
 
-_VALUE_INPUTS = ("value", "Value", "int", "float", "number", "Number", "val", "a", "string", "text", "seed")
+_VALUE_INPUTS = ("value", "Value", "int", "float", "number", "Number", "val", "string", "text", "seed")
 """Where nodes that only hold a value keep it."""
 
 _ID = re.compile(r"[\w:.\-]{1,100}")
-_PASSING = ("Reroute", "Reroute (rgthree)")
+_PASSING = ("Reroute", "Reroute (rgthree)", "GetNode", "SetNode")
 
 
 @dataclass(frozen=True)

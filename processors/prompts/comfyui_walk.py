@@ -65,7 +65,7 @@ def walk(graph: Graph, file_name: str) -> Walk:
 
 
 def _end(graph: Graph, file_name: str) -> Node | None:
-    """The node that wrote the clip: by the clip's name, its kind of file, then video before pictures, then what is kept."""
+    """The node that wrote the clip: video before pictures, then by the clip's name and its kind of file, then what is kept."""
     path = PurePath(file_name)
 
     def rank(node: Node) -> tuple[bool, ...]:
@@ -73,8 +73,8 @@ def _end(graph: Graph, file_name: str) -> Node | None:
         base = PurePath(str(prefix.value).replace("\\", "/")).name if prefix else ""
         return (
             node.kind in nodes.VIDEO_ENDS or "VideoCombine" in node.kind,
-            nodes.SUFFIXES.get(node.kind, "") == path.suffix.lower(),
             bool(base) and path.stem.startswith(base),
+            nodes.SUFFIXES.get(node.kind, "") == path.suffix.lower(),
             node.inputs.get("save_output") is not False,
             node.kind not in nodes.PICTURE_ENDS,
         )

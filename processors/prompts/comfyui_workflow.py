@@ -103,7 +103,19 @@ def of_page(value: Any) -> Graph | None:
     links = dict(_links(given.get("links")))
     kept = {node.id: node for node in nodes.values() if node.mode not in (_NEVER, _BYPASSED)}
     made = {node.id: Node(node.id, node.kind, _inputs(node, nodes, links)) for node in kept.values()}
+    _join_variables(made)
     return Graph(made) if made else None
+
+
+def _join_variables(made: dict[str, Node]) -> None:
+    """SetNode keeps what it is given under a name, and each GetNode of that name hands it on."""
+    kept = {
+        node.inputs.get("value"): node.id for node in made.values() if node.kind == "SetNode" and isinstance(node.inputs.get("value"), str)
+    }
+    for node in made.values():
+        name = node.inputs.pop("value", None) if node.kind in ("GetNode", "SetNode") else None
+        if node.kind == "GetNode" and isinstance(name, str) and name in kept:
+            node.inputs["set"] = [kept[name], 0]
 
 
 def _page_node(content: Any) -> _PageNode | None:

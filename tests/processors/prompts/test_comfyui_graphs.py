@@ -434,3 +434,23 @@ def test_a_group_of_the_page_is_named_as_what_hinders() -> None:
     page = _page()
     page["nodes"][-1]["type"] = "8b15b1c4-6b5d-4c1f-9d5b-2f2b3c4d5e6f"
     assert "Group node 6" in (_read(page, key="workflow").reason or "")
+
+
+def test_variables_of_the_page_are_followed() -> None:
+    page = _page(n22=4)
+    page["nodes"] += [
+        {"id": 40, "type": "SetNode", "inputs": [{"name": "LATENT", "type": "LATENT", "link": 4}], "widgets_values": ["empty"]},
+        {"id": 41, "type": "GetNode", "inputs": [], "widgets_values": ["empty"]},
+    ]
+    page["links"][3] = [5, 41, 0, 5, 3, "LATENT"]
+    found = _read(page, key="workflow")
+    assert (found.width, found.num_frames, found.pipeline) == (832, 33, "WanPipeline")
+
+
+def test_a_request_to_the_api_beside_the_clip(tmp_path: Path) -> None:
+    (tmp_path / "fox.json").write_text(json.dumps({"client_id": "1", "prompt": _api(_BASE)}))
+    place = Place(tmp_path / "fox.mp4", tmp_path)
+    found = comfyui.beside(place)
+    assert found is not None
+    assert (found.prompt, found.has_graph) == ("a fox", True)
+    assert comfyui.api_graph(place) == _api(_BASE)
