@@ -24,7 +24,7 @@ _SUMMARY_KEYS = (
 )
 _FAILED_KEYS = ("path", "outcome", "error", "id", "receipt")
 _FIGURES = ("flicker_score", "bands", "codec", "article_mean_diff")
-_PARTS = ("request", "clip", "diagnosis", "plan", "candidate", "verification")
+_PARTS = ("request", "clip", "stored", "diagnosis", "plan", "candidate", "verification")
 
 
 def summary(receipt: Receipt) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from . import comfyui, deforum, file_names, fooocus, framepack, invokeai, mochi, open_sora, swarmui, wan2gp, webui
+from . import comfyui, deforum, file_names, fooocus, framepack, invokeai, mochi, open_sora, sidecar, swarmui, wan2gp, webui
 from .place import Place, Texts
 from .stored import StoredPrompt
 
@@ -48,6 +48,7 @@ _CARRIED: tuple[tuple[str, Callable[[Texts], StoredPrompt | None]], ...] = (
 )
 
 ALL: tuple[Reader, ...] = (
+    Reader("our sidecar", lambda place: sidecar.read(place.path, place.folder)),
     Reader("SwarmUI's file", swarmui.beside),
     Reader("FramePack-Studio's file", framepack.beside),
     Reader("Mochi's file", mochi.beside),
