@@ -163,7 +163,8 @@ def _headline(verdict: Verdict | None) -> tuple[str, str]:
 
 
 def _changes_rate(passage: Passage) -> bool:
-    return passage.candidate is not None and passage.candidate.treatment.route is Route.INTERPOLATE
+    made = passage.candidate
+    return made is not None and (made.treatment.route is Route.INTERPOLATE or passage.clip is None or made.frames != passage.clip.frames)
 
 
 def _is_refused(passage: Passage, receipt: Receipt) -> bool:
