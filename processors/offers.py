@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.errors import DeshimmerError
 from . import regenerating
 from .families.family import Kind, Means
+from .families.table import family_of
 from .prompts.stored import Lint
 from .records import Change, Passage, Regeneration, Route, Verdict, to_json
 
@@ -74,13 +75,13 @@ def _remedy(made: Regeneration, settings: Settings) -> str | None:
 
 
 def _pipeline(made: Regeneration) -> str | None:
-    family = regenerating.family_of(made.prompt.model, made.prompt.pipeline)
+    family = family_of(made.prompt.model, made.prompt.pipeline)
     return family.pipelines[made.kind] if family and made.kind else made.prompt.pipeline
 
 
 def _cost(made: Regeneration, settings: Settings) -> tuple[float | None, float | None, str | None]:
     """(minutes, GB, device)."""
-    family = regenerating.family_of(made.prompt.model, made.prompt.pipeline)
+    family = family_of(made.prompt.model, made.prompt.pipeline)
     if family is None or made.kind is None:
         return None, None, "ComfyUI"
     cost = import_module(".families.cost", __package__).estimate(family, made.kind, made.prompt, settings)

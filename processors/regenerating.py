@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..config.errors import NotSetUp, RouteRefused
 from . import rife
 from .families.family import Family, Kind, Means
+from .families.table import family_of
 from .prompts.stored import Lint, Stored, StoredPrompt
 from .records import Change, Clip, Diagnosis, Plan, Regeneration, Request, Route, Treatment, Verdict
 
@@ -145,10 +146,6 @@ def _no_family(prompt: StoredPrompt) -> str:
         if named
         else ('The stored prompt does not say which model made the clip. Add "model" to NAME.deshimmer.json.')
     )
-
-
-def family_of(model: str | None, pipeline: str | None) -> Family | None:
-    return import_module(".families.table", __package__).family_of(model, pipeline)
 
 
 def family_name(prompt: StoredPrompt) -> str:
