@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, likeness, media, tolerances
+from . import checks, diagnosis, lasting, likeness, media, tolerances
 from .families.family import Kind
+from .families.table import family_of
 from .likeness import Likeness
 from .records import VERDICT_NAMES, Candidate, Check, Clip, Diagnosis, Progress, Regeneration, Verdict, Verification
 
@@ -25,14 +26,17 @@ LEAST_AMOUNT = 0.5
 """Of a verdict's amount: at 0.5 it begins to show. What does not show need not fall."""
 SHAPE = 0.06
 """Part by which the picture's proportions may differ: models draw in steps of 16 or 32 pixels."""
-MOTION = (0.33, 3.0)
-MOTION_FLOOR_PX = 0.12
-"""Mean motion against the original's. Another seed moves by another amount; a still picture moves by 0.00-0.05 pixels a frame."""
-SHARPNESS = (0.33, 4.0)
-"""Squared Laplacian against the original's, which flickering detail raises; a blur of 1.5 pixels leaves a tenth."""
+MOTION, ALIVE_PX = (0.33, 3.0), 0.3
+"""Mean motion against the original's, whose flicker adds to what is measured: what moves by 0.3 pixels a frame does not stand still
+whatever the original seems to do. Frozen clips have 0.00."""
+DETAIL, DETAIL_FLOOR = 0.33, 5.0
+"""Energy of the detail that lasts from frame to frame against the original's, and where there is too little of it to compare (levels
+squared). A blur of one pixel leaves 0.15; what flickers has little, so there is no upper border."""
+DETAIL_HEIGHT_PX = 480
 LAYOUT = {Kind.VIDEO: 0.5, Kind.IMAGE: 0.3}
 PALETTE = 0.3
 """Likeness (docs/verification.md): another scene has a layout under 0.5 in 439 of 440 pairs, the same one with strong flicker 0.69 and more."""
+_LEAST_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Evidence:
     result: Clip
     after: Diagnosis
     alike: Likeness
+    lasting: tuple[float, float]  # detail of original and result, levels squared
 
 
 def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Verification:
@@ -52,12 +57,17 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
     try:
         result = media.probe(candidate.path)
         after = diagnosis.diagnose(result, curves, lambda done: progress(0.7 * done), settings=settings)
-        alike = likeness.measure(clip, result, lambda done: progress(0.7 + 0.3 * done), framewise=made.kind is Kind.VIDEO)
+        height_px = min(clip.height, result.height, DETAIL_HEIGHT_PX)
+        kept = (
+            lasting.detail(clip, height_px, lambda done: progress(0.8 + 0.1 * done)),
+            lasting.detail(result, height_px, lambda done: progress(0.9 + 0.1 * done)),
+        )
+        alike = likeness.measure(clip, result, lambda done: progress(0.7 + 0.1 * done), framewise=made.kind is Kind.VIDEO)
     except ClipError as error:
         raise ToolFailed(
             f"The clip that was rendered cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    evidence = Evidence(clip, found, made, result, after, alike)
+    evidence = Evidence(clip, found, made, result, after, alike, kept)
     whole = tuple(wholeness(evidence))
     broken = not all(check.passed for check in whole)
     judged = whole if broken else (*whole, *gains(evidence), *harms(evidence))
@@ -68,16 +78,10 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
 
 def wholeness(seen: Evidence) -> Iterator[Check]:
     """What makes a file broken: it is not what the plan promised."""
-    frames, least = seen.alike.frames, _least_frames(seen)
-    most = seen.clip.frames if seen.made.kind is Kind.VIDEO else frames
-    promised = f" of {least}" if least != frames else ""
-    yield _check(
-        "frames",
-        least <= frames <= most,
-        seen.clip.frames,
-        frames,
-        f"{frames}{promised} frames can be played; the original has {seen.clip.frames}.",
-    )
+    frames, (least, most) = seen.alike.frames, promised_frames(seen.clip, seen.made)
+    fits = frames >= least and (most is None or frames <= most)
+    promised = "" if fits else f" of {most or least}"
+    yield _check("frames", fits, seen.clip.frames, frames, f"{frames}{promised} frames can be played; the original has {seen.clip.frames}.")
     length, had = seen.result.duration, seen.clip.duration
     wanted = Fraction(frames) / seen.clip.frame_rate if seen.made.kind is Kind.VIDEO else length
     fits = abs(length - wanted) <= 1 / seen.clip.frame_rate and length > 0
@@ -86,14 +90,13 @@ def wholeness(seen: Evidence) -> Iterator[Check]:
     yield _sound(seen)
 
 
-def _least_frames(seen: Evidence) -> int:
-    """Video to video may drop what does not fill the model's last step of frames."""
-    if seen.made.kind is Kind.VIDEO:
-        return max(2, seen.clip.frames - _STEP_FRAMES)
-    return 2
-
-
-_STEP_FRAMES = 7  # of the coarsest family, less one
+def promised_frames(clip: Clip, made: Regeneration) -> tuple[int, int | None]:
+    """(least, most): models make frames in steps, and what does not fill the last one may be dropped. ComfyUI's graph promises none."""
+    family = family_of(made.prompt.model, made.prompt.pipeline)
+    wanted = clip.frames if made.kind is Kind.VIDEO else made.prompt.num_frames
+    if made.kind is None or wanted is None:
+        return _LEAST_FRAMES, None
+    return max(_LEAST_FRAMES, family.nearest_frames(wanted)) if family else wanted, wanted
 
 
 def _shape(seen: Evidence) -> Check:
@@ -136,9 +139,8 @@ def gains(seen: Evidence) -> Iterator[Check]:
 def harms(seen: Evidence) -> Iterator[Check]:
     yield from checks.new_codec_damage(seen.before.reading.codec, seen.after.reading.codec, debands=False)
     before, after = seen.before.reading, seen.after.reading
-    moves = max(before.motion, MOTION_FLOOR_PX)
-    fits = before.motion < MOTION_FLOOR_PX or after.motion >= MOTION[0] * before.motion
-    fits = fits and after.motion <= MOTION[1] * moves
+    least = min(MOTION[0] * before.motion, ALIVE_PX)
+    fits = least <= after.motion <= MOTION[1] * max(before.motion, ALIVE_PX)
     word = "" if fits else "; it stands still beside it" if after.motion < before.motion else "; it moves too much beside it"
     yield _check(
         "motion",
@@ -147,10 +149,10 @@ def harms(seen: Evidence) -> Iterator[Check]:
         after.motion,
         f"It moves by {after.motion:.2f} pixels a frame, the original by {before.motion:.2f}{word}.",
     )
-    base = max(before.sharpness, tolerances.SHARPNESS_UNSEEN)
-    kept = max(after.sharpness, tolerances.SHARPNESS_UNSEEN) / base
-    word = "" if SHARPNESS[0] <= kept <= SHARPNESS[1] else "; it is blurred" if kept < 1 else "; it is noisy"
-    yield _check("sharpness", not word, before.sharpness, after.sharpness, f"Sharpness is {kept:.0%} of the original's{word}.")
+    old, new = (max(each, DETAIL_FLOOR) for each in seen.lasting)
+    kept = new / old
+    word = "" if kept >= DETAIL else "; it is blurred"
+    yield _check("detail", not word, seen.lasting[0], seen.lasting[1], f"Detail that lasts is {kept:.0%} of the original's{word}.")
     yield from _likeness(seen)
 
 
