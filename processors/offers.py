@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from . import regenerating
 from .families.family import Kind, Means
 from .families.table import family_of
 from .prompts.stored import Lint
-from .records import Change, Passage, Regeneration, Route, Verdict, to_json
+from .records import Change, Clip, Passage, Regeneration, Route, Verdict, to_json
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -25,9 +25,9 @@ class Offer:
     kind: Kind | None  # None: ComfyUI's graph says
     model: str | None  # as it was stored
     pipeline: str | None
-    minutes: float | None  # None where nobody knows: ComfyUI renders
-    memory_gb: float | None
-    device: str | None
+    minutes: float | None  # None where nobody knows
+    memory_gb: float | None  # None where ComfyUI renders
+    device: str
     reason: str
     changes: tuple[Change, ...]
     lint: tuple[Lint, ...]
@@ -47,12 +47,12 @@ def offer(passage: Passage, settings: Settings) -> Offer | None:
         return None
     try:
         made = regenerating.choose(clip, found, stored, settings)
-        minutes, memory_gb, device = _cost(made, settings)
+        cost = _cost(made, clip, settings)
     except DeshimmerError:  # it cannot be rendered again: there is nothing to offer
         return None
-    remedy = _remedy(made, settings)
+    remedy = _remedy(made, settings) or cost.remedy
     return Offer(
-        made.means, made.kind, made.prompt.model, _pipeline(made), minutes, memory_gb, device, made.reason,
+        made.means, made.kind, made.prompt.model, _pipeline(made), cost.minutes, cost.memory_gb, cost.device, made.reason,
         made.changes, stored.lint, remedy is None, remedy,
     )  # fmt: skip
 
@@ -79,21 +79,32 @@ def _pipeline(made: Regeneration) -> str | None:
     return family.pipelines[made.kind] if family and made.kind else made.prompt.pipeline
 
 
-def _cost(made: Regeneration, settings: Settings) -> tuple[float | None, float | None, str | None]:
-    """(minutes, GB, device)."""
+@dataclass(frozen=True)
+class _Cost:
+    minutes: float | None
+    memory_gb: float | None
+    device: str
+    remedy: str | None = None  # where it does not fit
+
+
+def _cost(made: Regeneration, clip: Clip, settings: Settings) -> _Cost:
     family = family_of(made.prompt.model, made.prompt.pipeline)
     if family is None or made.kind is None:
-        return None, None, "ComfyUI"
-    cost = import_module(".families.cost", __package__).estimate(family, made.kind, made.prompt, settings)
-    return round(cost.minutes, 2), round(cost.memory_gb, 1), cost.device
+        return _Cost(None, None, "ComfyUI")
+    prompt = replace(made.prompt, num_frames=family.nearest_frames(clip.frames)) if made.kind is Kind.VIDEO else made.prompt
+    cost = import_module(".families.cost", __package__).estimate(family, made.kind, prompt, settings)
+    busy = f"It needs about {cost.memory_gb:.0f} GB on {cost.device}, more than is free now. Close what uses it."
+    minutes = None if cost.minutes is None else round(cost.minutes, 2)
+    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, None if cost.fits else busy)
 
 
 def in_words(offer: dict[str, Any], job_id: str) -> str:
     """For a report: what it would cost, and how to have it."""
-    if offer["minutes"] is None:
+    if offer["memory_gb"] is None:
         cost = "in ComfyUI takes as long as it took the first time"
     else:
-        cost = f"would take about {_duration(offer['minutes'])} and {offer['memory_gb']:g} GB on {offer['device']}"
+        time = "a time that nobody can tell" if offer["minutes"] is None else f"about {_duration(offer['minutes'])}"
+        cost = f"would take {time} and {offer['memory_gb']:g} GB on {offer['device']}"
     how = f"Approve it with: deshimmer approve {job_id}" if offer["ready"] else f"Before that: {offer['remedy']}"
     return f"Rendering it again {cost}. {how}"
 

@@ -25,20 +25,26 @@ KEYS = {"means", "kind", "model", "pipeline", "minutes", "memory_gb", "device", 
 
 @dataclass(frozen=True)
 class Cost:
-    minutes: float
+    minutes: float | None
     memory_gb: float
     device: str
+    fits: bool = True
 
 
 @pytest.fixture(autouse=True)
 def seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts.install(monkeypatch, weights=Path("/weights"))
+    costing(monkeypatch, Cost(6.04, 9.02, "cuda:0"))
+
+
+def costing(monkeypatch: pytest.MonkeyPatch, cost: Cost) -> None:
     def estimate(family: Family, kind: Kind, prompt: StoredPrompt, settings: Settings) -> Cost:
-        return Cost(6.04, 9.02, "cuda:0")
+        assert prompt.num_frames == SHOT.frames
+        return cost
 
     costs = ModuleType("cost")
     costs.estimate = estimate  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "deshimmer.processors.families.cost", costs)
-    prompts.install(monkeypatch, weights=Path("/weights"))
 
 
 def passage(verdict: Verdict = Verdict.GENERATIVE, judged: Verification | None = None, **asked: Any) -> Passage:
@@ -103,6 +109,15 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.remedy is not None
     assert "deshimmer models add" in made.remedy
     assert offers.in_words(made.as_dict(), "abc-1").endswith(f"Before that: {made.remedy}")
+
+
+def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    costing(monkeypatch, Cost(None, 26.0, "RTX 9090", fits=False))
+    made = offers.offer(passage(), Settings())
+    assert made is not None
+    assert (made.ready, made.minutes) == (False, None)
+    assert made.remedy == "It needs about 26 GB on RTX 9090, more than is free now. Close what uses it."
+    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in offers.in_words(made.as_dict(), "abc-1")
 
 
 def test_a_graph_is_offered_through_comfyui_and_nobody_knows_for_how_long() -> None:
