@@ -40,6 +40,7 @@ StageProgress = Callable[[str, float], None]
 """Called with a stage's name and its part done, 0 to 1."""
 
 PRESETS = ("article",)
+MOST_CANDIDATES = 8
 _FIX_MARK = "-fix"
 """Tells the receipts and work folders of ``fix`` from those of the queue."""
 _ROUNDED_FPS = Fraction(1, 200)
@@ -133,6 +134,7 @@ def fix(
     fps: Fraction | float | None = None,
     slow_motion: bool = False,
     drop_duplicates: bool = False,
+    candidates: int | None = None,
     preview: bool = False,
     comparison: bool = True,
     progress: StageProgress | None = None,
@@ -142,6 +144,7 @@ def fix(
     ``output`` is the folder for the results, ``deshimmered`` beside the clip by default; the clip's own former results there are
     replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
     ``fps`` and ``slow_motion`` ask for interpolation, and ``drop_duplicates`` for one that goes on where frames are repeated.
+    Route ``regenerate`` renders the clip again from its stored prompt, with ``candidates`` (1 to 8) seeds of which the best is kept.
     ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left.
 
     A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
@@ -150,7 +153,15 @@ def fix(
     """
     settings = settings or load_settings()
     check_options(
-        route=route, preset=preset, strength=strength, factor=factor, fps=fps, slow_motion=slow_motion, drop_duplicates=drop_duplicates
+        route=route,
+        preset=preset,
+        strength=strength,
+        factor=factor,
+        fps=fps,
+        slow_motion=slow_motion,
+        drop_duplicates=drop_duplicates,
+        candidates=candidates,
+        preview=preview,
     )
     source = _existing(path)
     request = Request(
@@ -166,6 +177,7 @@ def fix(
         drops_duplicates=drop_duplicates,
         preview=preview,
         comparison=comparison,
+        candidates=candidates or 1,
     )
     digest = _digest(request)
     job_id = f"{identity.job_digest(digest, request, settings)}{_FIX_MARK}{secrets.token_hex(2)}"
@@ -188,6 +200,8 @@ def check_options(
     fps: Fraction | float | None = None,
     slow_motion: bool = False,
     drop_duplicates: bool = False,
+    candidates: int | None = None,
+    preview: bool = False,
 ) -> None:
     """Raises WrongUsage for options of ``fix`` that are out of range or do not go together."""
     interpolates = factor is not None or fps is not None or slow_motion or drop_duplicates
@@ -206,6 +220,12 @@ def check_options(
             interpolates and route not in (None, Route.INTERPOLATE),
             f"--factor, --fps, --slow-motion and --drop-duplicates mean --route interpolate, not --route {route}. Leave one out.",
         ),
+        (candidates is not None and not 1 <= candidates <= MOST_CANDIDATES, f"--candidates goes from 1 to {MOST_CANDIDATES}."),
+        (
+            candidates is not None and route != Route.REGENERATE,
+            "--candidates is for --route regenerate: each is a rendering. Add that, or leave it out.",
+        ),
+        (preview and route == Route.REGENERATE, "--preview shows two seconds, and a model renders a whole shot. Leave --preview out."),
     )
     for is_wrong, message in wrongs:
         if is_wrong:
