@@ -13,7 +13,7 @@ from ..config.errors import DeshimmerError, NotSetUp, RouteRefused
 from . import diagnosis, media, rendered, rendering
 from .families import pipelines, table
 from .families.family import Family, Means
-from .records import Candidate, Progress, Regeneration, Treatment
+from .records import Candidate, Progress, Regeneration
 
 if TYPE_CHECKING:
     from .treatment import Job
@@ -22,11 +22,6 @@ log = logging.getLogger(__name__)
 
 _RENDERING = 0.9  # of a candidate's time; the rest is encoding and measuring
 _SEEDS = 1 << 64
-
-
-def is_on_gpu(treatment: Treatment) -> bool:
-    wanted = treatment.regeneration
-    return wanted is not None and wanted.means is Means.DIFFUSERS and pipelines.uses_gpu()
 
 
 def regenerate(job: Job) -> Candidate:

@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, regeneration, smoothing, timing
+from . import (
+    comfyui,
+    debanding,
+    depulsing,
+    encoding,
+    ffmpeg,
+    frame_pipe,
+    interpolation,
+    interpolators,
+    media,
+    regenerating,
+    regeneration,
+    smoothing,
+    timing,
+)
+from .families.family import Means
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -38,13 +53,17 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
 
 
 def wants_gpu(passage: Passage, settings: Settings) -> bool:
-    """Whether the attempt that is due works on a GPU. Interpolation and regeneration do, where they find one."""
+    """Whether the attempt that is due works on a GPU. Interpolation does where its interpolator finds one, rendering again likewise,
+    and a ComfyUI on this machine.
+    """
     return passage.treatment is not None and is_on_gpu(passage.treatment, settings)
 
 
 def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
-    if treatment.route is Route.REGENERATE:
-        return regeneration.is_on_gpu(treatment)
+    if treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI:
+        return comfyui.is_on_this_machine(settings)
+    if treatment.regeneration is not None:
+        return regenerating.uses_gpu(treatment.regeneration)
     return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
 
 

@@ -54,15 +54,6 @@ def require() -> None:
         raise NotSetUp(f"{REMEDY} ({error})") from error
 
 
-def uses_gpu() -> bool:
-    """Whether a pipeline would run on a GPU. Loads torch."""
-    try:
-        rife.require_torch()
-    except NotSetUp:
-        return False
-    return rife.best_device() != "cpu"
-
-
 @contextmanager
 def device() -> Generator[str, None, None]:
     """The best device for the length of the block; a GPU is nobody else's meanwhile, and is empty again afterwards."""
