@@ -141,7 +141,7 @@ def _blocks(pipe: Any) -> list[Any]:
     import torch
 
     networks = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
-    lists = [each for network in networks for each in network.modules() if isinstance(each, torch.nn.ModuleList)]
+    lists: list[Any] = [each for network in networks for each in network.modules() if isinstance(each, torch.nn.ModuleList)]
     return [block for each in lists for block in each if block is not None]
 
 
