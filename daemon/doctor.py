@@ -124,6 +124,13 @@ def _film_model(path: Path) -> str:
     return f"{path}, not run"
 
 
+def _comfyui(settings: Settings) -> Iterable[Check]:
+    from ..processors import comfyui
+
+    probe = comfyui.probe(settings)
+    yield Check(comfyui.NAME, probe.ok, True, probe.detail, probe.remedy)
+
+
 def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check:
     """A model that the settings name: no optional part then."""
     try:
@@ -208,6 +215,7 @@ _CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (
     _rife,
     _ncnn,
     _film,
+    _comfyui,
     _gpu,
     _state,
     _events,

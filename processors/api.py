@@ -1,4 +1,4 @@
-"""deshimmer for Python users: ``diagnose`` says what flickers in a clip, ``fix`` repairs it.
+"""deshimmer for Python users: ``diagnose`` says what flickers in a clip, ``fix`` repairs it, ``write_sidecar`` keeps what it was rendered from.
 
     from deshimmer.processors.api import diagnose, fix
 
@@ -7,7 +7,7 @@
     receipt = fix("clip.mp4", output="repaired")
     print(receipt.outcome, receipt.output, receipt.reason)
 
-Neither touches the queue or needs a running daemon; the command line's ``diagnose`` and ``fix`` are these functions.
+None of them touches the queue or needs a running daemon; the command line's ``diagnose`` and ``fix`` are these functions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import secrets
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
@@ -30,6 +30,10 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
+from .prompts import lint, station
+from .prompts.stored import Stored
+from .prompts.writing import WrittenSidecar as WrittenSidecar
+from .prompts.writing import write_sidecar as write_sidecar
 from .records import MAP_PREFIX, Band, Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
 
 StageProgress = Callable[[str, float], None]
@@ -55,6 +59,7 @@ class Finding:
     diagnosis: Diagnosis
     curves: Mapping[str, NDArray[np.floating]]
     maps: Mapping[Band, NDArray[np.float32]]
+    stored: Stored = field(default_factory=lambda: Stored(None))  # the prompt that it was rendered from
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``deshimmer diagnose --json`` prints."""
@@ -67,6 +72,7 @@ class Finding:
             **{key: diagnosis[key] for key in ("route", "summary", "amounts", "causes")},
             **{key: reading[key] for key in ("bands", "codec")},
             "shots": diagnosis["shots"],
+            "lint": [lint.as_dict(each) for each in self.stored.lint],
             "worst": self._worst(),
             "map": {band: self._map(band) for band in (Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL)},
             "article_mean_diff": reading["article_mean_diff"],
@@ -102,7 +108,18 @@ def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, pro
         assert passage.clip is not None
         assert passage.diagnosis is not None
         curves, maps = _read_curves(passage.diagnosis.curves)
-        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), curves, maps)
+        stored = passage.stored or Stored(None)
+        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), curves, maps, stored)
+
+
+def stored_prompt(path: str | PathLike[str], settings: Settings | None = None) -> Stored:
+    """The prompt that a clip was rendered from, and what is wrong with its parameters as far as the clip is not looked at.
+
+    Raises MissingClip or UnreadableClip where there is no file to speak of, SidecarError for a sidecar of ours that does not fit.
+    """
+    source = _existing(path)
+    prompt = station.read(source, station.folder_of(source, settings or load_settings()))
+    return Stored(prompt, lint.lint(prompt, None, None) if prompt is not None else ())
 
 
 def fix(

@@ -71,7 +71,7 @@ class Residual(NamedTuple):
 def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) -> Residual:
     """``carried``: the previous luma along motion."""
     luma = current.luma.astype(np.float32)
-    rest = _settled(luma - carried, (luma + carried) / 2, max(1, luma.shape[0] // current.cells.shape[0]))
+    rest = _settled(luma - carried, (luma + carried) * np.float32(0.5), max(1, luma.shape[0] // current.cells.shape[0]))
     height, width = rest.shape
     medium = area(rest, *motion.mid.shape[1::-1])
     cells = area(medium, *current.cells.shape[::-1])

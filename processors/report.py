@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from ..config.errors import DeshimmerError
 from . import charts, comparison, media, offers, pictures, regenerating
 from .checks import treated_bands
+from .prompts import shown
 from .records import (
     VERDICT_NAMES,
     Band,
@@ -68,7 +69,14 @@ ROUTES = {
     Route.REGENERATE: "Rendering anew from the stored prompt",
 }
 STAGES = {
-    **{"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route", "try": "Trials", "excerpt": "Cutting out"},
+    **{
+        "probe": "Reading",
+        "prompt": "Prompt",
+        "diagnose": "Diagnosis",
+        "route": "Choice of route",
+        "try": "Trials",
+        "excerpt": "Cutting out",
+    },
     **{"process": "Repair", "verify": "Verification", "deliver": "Delivery"},
 }
 
@@ -149,6 +157,9 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
         "checks": judged.checks if judged else (),
         "judged": judged,
         "rejected": tuple(_rejected(passage)),
+        "stored": passage.stored,
+        "parameters": shown.parameters(passage.stored.prompt) if passage.stored and passage.stored.prompt else (),
+        "missing": shown.missing_words(passage.stored.prompt) if passage.stored and passage.stored.prompt else "",
         "facts": _facts(clip) if clip else (),
         "timings": tuple((STAGES.get(name, name), f"{seconds:.1f} s") for name, seconds in passage.timings.items()),
         "versions": receipt.details.get("versions") or {},

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, regenerating, smoothing, timing
+from . import (
+    comfyui,
+    debanding,
+    depulsing,
+    encoding,
+    ffmpeg,
+    frame_pipe,
+    interpolation,
+    interpolators,
+    media,
+    regenerating,
+    smoothing,
+    timing,
+)
+from .families.family import Means
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -38,13 +52,14 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
 
 
 def wants_gpu(passage: Passage, settings: Settings) -> bool:
-    """Whether the attempt that is due works on a GPU. Interpolation does where its interpolator finds one, rendering again likewise."""
+    """Whether the attempt that is due works on a GPU of this machine. Interpolation does where its interpolator finds one, rendering again
+    where torch does or ComfyUI is here."""
     return passage.treatment is not None and is_on_gpu(passage.treatment, settings)
 
 
 def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
     if treatment.regeneration is not None:
-        return regenerating.uses_gpu(treatment.regeneration)
+        return comfyui.is_on_this_machine(settings) if treatment.regeneration.means is Means.COMFYUI else regenerating.finds_gpu()
     return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
 
 

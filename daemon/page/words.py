@@ -33,7 +33,7 @@ LOOKS: dict[str, Look] = {
     "done": Look("check", "Done", "good"),
 }
 TRACK = (
-    ("Reading", ("probe",)),
+    ("Reading", ("probe", "prompt")),
     ("Diagnosing", ("diagnose",)),
     ("Choosing", ("route", "try", "excerpt")),
     ("Repairing", ("process",)),

@@ -179,6 +179,10 @@ def test_comfyuis_queue_is_counted() -> None:
             ([], 0),
         ):
             assert comfyui.jobs(url + "/") == expected
+        ours = [1, "id", {}, {"client_id": "deshimmer-job"}, []]
+        Queue.answer = {"queue_running": [ours], "queue_pending": [prompt]}
+        assert (comfyui.jobs(url), comfyui.jobs(url, but_ours=True)) == (2, 1)
+        assert comfyui.pids(url, {os.getpid(), os.getppid(), 2**22 + 1}) == {os.getpid()}
         server.shutdown()
         thread.join()
     assert comfyui.jobs(url) == 0
