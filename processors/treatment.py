@@ -52,14 +52,17 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
 
 
 def wants_gpu(passage: Passage, settings: Settings) -> bool:
-    """Whether the attempt that is due works on a GPU of this machine. Interpolation does where its interpolator finds one, rendering again
-    where torch does or ComfyUI is here."""
+    """Whether the attempt that is due works on a GPU. Interpolation does where its interpolator finds one, rendering again likewise,
+    and a ComfyUI on this machine.
+    """
     return passage.treatment is not None and is_on_gpu(passage.treatment, settings)
 
 
 def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
+    if treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI:
+        return comfyui.is_on_this_machine(settings)
     if treatment.regeneration is not None:
-        return comfyui.is_on_this_machine(settings) if treatment.regeneration.means is Means.COMFYUI else regenerating.finds_gpu()
+        return regenerating.finds_gpu()
     return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
 
 
