@@ -15,7 +15,8 @@ from ..config.errors import NotSetUp, RouteRefused
 from . import rife
 from .families.family import Family, Kind, Means
 from .families.table import family_of
-from .prompts.stored import Lint, Stored, StoredPrompt
+from .prompts.lint import corrected
+from .prompts.stored import Stored, StoredPrompt
 from .records import Change, Clip, Diagnosis, Plan, Regeneration, Request, Route, Treatment, Verdict
 
 if TYPE_CHECKING:
@@ -72,10 +73,8 @@ def ready(made: Regeneration, settings: Settings) -> Regeneration:
     return replace(made, model=locate(model, made.prompt.revision, settings))
 
 
-def uses_gpu(made: Regeneration) -> bool:
-    """Whether rendering works on a GPU of this machine. ComfyUI is taken to. Loads torch where that decides."""
-    if made.means is Means.COMFYUI:
-        return True
+def finds_gpu() -> bool:
+    """Whether diffusers would work on a GPU of this machine. Loads torch."""
     try:
         rife.require_torch()
     except NotSetUp:
@@ -150,12 +149,8 @@ def _no_family(prompt: StoredPrompt) -> str:
 
 def family_name(prompt: StoredPrompt) -> str:
     family = family_of(prompt.model, prompt.pipeline)
-    return family.models[0] if family else str(prompt.pipeline)
+    return family.models[0].strip("*") if family else str(prompt.pipeline)
 
 
 def locate(model: str, revision: str | None, settings: Settings) -> Path:
     return import_module(".families.store", __package__).locate(model, revision, settings)
-
-
-def corrected(prompt: StoredPrompt, lints: tuple[Lint, ...]) -> tuple[StoredPrompt, tuple[Change, ...]]:
-    return import_module(".prompts.lint", __package__).corrected(prompt, lints)

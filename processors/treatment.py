@@ -63,7 +63,7 @@ def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
     if treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI:
         return comfyui.is_on_this_machine(settings)
     if treatment.regeneration is not None:
-        return regenerating.uses_gpu(treatment.regeneration)
+        return regenerating.finds_gpu()
     return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
 
 

@@ -12,7 +12,7 @@ from prompts import COGVIDEOX
 
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
-from deshimmer.processors import regenerating, rife, road, treatment
+from deshimmer.processors import rife, road, treatment
 from deshimmer.processors.families.family import Means
 from deshimmer.processors.records import Passage, Plan, Regeneration, Request, Route, Treatment
 
@@ -39,17 +39,20 @@ def test_only_interpolation_wants_it_and_only_where_there_is_one(monkeypatch: py
 
 def test_rendering_again_wants_it_where_there_is_one_and_in_comfyui(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Regeneration(Means.DIFFUSERS, COGVIDEOX, (), "")
+    rendering = Treatment(Route.REGENERATE, regeneration=made)
     monkeypatch.setattr(rife, "require_torch", lambda: None)
     for device, wants in (("cuda", True), ("mps", True), ("cpu", False)):
         monkeypatch.setattr(rife, "best_device", lambda device=device: device)
-        assert regenerating.uses_gpu(made) is wants
-    assert treatment.is_on_gpu(Treatment(Route.REGENERATE, regeneration=replace(made, means=Means.COMFYUI)), Settings())
+        assert treatment.is_on_gpu(rendering, Settings()) is wants
+    queued = replace(rendering, regeneration=replace(made, means=Means.COMFYUI))
+    assert treatment.is_on_gpu(queued, models(comfyui="http://127.0.0.1:8188"))
+    assert not treatment.is_on_gpu(queued, models(comfyui="http://studio:8188", comfyui_remote=True))
 
     def absent() -> None:
         raise NotSetUp("no torch")
 
     monkeypatch.setattr(rife, "require_torch", absent)
-    assert not regenerating.uses_gpu(made)
+    assert not treatment.is_on_gpu(rendering, Settings())
 
 
 def test_each_interpolator_says_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
