@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import partial
 
 from ...config.settings import Courtesy
+from ...processors.gpus import Gpu, GpuProcess, family
 from . import programs
-from .gpus import Gpu, GpuProcess, family
 from .senses import Senses
 
 log = logging.getLogger(__name__)

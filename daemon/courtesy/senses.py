@@ -7,8 +7,8 @@ from datetime import datetime, time
 from functools import cached_property
 from typing import Protocol
 
+from ...processors.gpus import Gpu, Nvml
 from . import comfyui, power, programs
-from .gpus import Gpu, Nvml
 from .idle import Idle
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import time
 
-from deshimmer.daemon.courtesy.gpus import Gpu, GpuProcess
+from deshimmer.processors.gpus import Gpu, GpuProcess
 
 GIB = 2**30
 

@@ -23,7 +23,7 @@ from standin import StandIn, card
 from deshimmer.config.settings import Courtesy
 from deshimmer.daemon.courtesy import comfyui, idle, power, programs
 from deshimmer.daemon.courtesy.findings import findings
-from deshimmer.daemon.courtesy.gpus import GpuProcess, Nvml
+from deshimmer.processors.gpus import GpuProcess, Nvml
 
 
 class NoNvml(Exception):
