@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from . import candidates, comfyui_correction, comfyui_failures, comfyui_result, 
 from .comfyui_correction import corrected_graph as corrected_graph
 from .comfyui_following import Follower, Wire
 from .comfyui_server import NOT_CONFIGURED, Graph, Rejected, Server, client_id
+from .prompts import finding
 from .records import Candidate, Clip, Progress, Regeneration
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ def render(job: Job) -> Candidate:
 
 def stored_graph(path: Path, folder: Path) -> Graph | None:
     """The graph in or beside the clip, in ComfyUI's API form. Nothing outside ``folder`` is read."""
-    finding: Any = import_module(f"{__package__}.prompts.finding")
     return finding.graph(path, folder)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..config.errors import DeshimmerError
 from . import regenerating
+from .families import cost as cost_of
 from .families.family import Kind, Means
 from .families.table import family_of
 from .prompts.stored import Lint
@@ -68,7 +68,7 @@ def _is_wanted(passage: Passage) -> bool:
 
 def _remedy(made: Regeneration, settings: Settings) -> str | None:
     try:
-        regenerating.ready(made, settings)
+        regenerating.ready(made, settings, fetch=False)
     except DeshimmerError as error:
         return error.message
     return None
@@ -92,7 +92,7 @@ def _cost(made: Regeneration, clip: Clip, settings: Settings) -> _Cost:
     if family is None or made.kind is None:
         return _Cost(None, None, "ComfyUI")
     prompt = replace(made.prompt, num_frames=family.nearest_frames(clip.frames)) if made.kind is Kind.VIDEO else made.prompt
-    cost = import_module(".families.cost", __package__).estimate(family, made.kind, prompt, settings)
+    cost = cost_of.estimate(family, made.kind, prompt, settings)
     busy = f"It needs about {cost.memory_gb:.0f} GB on {cost.device}, more than is free now. Close what uses it."
     minutes = None if cost.minutes is None else round(cost.minutes, 2)
     return _Cost(minutes, round(cost.memory_gb, 1), cost.device, None if cost.fits else busy)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import import_module, util
-from pathlib import Path
+from importlib import util
 from typing import TYPE_CHECKING
 
 from ..config.errors import NotSetUp, RouteRefused
 from . import rife
+from .families import store
 from .families.family import Family, Kind, Means
 from .families.table import family_of
 from .prompts.lint import corrected
@@ -61,8 +61,11 @@ def choose(clip: Clip, found: Diagnosis, stored: Stored | None, settings: Settin
     return replace(made, strength=family.strength) if kind is Kind.VIDEO else _other_seed(made)
 
 
-def ready(made: Regeneration, settings: Settings) -> Regeneration:
-    """The same with the folder of its weights. Raises NotSetUp for what is not here; its message is the remedy."""
+def ready(made: Regeneration, settings: Settings, *, fetch: bool = True) -> Regeneration:
+    """The same with the folder of its weights. Raises NotSetUp for what is not here; its message is the remedy.
+
+    ``fetch``: weights that the settings let us download are, now; otherwise they count as here.
+    """
     if made.means is Means.COMFYUI:
         if settings.models.comfyui is None:
             raise NotSetUp(NO_COMFYUI)
@@ -70,7 +73,7 @@ def ready(made: Regeneration, settings: Settings) -> Regeneration:
     if any(util.find_spec(name) is None for name in ("torch", "diffusers")):
         raise NotSetUp(NO_DIFFUSERS)
     model = made.prompt.model or family_name(made.prompt)
-    return replace(made, model=locate(model, made.prompt.revision, settings))
+    return replace(made, model=store.locate(model, made.prompt.revision, settings, fetch=fetch))
 
 
 def finds_gpu() -> bool:
@@ -150,7 +153,3 @@ def _no_family(prompt: StoredPrompt) -> str:
 def family_name(prompt: StoredPrompt) -> str:
     family = family_of(prompt.model, prompt.pipeline)
     return family.models[0].strip("*") if family else str(prompt.pipeline)
-
-
-def locate(model: str, revision: str | None, settings: Settings) -> Path:
-    return import_module(".families.store", __package__).locate(model, revision, settings)

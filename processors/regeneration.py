@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.errors import DeshimmerError, NotSetUp, RouteRefused
 from . import diagnosis, media, rendered, rendering
-from .families import pipelines, table
+from .families import ladder, model_folder, pipelines, table
 from .families.family import Family, Means
 from .records import Candidate, Progress, Regeneration
 
@@ -83,8 +83,6 @@ def _model(job: Job, wanted: Regeneration) -> tuple[Path, Family]:
 
 def _render(folder: Path, ask: rendering.Ask, device: str, progress: Progress, tell: Callable[[str], None]) -> Any:
     """Frames of one seed, (frames, height, width, 3), RGB, 0-1, in the way that memory suffices for."""
-    from .families import ladder
-
     adapter = table.ADAPTERS[ask.family.name]
 
     def run(rung: Any) -> Any:
@@ -93,7 +91,8 @@ def _render(folder: Path, ask: rendering.Ask, device: str, progress: Progress, t
             ladder.apply(pipe, rung)
         return rendering.run(pipe, ask, adapter, ladder.options(rung), progress)
 
-    rungs = ladder.rungs(ask.family, ask.width, ask.height, ask.frames, rendering.free_bytes(device), device)
+    family = model_folder.counted(folder, ask.family)
+    rungs = ladder.rungs(family, ask.width, ask.height, ask.frames, rendering.free_bytes(device), device)
     with _translated(folder):
         return ladder.climb_down(rungs, run, tell)
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -49,8 +49,9 @@ def here() -> Device:
     import torch
 
     if torch.cuda.is_available():
-        properties: Any = torch.cuda.get_device_properties(0)
-        return Device("cuda", properties.name, torch.cuda.mem_get_info(0)[0], known_tflops(properties.name) or computed_tflops(properties))
+        properties = cast(Any, torch.cuda.get_device_properties)(0)
+        name, (free_bytes, _) = str(properties.name), torch.cuda.mem_get_info(0)
+        return Device("cuda", name, free_bytes, known_tflops(name) or computed_tflops(properties))
     if torch.backends.mps.is_available():
         chip = _chip()
         return Device("mps", chip, psutil.virtual_memory().available, next(tflops for tier, tflops in _APPLE if tier in chip))
@@ -85,13 +86,13 @@ def _processor() -> Device:
 def _measured_tflops() -> float:
     """The best of three products of matrices: about 0.05 s, once."""
     matrix = np.ones((_SIDE, _SIDE), np.float32)
-    matrix @ matrix
+    np.matmul(matrix, matrix)
     return max(_tflops_of_one(matrix) for _ in range(3))
 
 
 def _tflops_of_one(matrix: np.ndarray[Any, Any]) -> float:
     started = time.perf_counter()
-    matrix @ matrix
+    np.matmul(matrix, matrix)
     return 2 * _SIDE**3 / (time.perf_counter() - started) / 1e12
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
+from .family import Family
+
 INDEX = "model_index.json"
+_DENOISERS = ("transformer", "unet")
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _LARGEST_JSON = 64 * 2**20  # the index of the largest models' shards has some hundred kilobytes
 
@@ -34,6 +38,24 @@ def look(folder: Path) -> Look:
         return Look(pipeline, size_bytes, next(_problems(folder, index), None))
     except (OSError, ValueError) as error:
         return Look(pipeline, size_bytes, f"a file of it cannot be read: {error}")
+
+
+def counted(folder: Path, family: Family) -> Family:
+    """The family with the numbers of parameters that this very folder holds, as the headers of its weights tell. Raises OSError, ValueError."""
+    parts = {part.name: sum(map(_numbers, part.glob("*.safetensors"))) / 1e9 for part in folder.iterdir() if part.is_dir()}
+    denoisers = sum(count for name, count in parts.items() if name.startswith(_DENOISERS))
+    encoders = sum(count for name, count in parts.items() if "encoder" in name)
+    return replace(family, parameters=denoisers, encoder_parameters=encoders)
+
+
+def _numbers(weights: Path) -> int:
+    """How many numbers a file of safetensors holds; its header is a length of 8 bytes and JSON."""
+    with weights.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _LARGEST_JSON:
+            raise ValueError(f"{weights.name} is no file of safetensors")
+        header: Any = json.loads(file.read(length))
+    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
 def _problems(folder: Path, index: dict[str, Any]) -> Iterator[str]:

@@ -59,7 +59,8 @@ def config(name: str) -> Any:
     """What ``from_pretrained`` of a pipeline takes as ``quantization_config``."""
     import diffusers
     import transformers
+    from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 
     backend = next(each for each in ALL if each.name == name)
     mapping = {part: backend.make(diffusers) for part in _DENOISERS} | {part: backend.make(transformers) for part in _ENCODERS}
-    return diffusers.PipelineQuantizationConfig(quant_mapping=mapping)
+    return PipelineQuantizationConfig(quant_mapping=mapping)

@@ -73,16 +73,17 @@ def installed(settings: Settings) -> tuple[Installed, ...]:
     return tuple(sorted(found.values(), key=lambda each: (each.name.lower(), str(each.folder))))
 
 
-def locate(model: str, revision: str | None, settings: Settings) -> Path:
+def locate(model: str, revision: str | None, settings: Settings, *, fetch: bool = True) -> Path:
     """The folder of the model that ``find`` finds."""
-    return find(model, revision, settings).folder
+    return find(model, revision, settings, fetch=fetch).folder
 
 
-def find(model: str, revision: str | None, settings: Settings) -> Found:
+def find(model: str, revision: str | None, settings: Settings, *, fetch: bool = True) -> Found:
     """``model``: a name on the Hub, a folder, a folder's name, or the file of a checkpoint as ComfyUI names it.
 
     Raises NotSetUp, whose message is the remedy, when it is not here or not whole. Where ``models.allow_download`` is set, a model of the
-    families that deshimmer knows is fetched instead; nothing else ever asks the network.
+    families that deshimmer knows is fetched instead (``fetch``; else the folder is named that it will have); nothing else ever asks
+    the network.
     """
     if "\0" in model or len(model) > 4096:
         raise NotSetUp("The stored name of the model is not a name.", title=_TITLE)
@@ -101,7 +102,8 @@ def find(model: str, revision: str | None, settings: Settings) -> Found:
     if settings.models.allow_download and hub_id is not None and not (broken and broken.folder.is_relative_to(paths.models_dir())):
         from . import fetching
 
-        return Found(fetching.fetch(hub_id, revision if _HUB_ID.fullmatch(model) else None, settings))
+        wanted = revision if _HUB_ID.fullmatch(model) else None
+        return Found(fetching.fetch(hub_id, wanted, settings) if fetch else fetching.place(hub_id))
     raise _not_here(model, revision, hub_id, broken, bool(named))
 
 

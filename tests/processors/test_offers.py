@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import prompts
@@ -42,9 +40,7 @@ def costing(monkeypatch: pytest.MonkeyPatch, cost: Cost) -> None:
         assert prompt.num_frames == SHOT.frames
         return cost
 
-    costs = ModuleType("cost")
-    costs.estimate = estimate  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "deshimmer.processors.families.cost", costs)
+    monkeypatch.setattr("deshimmer.processors.families.cost.estimate", estimate)
 
 
 def passage(verdict: Verdict = Verdict.GENERATIVE, judged: Verification | None = None, **asked: Any) -> Passage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from clipmaker import exposure_flicker, pan, write
 
 from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import diagnosis, families, media, regeneration, rendering, rife, treatment
+from deshimmer.processors import diagnosis, media, regeneration, rendering, rife, treatment
 from deshimmer.processors.families import pipelines
 from deshimmer.processors.families.family import Kind, Means
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
@@ -42,24 +41,7 @@ class Cancelled(Exception):
 
 
 @pytest.fixture(autouse=True)
-def _plain_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rungs on the CPU, in the place of the module that knows how much memory there is."""
-    ladder: Any = types.ModuleType("ladder")
-
-    def climb_down(rungs: Any, run: Any, tell: Any) -> Any:
-        for rung in rungs:
-            try:
-                return run(rung)
-            except MemoryError:
-                tell(f"memory did not suffice ({rung})")
-        raise DeshimmerError("no rung is left")
-
-    ladder.rungs = lambda *asked: ("first", "second")
-    ladder.apply = lambda pipe, rung: pipe.to("cpu")
-    ladder.prepare = ladder.options = lambda rung: {}
-    ladder.climb_down = climb_down
-    monkeypatch.setitem(sys.modules, "deshimmer.processors.families.ladder", ladder)
-    monkeypatch.setattr(families, "ladder", ladder, raising=False)
+def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rife, "best_device", lambda: "cpu")
 
 

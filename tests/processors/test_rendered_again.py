@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import prompts
 import pytest
@@ -20,9 +19,8 @@ FRAMES, SIZE = 25, (256, 160)
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     prompts.install(monkeypatch, weights=Path("/weights"))
-    costs = ModuleType("cost")
-    costs.estimate = lambda *asked: SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", fits=True)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "deshimmer.processors.families.cost", costs)
+    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", fits=True)
+    monkeypatch.setattr("deshimmer.processors.families.cost.estimate", lambda *asked: cost)
     path = write(tmp_path / "clip.mp4", patch_flicker(pan(FRAMES, SIZE, "astronaut", 2.0), 10.0))
     stored = {"schema": 1, "pipeline": "CogVideoXPipeline", "model": "THUDM/CogVideoX-5b", "prompt": "a woman", "seed": 42}
     (tmp_path / "clip.deshimmer.json").write_text(json.dumps(stored | {"num_frames": FRAMES, "num_inference_steps": 20}))

@@ -50,11 +50,11 @@ def correct(prompt: StoredPrompt, lints: tuple[Lint, ...]) -> tuple[StoredPrompt
 def install(monkeypatch: pytest.MonkeyPatch, *, weights: Path | None = None) -> None:
     """Let lint correct as it says, and every model's weights lie in ``weights``, or be absent."""
 
-    def locate(model: str, revision: str | None, settings: Settings) -> Path:
+    def locate(model: str, revision: str | None, settings: Settings, *, fetch: bool = True) -> Path:
         if weights is None:
             raise NotSetUp(f"The weights of {model} are not here. Run: deshimmer models add {model}")
         return weights
 
     monkeypatch.setattr(regenerating, "corrected", correct)
-    monkeypatch.setattr(regenerating, "locate", locate)
+    monkeypatch.setattr(regenerating.store, "locate", locate)
     monkeypatch.setattr(regenerating.util, "find_spec", lambda name: object())
