@@ -15,11 +15,18 @@ from ...processors.records import Band, Outcome, Receipt, Route, Verdict, from_j
 from .. import diagnosis_words as words
 from .. import history
 from ..show import STAGE_WORDS
-from .words import RETRY_ROUTES
+from .offer_view import OfferView, PromptView, may_keep_original, offer_view, prompt_view
+from .words import RETRY_ROUTES, visible
 
 if TYPE_CHECKING:
     from ...processors.records import BandReading, Passage, Verification
     from ..table import JobRow
+
+SHOWS = 0.5
+"""The flicker score from which flicker is seen (processors/tolerances.py)."""
+MUCH = 0.7
+"""With more than this part of the score left, most of the flicker is still there."""
+_LEFT = {True: "Most of the flicker is left", False: "Some flicker is left"}
 
 _STATES = {
     "queued": "It waits for its turn.",
@@ -77,10 +84,34 @@ class JobView:
     def sentence(self) -> str:
         """The verdict, or how far it is."""
         if self.told and self.told["diagnosis"]:
-            return self.told["diagnosis"].summary
+            return visible(" ".join(filter(None, (self.told["diagnosis"].summary, self.what_is_left))))
         if self.row.stage:
             return f"It is at the stage {STAGE_WORDS.get(self.row.stage, self.row.stage)}."
         return _STATES[self.row.state]
+
+    @property
+    def what_is_left(self) -> str:
+        """Of a clip that is called repaired, where its result still flickers visibly; else nothing."""
+        judged = self.told["judged"] if self.told else None
+        if self.row.outcome is not Outcome.REPAIRED or judged is None or judged.reading.flicker_score < SHOWS:
+            return ""
+        assert self.told is not None
+        before, after = self.told["diagnosis"].reading.flicker_score, judged.reading.flicker_score
+        if after >= before:
+            return f"The result flickers no less: the score went from {before:.2f} to {after:.2f}."
+        return f"{_LEFT[after > before * MUCH]}: the score fell only from {before:.2f} to {after:.2f}, and flicker shows from {SHOWS:g} on."
+
+    @property
+    def prompt(self) -> PromptView | None:
+        return prompt_view(self.passage.stored) if self.passage else None
+
+    @property
+    def offer(self) -> OfferView | None:
+        return offer_view((self.record or {}).get("offer"), self.row.offer)
+
+    @property
+    def may_keep_original(self) -> bool:
+        return may_keep_original(self.row, has_result="result" in self.media)
 
     @property
     def error(self) -> dict[str, Any] | None:
@@ -123,7 +154,7 @@ class JobView:
     @property
     def raw(self) -> str:
         text = json.dumps(_shortened(self.record), indent=1, ensure_ascii=False) if self.record else ""
-        return text.encode(errors="backslashreplace").decode()  # a file name need not be text
+        return visible(text)  # a file name need not be text
 
 
 def view(row: JobRow) -> JobView:
