@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 SHOWS = 0.5
 """The flicker score from which flicker is seen (processors/tolerances.py)."""
-MUCH = 0.7
-"""With more than this part of the score left, most of the flicker is still there."""
-_LEFT = {True: "Most of the flicker is left", False: "Some flicker is left"}
+_MUCH = 0.75
+_SMALL_FALL = 0.3
+"""Of the score: with a fall of less than this part, much flicker is left too."""
 
 _STATES = {
     "queued": "It waits for its turn.",
@@ -93,13 +93,10 @@ class JobView:
     def what_is_left(self) -> str:
         """Of a clip that is called repaired, where its result still flickers visibly; else nothing."""
         judged = self.told["judged"] if self.told else None
-        if self.row.outcome is not Outcome.REPAIRED or judged is None or judged.reading.flicker_score < SHOWS:
+        if self.row.outcome is not Outcome.REPAIRED or judged is None:
             return ""
         assert self.told is not None
-        before, after = self.told["diagnosis"].reading.flicker_score, judged.reading.flicker_score
-        if after >= before:
-            return f"The result flickers no less: the score went from {before:.2f} to {after:.2f}."
-        return f"{_LEFT[after > before * MUCH]}: the score fell only from {before:.2f} to {after:.2f}, and flicker shows from {SHOWS:g} on."
+        return left_words(self.told["diagnosis"].reading.flicker_score, judged.reading.flicker_score)
 
     @property
     def prompt(self) -> PromptView | None:
@@ -155,6 +152,16 @@ class JobView:
     def raw(self) -> str:
         text = json.dumps(_shortened(self.record), indent=1, ensure_ascii=False) if self.record else ""
         return visible(text)  # a file name need not be text
+
+
+def left_words(before: float, after: float) -> str:
+    """What a result's flicker score says against the original's; nothing where its flicker shows no more."""
+    if after < SHOWS:
+        return ""
+    if after >= before:
+        return f"The result flickers no less: the score was {before:.2f} and is {after:.2f}."
+    much = after >= _MUCH or after > before * (1 - _SMALL_FALL)
+    return f"{'Much' if much else 'Some'} flicker is left: the score went from {before:.2f} to {after:.2f}, and flicker shows from {SHOWS:g} on."
 
 
 def view(row: JobRow) -> JobView:

@@ -109,9 +109,10 @@ def prepare(rung: Rung) -> dict[str, Any]:
 
 def apply(pipe: Any, rung: Rung) -> None:
     """Bring a loaded pipeline of diffusers onto its device in the way that ``rung`` says; also one that had another rung before."""
-    if rung.tiled:
-        pipe.vae.enable_tiling()
-        pipe.vae.enable_slicing()
+    pipe.remove_all_hooks()
+    for way in ("tiling", "slicing"):
+        if rung.tiled or getattr(pipe.vae, f"use_{way}", False):  # SVD's VAE refuses either word
+            getattr(pipe.vae, f"{'enable' if rung.tiled else 'disable'}_{way}")()
     match rung.offload:
         case Offload.NONE:
             pipe.to(rung.device)

@@ -95,7 +95,7 @@ def test_the_graph_is_queued_and_its_result_becomes_the_candidate(desk: Desk) ->
     result = media.probe(made.path)
     source = desk.job.clip
     assert (result.frames, result.frame_rate, result.duration) == (FRAMES, source.frame_rate, source.duration)
-    assert (made.frames, made.path, made.encoder) == (FRAMES, desk.folder / "candidate-0.mp4", "H.264 8 bit, crf 16, slow")
+    assert (made.frames, made.path, made.encoder) == (FRAMES, desk.folder / "candidate-0.mp4", "H.264 8 bit, crf 16, slow, grain kept")
     assert "rendered by ComfyUI with seed 42, output of SaveVideo (59)" in made.notes
     assert "motion_bucket_id stays as it is: no node of the graph holds 127" in made.notes
     queued = desk.server.taken[0]

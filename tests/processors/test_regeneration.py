@@ -17,7 +17,7 @@ from clipmaker import exposure_flicker, pan, write
 from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused
 from deshimmer.config.settings import Settings
 from deshimmer.processors import diagnosis, media, regeneration, rendering, rife, treatment
-from deshimmer.processors.families import pipelines
+from deshimmer.processors.families import ladder, pipelines
 from deshimmer.processors.families.family import Kind, Means
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Candidate, Regeneration, Route, Treatment
@@ -125,17 +125,21 @@ def test_the_best_of_several_seeds_is_kept(job: treatment.Job, folders: dict[str
 def test_out_of_memory_goes_one_rung_down_and_says_so(
     job: treatment.Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, tries = rendering.run, list[int]()
+    import torch
+
+    real, rungs, tries = rendering.run, ladder.rungs, list[int]()
 
     def run(*asked: Any) -> Any:
         tries.append(1)
         if len(tries) == 1:
-            raise MemoryError
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return real(*asked)
 
     monkeypatch.setattr(rendering, "run", run)
+    monkeypatch.setattr(ladder, "rungs", lambda *asked: (replace(rungs(*asked)[0], tiled=False), *rungs(*asked)))
     candidate = treatment.make(asked(job, tmp_path, folders["WanPipeline"], Kind.TEXT))
-    assert "memory did not suffice (first)" in candidate.notes
+    assert "memory did not suffice (on the CPU): going on in less (on the CPU, pictures decoded in parts)" in candidate.notes
+    assert len(tries) == 2
 
 
 def test_only_plain_known_keywords_of_the_prompt_reach_the_pipeline(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:

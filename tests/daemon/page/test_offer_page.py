@@ -163,6 +163,7 @@ def test_the_queue_filters_what_waits_for_approval(page_desk: PageDesk) -> None:
     page = page_desk.open()
     expect(page.locator(".result")).to_have_count(3)
     expect(page.locator("#filter-approval .count")).to_have_text("1")
+    expect(page.locator("#state")).to_contain_text("1 to approve")
     page.click("#filter-approval")
     expect(page.locator(".result")).to_have_count(1)
     expect(page.locator(".result .sign")).to_have_text("waits for approval")
