@@ -21,7 +21,9 @@ FILTERS: dict[str, tuple[Outcome, ...]] = {
     APPROVAL: tuple(Outcome),
     **{outcome.value: (outcome,) for outcome in Outcome},
 }
-"""What the list may be narrowed to; the first is everything. Of APPROVAL the offer decides, too: it waits for one."""
+"""What the list may be narrowed to; the first is everything. Of some the offer decides too: ``_WAITS``."""
+_WAITS = {NEEDS_YOU: False, APPROVAL: True}
+"""Whether a clip's offer waits for an approval, which is all that it then needs."""
 
 _ENDED = JOBS.c.state.in_([state for state in State if state.is_final])
 _NEWEST_FIRST = (JOBS.c.finished.desc(), JOBS.c.finish_number.desc())
@@ -67,7 +69,8 @@ def waiting_page(table: Table, number: int, size: int) -> list[JobRow]:
 
 
 def _fits(name: str, outcome: str, offer: str | None) -> bool:
-    return outcome in FILTERS[name] and (name != APPROVAL or offer == Offered.WAITING)
+    waits = offer == Offered.WAITING
+    return outcome in FILTERS[name] and _WAITS.get(name, waits) == waits
 
 
 def _found(table: Table, text: str) -> list[tuple[str, str, str | None]]:

@@ -160,20 +160,26 @@ def test_the_queue_filters_what_waits_for_approval(page_desk: PageDesk) -> None:
     waiting = drop(page_desk, "waits")
     drop(page_desk, "unready", UNREADY)
     drop(page_desk, "plain", None)
+    drop(page_desk, "flag_waits")
     page = page_desk.open()
-    expect(page.locator(".result")).to_have_count(3)
-    expect(page.locator("#filter-approval .count")).to_have_text("1")
-    expect(page.locator("#state")).to_contain_text("1 to approve")
+    expect(page.locator(".result")).to_have_count(4)
+    expect(page.locator("#filter-approval .count")).to_have_text("2")
+    expect(page.locator("#filter-needs_you .count")).to_have_text("0")
+    expect(page.locator("#state")).to_contain_text("2 to approve")
     page.click("#filter-approval")
-    expect(page.locator(".result")).to_have_count(1)
-    expect(page.locator(".result .sign")).to_have_text("waits for approval")
+    expect(page.locator(".result")).to_have_count(2)
+    expect(page.locator(".result .sign")).to_have_text(["waits for approval"] * 2)
     assert page.url.endswith("/?outcome=approval")
-    page.click(".result .sign")
+    page.click(".result:has-text('waits.mp4'):not(:has-text('flag')) .sign")
     page.wait_for_url(f"**/jobs/{waiting['id']}#offer")
 
 
 def test_no_serious_accessibility_fault_and_nothing_sticks_out(page_desk: PageDesk) -> None:
     ready, unready = drop(page_desk), drop(page_desk, "flag_unready", UNREADY)
+    narrow = page_desk.open(size=(390, 844))
+    expect(narrow.locator("#state")).to_contain_text("1 to approve")
+    expect(narrow.locator("#state")).to_contain_text("1 needs you")
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 390
     for job, scheme, size in itertools.product((ready, unready), ("dark", "light"), ((1440, 900), (390, 844))):
         page = opened(page_desk, job, scheme=scheme, size=size)
         page.evaluate(AXE_FILE_PATH.read_text())
