@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config.errors import WrongUsage
-from . import commands, config_command, doctor, open_command, queue_commands, service_command, sidecar_command, tray_command
+from . import commands, config_command, doctor, models_command, open_command, queue_commands, service_command, sidecar_command, tray_command
 from .session import FAILED, INTERRUPTED, WRONG_USAGE, Body, Session, register
 
 COMMANDS: tuple[tuple[str, Body], ...] = (
@@ -25,6 +25,7 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("show", queue_commands.show_job),
     ("retry", queue_commands.retry),
     ("cancel", queue_commands.cancel),
+    ("approve", queue_commands.approve),
     ("pause", queue_commands.pause),
     ("resume", queue_commands.resume),
     ("snooze", queue_commands.snooze),
@@ -32,10 +33,11 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("history", queue_commands.history),
     ("doctor", doctor.doctor),
     ("config", config_command.config),
+    ("models", models_command.models),
     ("service", service_command.service_command),
     ("tray", tray_command.tray),
 )
-NOT_BUILT = ("approve", "models", "worker")
+NOT_BUILT = ("worker",)
 
 
 def build() -> typer.Typer:

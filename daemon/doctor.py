@@ -139,6 +139,23 @@ def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check
         return Check(name, False, False, f"{path}: {error.title.lower()}", error.message)
 
 
+def _rendering(settings: Settings) -> Iterable[Check]:
+    """What rendering clips again needs."""
+    from ..processors.families import quantisation, store
+
+    for package in ("diffusers", "transformers"):
+        present = find_spec(package) is not None
+        yield Check(package, present, True, metadata.version(package) if present else "not installed: clips are not rendered again", _AI)
+    add = "deshimmer models add THUDM/CogVideoX-5b, or a folder that you have"
+    found = [model for model in store.installed(settings) if model.family is not None]
+    if not found:
+        yield Check("models", False, True, "none is here: clips are not rendered again on this machine", add)
+    for model in found:
+        yield Check(f"model {model.name}", model.whole, True, model.problem or f"{model.size_bytes / 1e9:.1f} GB, {model.folder}", add)
+    fewer = ", ".join(backend.name for backend in quantisation.backends())
+    yield Check("quantised weights", bool(fewer), True, fewer or "no library for them", "pip install torchao")
+
+
 def _gpu(settings: Settings) -> Iterable[Check]:
     remedy = "Nothing is lost but speed: everything runs on the CPU."
     if find_spec("torch") is None:
@@ -216,6 +233,7 @@ _CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (
     _ncnn,
     _film,
     _comfyui,
+    _rendering,
     _gpu,
     _state,
     _events,

@@ -29,5 +29,6 @@ def job_digest(content_digest: str, request: Request, settings: Settings, *, pro
         "ffmpeg": settings.tools.ffmpeg,
         **({"models": settings.models.model_dump(mode="json")} if request.route in _WITH_MODELS else {}),
         **({"candidates": request.candidates, "prompt": prompt_digest} if request.route is Route.REGENERATE else {}),
+        **({"approved": True} if request.approved else {}),  # absent elsewhere: ids of older jobs stay what they were
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

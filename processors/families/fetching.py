@@ -95,9 +95,9 @@ def _translated(hub_id: str) -> Generator[None, None, None]:
     except DeshimmerError:
         raise
     except Exception as error:  # its tree of errors spans its own, httpx's and the system's
-        words = str(error).strip().splitlines()
+        words = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ToolFailed(
-            f"The Hugging Face Hub did not give {hub_id}: {words[0] if words else type(error).__name__}. Check the name and the network; "
+            f"The Hugging Face Hub did not give {hub_id}: {words}. Check the name and the network; "
             "what was fetched so far stays, and goes on next time.",
             title=_TITLE,
         ) from error

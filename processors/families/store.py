@@ -117,6 +117,11 @@ def hub_id_of(model: str) -> str | None:
     return next((each for each in HUB_IDS if table.family_of(each, None) == family), None)
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether it has the form of a name on the Hub, ORG/NAME."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
 def size_gb(family: Family) -> float:
     """On the disk, about: half precision."""
     return 2 * (family.parameters + family.encoder_parameters) + 0.5
