@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ..config.errors import DeshimmerError
 from ..config.settings import Settings
 from . import delivery, diagnosis, excerpts, media, routing, treatment, trials, verification
+from .late_prompts import renewed as renewed
 from .prompts import station
 from .records import Passage, Progress, Receipt
 
