@@ -5,6 +5,8 @@ And offers that change after their job's end: a prompt that came late, a model t
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -25,8 +27,8 @@ from .workers import Pool, WorkerDied
 
 log = logging.getLogger(__name__)
 
-Begin = Callable[[Request, str, int], JobRow]
-"""Enters a job: what is asked, the content's digest, the priority."""
+Begin = Callable[[Request, str, int, str], JobRow]
+"""Enters a job: what is asked, the content's digest, the priority, the stored prompt's digest."""
 
 _NOTHING = "There is nothing to approve"
 
@@ -59,7 +61,8 @@ class Decisions:
             if known is None or known.state is not Offered.WAITING:
                 raise self._refusal(row, known)
             content_digest = self._unchanged(row)
-            made = self._begin(replace(row.request, route=Route.REGENERATE, approved=True), content_digest, row.priority)
+            prompt_digest = _prompt_digest(self._receipt(row))
+            made = self._begin(replace(row.request, route=Route.REGENERATE, approved=True), content_digest, row.priority, prompt_digest)
             self._table.approve_offer(row.id, made.id)
         self._tell_amended(row.id)
         return self._table.get(made.id)
@@ -195,6 +198,12 @@ class Decisions:
     def _later(self, row: JobRow) -> str:
         latest = self._table.latest_of(row.path)
         return f": job {latest.id} has taken its place" if latest and latest.id != row.id else ""
+
+
+def _prompt_digest(receipt: Receipt) -> str:
+    """Of the prompt that the offer was made for."""
+    stored: dict[str, Any] = receipt.details.get("stored") or {}
+    return hashlib.blake2b(json.dumps(stored.get("prompt"), sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 def approvable(table: Table, job_ids: list[str]) -> list[dict[str, Any]]:

@@ -379,8 +379,9 @@ class Jobs:
         except OSError:
             return row.content_digest  # its job will say that the file is not there
 
-    def _begin(self, request: Request, content_digest: str, priority: int) -> JobRow:
-        return self._add(job_digest(content_digest, request, self._settings), request, content_digest, priority)
+    def _begin(self, request: Request, content_digest: str, priority: int, prompt_digest: str) -> JobRow:
+        digest = job_digest(content_digest, request, self._settings, prompt_digest=prompt_digest)
+        return self._add(digest, request, content_digest, priority)
 
     def _ended(self, receipt: Receipt) -> None:
         """Apart from the workflow that ended, of which what follows is no part."""

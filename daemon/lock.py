@@ -16,16 +16,26 @@ def hold_state() -> Generator[None, None, None]:
     """Hold the state folder for the length of the block. Raises DaemonError when another process holds it."""
     with trying(_file()) as held:
         if not held:
-            raise DaemonError(
-                "deshimmer runs already on this state folder. Use 'deshimmer status' to see it, or stop it first.", path=paths.state_dir()
-            )
+            raise _held()
         yield
+
+
+def require_free() -> None:
+    """Raises DaemonError where ``hold_state`` would now."""
+    if is_state_held():
+        raise _held()
 
 
 def is_state_held() -> bool:
     """True while some process runs the queue of this state folder."""
     with trying(_file()) as held:
         return not held
+
+
+def _held() -> DaemonError:
+    return DaemonError(
+        "deshimmer runs already on this state folder. Use 'deshimmer status' to see it, or stop it first.", path=paths.state_dir()
+    )
 
 
 def _file() -> Path:

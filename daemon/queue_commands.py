@@ -27,7 +27,7 @@ _DOWN = "The daemon is not running ('{}' starts it); this is what its queue hold
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
 _STATUS_KEYS = (
     *("running", "api", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "snoozed_until"),
-    *("page_in_front", "hot_folders", "problems", "counts", "needs_you", "approving", "approvals", "writing", "event", "jobs"),
+    *("page_in_front", "hot_folders", "problems", "counts", "needs_you", "approving", "waiting_for_approval", "writing", "event", "jobs"),
 )
 
 JOB_ID = "The job's id, or as much of its beginning as tells it apart."
@@ -51,7 +51,7 @@ def status(session: Session) -> None:
             "waiting": [],
             "hot_folders": [],
             "problems": [],
-            "approvals": [],
+            "waiting_for_approval": [],
             "writing": [],
             "counts": _stored_counts(session),
             "jobs": [],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def renewed(receipt: Receipt, settings: Settings) -> Receipt | None:
     """The receipt with the clip's prompt and offer as they are now; None where nothing is new, or nobody wants to know.
 
-    Raises MissingClip where the clip is gone.
+    What was missing counts too: a model that is there by now makes an offer ready. Raises MissingClip where the clip is gone.
     """
     details = receipt.details
     if receipt.reason == KEPT_BY_CHOICE or not details.get("clip") or not details.get("diagnosis"):
@@ -25,8 +25,6 @@ def renewed(receipt: Receipt, settings: Settings) -> Receipt | None:
     request, clip = from_json(Request, details["request"]), from_json(Clip, details["clip"])
     found = from_json(Diagnosis, details["diagnosis"])
     stored = station.stored(request.path, station.folder_of(request.path, settings), found, clip)
-    if to_json(stored) == details.get("stored"):
-        return None
     judged = details.get("verification")
     passage = Passage(
         receipt.id,
@@ -38,4 +36,5 @@ def renewed(receipt: Receipt, settings: Settings) -> Receipt | None:
         verification=None if judged is None else from_json(Verification, judged),
     )
     offer = offers.offer(passage, settings)
-    return replace(receipt, offer=None if offer is None else offer.as_dict(), details=details | {"stored": to_json(stored)})
+    told = replace(receipt, offer=None if offer is None else offer.as_dict(), details=details | {"stored": to_json(stored)})
+    return None if told == receipt else told

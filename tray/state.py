@@ -188,7 +188,7 @@ _EVENTS = {"status": with_status, "progress": _on_progress, "job": _on_job, "fin
 
 def _waiting_for_approval(status: Record) -> Sequence[Record]:
     """None where the daemon knows no approvals."""
-    return status.get("waiting_for_approval", status.get("approvals", ()))
+    return status.get("waiting_for_approval", ())
 
 
 def _approval(row: Record) -> Approval:

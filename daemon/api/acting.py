@@ -24,13 +24,13 @@ class Acting:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            change("POST", "/jobs/{id}/retry", "Do a job that has ended again", Retry, shapes.OneJob, self.retry),
-            change("POST", "/jobs/{id}/cancel", "Stop a job, or take it off the queue", Nothing, shapes.OneJob, self.cancel),
             change("POST", "/jobs/{id}/approve", "Render its clip again, as its receipt offers", Nothing, shapes.OneJob, self.approve),
             change(
                 "POST", "/jobs/{id}/keep", "Keep the original: its result goes, its offer is declined", Nothing, shapes.OneJob, self.keep
             ),
             change("POST", "/jobs/{id}/renew", "Read its prompt again, and what its offer costs now", Nothing, shapes.OneJob, self.renew),
+            change("POST", "/jobs/{id}/retry", "Do a job that has ended again", Retry, shapes.OneJob, self.retry),
+            change("POST", "/jobs/{id}/cancel", "Stop a job, or take it off the queue", Nothing, shapes.OneJob, self.cancel),
             change("POST", "/jobs/{id}/open", "Open the result, else the original", Nothing, shapes.Opened, self.open),
             change("POST", "/jobs/{id}/show_in_folder", "Show it in the file manager", Nothing, shapes.Opened, self.show_in_folder),
             change("POST", "/pause", "Start no more jobs", Pause, shapes.Paused, self.pause),

@@ -84,7 +84,7 @@ class Status(Paused):
     counts: dict[str, int]
     needs_you: int = Field(description="flagged or failed in the last day, not done again and not looked at")
     approving: int = Field(description="clips of the last day that would be rendered again, once approved; not looked at")
-    approvals: list[Approval] = Field(description="the newest of these")
+    waiting_for_approval: list[Approval] = Field(description="the newest of these")
     writing: list[Writing] = Field(description="renders that are not whole yet, after a second or more without a change")
     running: list[Running]
     event: int = Field(description="the last event's number: listen from here on")

@@ -31,7 +31,7 @@ def status(control: Control) -> dict[str, Any]:
         "counts": jobs.counts(),
         "needs_you": len(needing.jobs),
         "approving": needing.approving,
-        "approvals": needing.approvals,
+        "waiting_for_approval": needing.approvals,
         "writing": [{"path": str(each.path), "since": each.since} for each in control.writing()],
         "running": [running.as_dict() for running in jobs.running()],
         "event": event,

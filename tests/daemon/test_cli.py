@@ -428,6 +428,14 @@ def test_while_watch_once_is_at_work_the_commands_say_so(run: Run) -> None:
         assert "watch --once" in run("pause").err
 
 
+def test_watch_refuses_before_it_introduces_itself(run: Run, hot: Path) -> None:
+    with hold_state():
+        refused = run("watch", hot)
+    assert refused.code == 1
+    assert "runs already" in refused.err
+    assert "Drop clips into" not in refused.err
+
+
 def test_watch_logs_names_that_are_no_unicode(run: Run, hot: Path, own_state: Path) -> None:
     write(hot / os.fsdecode(b"caf\xe9.mp4"), pan(4, (64, 48)))
     ended = run("watch", hot, "--once", "--json", "--set", "intake.quiet_s=0.1")

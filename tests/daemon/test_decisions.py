@@ -107,7 +107,7 @@ def test_an_offer_waits_is_approved_once_and_leads_to_the_job(desk: Desk, run: R
     status = desk.status()
     assert (status["needs_you"], status["approving"]) == (0, 1)
     cost = {"minutes": 12.0, "memory_gb": 18.5, "device": "NVIDIA RTX 4090"}
-    assert status["approvals"] == [{"id": job["id"], "path": job["path"], **cost}]
+    assert status["waiting_for_approval"] == [{"id": job["id"], "path": job["path"], **cost}]
     approved = run("approve", job["id"], "--json")
     assert approved.code == 0
     made = approved.lines[0]["job"]

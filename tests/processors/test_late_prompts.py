@@ -46,3 +46,23 @@ def test_a_late_sidecar_brings_an_offer_and_a_later_one_another(tmp_path: Path, 
     clip.unlink()
     with pytest.raises(MissingClip):
         road.renewed(again, Settings())
+
+
+def test_weights_that_came_since_make_an_offer_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts.install(monkeypatch)
+    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", fits=True)
+    monkeypatch.setattr("deshimmer.processors.families.cost.estimate", lambda *asked: cost)
+    clip = write(tmp_path / "clip.mp4", patch_flicker(pan(25, (256, 160), "astronaut", 2.0), 10.0))
+    (tmp_path / "clip.deshimmer.json").write_text(json.dumps(SIDECAR | {"num_inference_steps": 20}))
+    ended = api.fix(clip, comparison=False)
+    assert ended.offer is not None
+    assert (ended.offer["ready"], "models add" in ended.offer["remedy"]) == (False, True)
+    assert ended.receipt is not None
+    receipt = receipts.read(ended.receipt)
+    assert receipt is not None
+    assert road.renewed(receipt, Settings()) is None
+    prompts.install(monkeypatch, weights=Path("/weights"))
+    told = road.renewed(receipt, Settings())
+    assert told is not None
+    assert told.offer is not None
+    assert (told.offer["ready"], told.offer["remedy"]) == (True, None)

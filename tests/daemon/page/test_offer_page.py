@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import time
@@ -180,7 +179,12 @@ def test_no_serious_accessibility_fault_and_nothing_sticks_out(page_desk: PageDe
     expect(narrow.locator("#state")).to_contain_text("1 to approve")
     expect(narrow.locator("#state")).to_contain_text("1 needs you")
     assert narrow.evaluate("document.documentElement.scrollWidth") <= 390
-    for job, scheme, size in itertools.product((ready, unready), ("dark", "light"), ((1440, 900), (390, 844))):
+    for job, scheme, size in (
+        (ready, "dark", (1440, 900)),
+        (ready, "light", (390, 844)),
+        (unready, "light", (1440, 900)),
+        (unready, "dark", (390, 844)),
+    ):
         page = opened(page_desk, job, scheme=scheme, size=size)
         page.evaluate(AXE_FILE_PATH.read_text())
         found = page.evaluate("axe.run()")["violations"]
