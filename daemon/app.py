@@ -29,7 +29,7 @@ from .states import State
 from .steps import OnFinished
 from .supervision import Supervisor
 from .table import JobRow
-from .watcher import Watcher
+from .watcher import Watcher, Writing
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,15 @@ class Daemon:
             stack.callback(self.jobs.close)
             self._drop_deleted()
             seen = None if self._takes_all else self.jobs.seen
-            self._watcher = Watcher(self._hot_folders, self._take, self.jobs.gone, self._settings, seen=seen, on_change=self.changed)
+            self._watcher = Watcher(
+                self._hot_folders,
+                self._take,
+                self.jobs.gone,
+                self._settings,
+                seen=seen,
+                on_change=self.changed,
+                on_prompt=self.jobs.prompt_came,
+            )
             if watches:
                 self._watcher.start()
                 stack.callback(self._watcher.stop)
@@ -127,6 +135,10 @@ class Daemon:
 
     def add_hot_folder(self, hot_folder: HotFolder) -> None:
         self._watcher.add(hot_folder)
+
+    def writing(self) -> tuple[Writing, ...]:
+        """Renders that are still being written, it seems."""
+        return self._watcher.writing
 
     def problems(self) -> tuple[DeshimmerError, ...]:
         return self._watcher.problems
@@ -217,6 +229,7 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
         routes=tuple(Route(route) for route in hot_folder.routes),
         strength=settings.repair.strength,
         comparison=hot_folder.comparison,
+        regenerate=hot_folder.regenerate,
     )
 
 

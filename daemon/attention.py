@@ -1,4 +1,4 @@
-"""Which jobs of the last day need a person: flagged or failed, not done again since, and not looked at yet."""
+"""Which jobs of the last day wait for a person, are not done again since, and not looked at yet."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ import time
 import sqlalchemy as sa
 
 from ..processors.records import Outcome
-from .database import JOBS
+from .database import JOBS, OFFERS
+from .offering import Offered
 from .table import Table
 
 _DAY_S = 86400.0
 _LOOKED_AT = "looked_at"
+_WAITS = OFFERS.c.state == Offered.WAITING
+_NEEDS = JOBS.c.outcome.in_([Outcome.FLAGGED, Outcome.FAILED])
 
 
 def needing(table: Table) -> list[str]:
-    """Their ids."""
-    looked_at = set(table.note(_LOOKED_AT) or [])
-    return [job_id for job_id in _of_last_day(table) if job_id not in looked_at]
+    """Flagged or failed, a file once; those that wait for an approval are not among them."""
+    return _unseen(table, sa.and_(_NEEDS, sa.func.coalesce(OFFERS.c.state, "") != Offered.WAITING))
+
+
+def waiting(table: Table) -> list[str]:
+    """They offer to be rendered again, and only an approval is missing. Newest first."""
+    return _unseen(table, _WAITS)
 
 
 def look_at(table: Table, job_id: str | None) -> None:
     """A person has seen this job, or all of them."""
-    today = _of_last_day(table)
+    today = _of_last_day(table, sa.or_(_NEEDS, _WAITS))
     seen: set[str] = {*(table.note(_LOOKED_AT) or []), *(today if job_id is None else [job_id])}
     table.set_note(_LOOKED_AT, [each for each in today if each in seen])
 
 
-def _of_last_day(table: Table) -> list[str]:
+def _unseen(table: Table, where: sa.ColumnElement[bool]) -> list[str]:
+    looked_at = set(table.note(_LOOKED_AT) or [])
+    return [job_id for job_id in _of_last_day(table, where) if job_id not in looked_at]
+
+
+def _of_last_day(table: Table, where: sa.ColumnElement[bool]) -> list[str]:
     later = JOBS.alias()
-    done_again = sa.exists().where(later.c.digest == JOBS.c.digest, later.c.number > JOBS.c.number)
-    query = sa.select(JOBS.c.id).where(
-        JOBS.c.finished > time.time() - _DAY_S, JOBS.c.outcome.in_([Outcome.FLAGGED, Outcome.FAILED]), ~done_again
-    )
+    done_again = sa.exists().where(later.c.path == JOBS.c.path, later.c.created > JOBS.c.created)
+    query = sa.select(JOBS.c.id).select_from(JOBS.outerjoin(OFFERS, OFFERS.c.job == JOBS.c.id))
+    query = query.where(JOBS.c.finished > time.time() - _DAY_S, where, ~done_again).order_by(JOBS.c.finished.desc())
     with table.engine.connect() as connection:
         return list(connection.scalars(query))

@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("show", queue_commands.show_job),
     ("retry", queue_commands.retry),
     ("cancel", queue_commands.cancel),
+    ("approve", queue_commands.approve),
     ("pause", queue_commands.pause),
     ("resume", queue_commands.resume),
     ("snooze", queue_commands.snooze),
@@ -34,7 +35,7 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("service", service_command.service_command),
     ("tray", tray_command.tray),
 )
-NOT_BUILT = ("approve", "sidecar", "models", "worker")
+NOT_BUILT = ("sidecar", "models", "worker")
 
 
 def build() -> typer.Typer:

@@ -75,6 +75,16 @@ JOBS = sa.Table(
     sa.Column("finish_number", sa.Integer, index=True),  # in order of ending, from 1
 )
 
+OFFERS = sa.Table(
+    "offers",
+    _METADATA,
+    sa.Column("job", sa.String(64), primary_key=True),  # whose receipt makes the offer
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("offer", _Json, nullable=False),  # as on the receipt
+    sa.Column("successor", sa.String(64)),  # the job that an approval began
+)
+"""Offers to render a clip again, a row for each job whose receipt makes one."""
+
 SEEN = sa.Table(
     "seen",
     _METADATA,

@@ -20,7 +20,7 @@ RESET = "reset"
 
 class Event(NamedTuple):
     number: int
-    kind: str  # job, progress, finished, status, settings, queue_empty, reset
+    kind: str  # job, progress, finished, amended, status, settings, queue_empty, reset
     text: str  # its data as ASCII JSON
 
 

@@ -18,6 +18,9 @@ from ..processors.records import Outcome, Receipt, Request, from_json
 
 log = logging.getLogger(__name__)
 
+_CHOSEN = ("route", "approved", "candidates", "regenerate")
+"""Of a request: what a person decided for one run, and what decides nothing about the result."""
+
 _WRONG = (ValidationError, ValueError, KeyError, TypeError, OSError)
 
 
@@ -71,7 +74,7 @@ def standing(request: Request, content_digest: str, settings: Settings) -> Recei
 
 def _serves(found: Found, request: Request) -> bool:
     if found.is_of_queue:
-        is_same = replace(found.request, route=request.route) == request
+        is_same = replace(found.request, **{key: getattr(request, key) for key in _CHOSEN}) == request
     else:
         is_same = found.request.path == request.path and not found.request.preview and found.receipt.outcome is not Outcome.FAILED
     output = found.receipt.output

@@ -114,6 +114,10 @@ class Intake:
         waiting = self._waiting.get(path)
         return waiting.stamp if waiting else self._taken.get(path)
 
+    def unfinished(self) -> dict[Path, float]:
+        """Renders that were quiet and not whole when they were last looked at, and since when they have been known."""
+        return {path: waiting.seen_at for path, waiting in self._waiting.items() if waiting.recheck_at}
+
     def known(self) -> set[Path]:
         return {*self._waiting, *self._taken}
 

@@ -25,12 +25,13 @@ from ..config.errors import DaemonError, DeshimmerError
 from ..config.settings import Settings
 from ..processors import media, work_folders
 from ..processors.identity import job_digest
-from ..processors.records import Passage, Request, Route, to_json
+from ..processors.records import Passage, Receipt, Request, Route, to_json
 from . import attention, history, workers
 from .courtesy.gate import Gate, Waiting
 from .courtesy.rules import What
 from .courtesy.senses import Machine, Senses
 from .database import create_tables, open_engine
+from .decisions import Decisions, approvable
 from .events import RESET, Hub
 from .listing import Page, Wanted, page
 from .live import Doing
@@ -57,6 +58,7 @@ _POLL_S = 0.25
 _PAUSES = {What.ALL: "pause", What.GPU: "pause_gpu"}  # the notes that keep them
 _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
+_APPROVALS_TOLD = 10
 _HOUSEKEEPING_S = 3600.0
 _AFTER_FAILURE_S = 5.0
 _DAY_MOVES_S = 60.0
@@ -65,6 +67,14 @@ _DAY_MOVES_S = 60.0
 class Pause(NamedTuple):
     paused: bool
     until: float | None  # seconds since the epoch; None: until resumed
+
+
+class Needing(NamedTuple):
+    """What of the last day waits for a person who has not looked at it yet."""
+
+    jobs: list[str]  # ids: flagged or failed
+    approving: int  # jobs that would be rendered again, once approved
+    approvals: list[dict[str, Any]]  # the newest of them: {"id", "path", "minutes", "memory_gb", "device"}
 
 
 class Running(NamedTuple):
@@ -105,7 +115,7 @@ class Jobs:
         self.hub = hub or Hub()
         self._counter = itertools.count(1)
         self._changes = 0
-        self._needing: tuple[list[str], int, float] = [], -1, 0.0
+        self._needing = Needing([], 0, []), -1, 0.0
         self._lock = threading.RLock()  # compound changes of the table
         self._telling = threading.Lock()  # round reading a row and telling it: never taken while the gate's is held
         self._pausing = threading.Lock()  # round reading what is paused and acting on it
@@ -128,13 +138,16 @@ class Jobs:
             stack.callback(self._table.queue_again)
             self._pool = workers.Pool(self._settings, self._road)
             self._gate = Gate(self._settings.courtesy, self._senses, self._pool, self._waiting_changed)
-            self._steps = Steps(self._table, self._pool, self._gate, self._settings, self._on_finished, self.hub)
+            self._steps = Steps(self._table, self._pool, self._gate, self._settings, self._ended, self.hub)
+            self._decisions = Decisions(self._table, self._pool, self.hub, self._lock, self._begin, self.content_digest)
+            stack.callback(self._decisions.close)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
             stack.callback(self._pool.close)
             stack.callback(self._gate.close)
             self._launch_dbos()
             self._reconcile()
+            self._decisions.begin_all_by_itself(self._settings)
             self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
             self._keeper.start()
             self._stack = stack.pop_all()
@@ -223,6 +236,24 @@ class Jobs:
                 return latest
             return self._add(digest, request, content_digest, row.priority)
 
+    def approve(self, prefix: str) -> JobRow:
+        """A new job that renders this one's clip again, as its receipt offers. Raises DeshimmerError where it may not."""
+        return self._live(self._decisions.approve(prefix, self._settings))
+
+    def keep(self, prefix: str) -> JobRow:
+        """Take this job's result away: the original stays, and an offer is declined. Raises DaemonError, CannotWrite."""
+        return self._decisions.keep(prefix)
+
+    def renew(self, prefix: str) -> JobRow:
+        """Read the prompt of this job's clip again, and say what rendering it again costs now. Raises DaemonError."""
+        row = self._table.find(prefix)
+        self._decisions.renew(row.id, self._settings)
+        return self.get(row.id)
+
+    def prompt_came(self, clip: Path, arrived: float | None = None) -> None:
+        """A file that may hold this clip's prompt came or changed; ``arrived``: when, where nobody saw it. Returns at once."""
+        self._decisions.prompt_came(clip, arrived, self._settings)
+
     def pause(self, seconds: float | None = None, *, what: What = What.ALL, now: bool = False) -> Pause:
         """Start no further stage, or none on the GPU, for so long or until ``resume``; kept over restarts.
 
@@ -252,12 +283,13 @@ class Jobs:
         self._table.set_note(key, value)
         self._on_change()
 
-    def needing(self) -> list[str]:
-        """The ids of the jobs that need a person (``attention``); found anew after a change, and as the day moves on."""
+    def needing(self) -> Needing:
+        """The jobs that need a person (``attention``); found anew after a change, and as the day moves on."""
         known, change, at = self._needing
         if change != self._changes or time.monotonic() - at > _DAY_MOVES_S:
             change = self._changes
-            known = attention.needing(self._table)
+            waiting = attention.waiting(self._table)
+            known = Needing(attention.needing(self._table), len(waiting), approvable(self._table, waiting[:_APPROVALS_TOLD]))
             self._needing = known, change, time.monotonic()
         return known
 
@@ -346,6 +378,17 @@ class Jobs:
             return self.content_digest(Path(row.path))
         except OSError:
             return row.content_digest  # its job will say that the file is not there
+
+    def _begin(self, request: Request, content_digest: str, priority: int) -> JobRow:
+        return self._add(job_digest(content_digest, request, self._settings), request, content_digest, priority)
+
+    def _ended(self, receipt: Receipt) -> None:
+        """Apart from the workflow that ended, of which what follows is no part."""
+        follower = threading.Thread(target=self._decisions.ended, args=(receipt.id, self._settings), name="follower")
+        follower.start()
+        follower.join()
+        if self._on_finished is not None:
+            self._on_finished(receipt)
 
     def _add(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
         row = self._table.insert(digest, request, content_digest, priority)

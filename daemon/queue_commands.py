@@ -1,14 +1,15 @@
-"""The commands that look at the queue and steer it: status, jobs, show, retry, cancel, pause, resume, snooze, history.
+"""The commands that look at the queue and steer it: status, jobs, show, retry, cancel, approve, pause, resume, snooze, history.
 
 Looking needs no daemon: the queue's own table is read instead.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +27,7 @@ _DOWN = "The daemon is not running ('{}' starts it); this is what its queue hold
 _SILENT = "'deshimmer watch --once' is at work; this is what the queue holds."
 _STATUS_KEYS = (
     *("running", "api", "version", "pid", "paused", "paused_until", "gpu_paused", "gpu_paused_until", "waiting", "snoozed_until"),
-    *("page_in_front", "hot_folders", "problems", "counts", "needs_you", "event", "jobs"),
+    *("page_in_front", "hot_folders", "problems", "counts", "needs_you", "approving", "approvals", "writing", "event", "jobs"),
 )
 
 JOB_ID = "The job's id, or as much of its beginning as tells it apart."
@@ -45,7 +46,8 @@ def status(session: Session) -> None:
     daemon = client.find()
     record: dict[str, Any] = dict.fromkeys(_STATUS_KEYS)
     if daemon is None:
-        record |= {"running": False, "waiting": [], "hot_folders": [], "problems": [], "counts": _stored_counts(session), "jobs": []}
+        nothing: dict[str, Any] = {key: [] for key in ("waiting", "hot_folders", "problems", "approvals", "writing", "jobs")}
+        record |= {**nothing, "running": False, "counts": _stored_counts(session)}
     else:
         answer = daemon.get("/status")
         record |= {**answer, "running": True, "jobs": answer["running"]}
@@ -105,6 +107,11 @@ def retry(
 def cancel(session: Session, job: JobId) -> None:
     """Stop a job, or take it off the queue."""
     _tell_job(session, client.connect().post(f"/jobs/{in_url(job)}/cancel"), "cancelled")
+
+
+def approve(session: Session, job: JobId) -> None:
+    """Render a job's clip again from its stored prompt, as its receipt offers."""
+    _tell_job(session, client.connect().post(f"/jobs/{in_url(job)}/approve"), "to be rendered again as")
 
 
 def pause(
@@ -217,12 +224,29 @@ def _show_status(record: Mapping[str, Any]) -> None:
         ("snoozed", f"no notifications until {time.strftime('%H:%M', time.localtime(until))}" if until else None),
         ("jobs", counts or "none"),
     ]
+    facts += [("writing", writing_words(record["writing"])), ("to approve", _approving(record))]
     facts += [("hot folder", f"{folder['path']} -> {folder['output']}") for folder in record["hot_folders"]]
     for job in record["jobs"]:
         percent = f" {job['progress']:.0%}" if job["progress"] is not None else ""
         facts.append(("now", f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])}{percent}"))
     facts += [("problem", f"{problem['title']} ({problem['path']}): {problem['message']}") for problem in record["problems"]]
     show.print_facts(facts)
+
+
+def writing_words(writing: Sequence[Mapping[str, Any]]) -> str | None:
+    """``1 file is still being written: take.mp4, since 14:02``; None where none is."""
+    if not writing:
+        return None
+    named = ", ".join(
+        f"{os.path.basename(each['path'])}, since {time.strftime('%H:%M', time.localtime(each['since']))}" for each in writing[:3]
+    )
+    more = f" and {len(writing) - 3} more" if len(writing) > 3 else ""
+    return f"{len(writing)} {'file is' if len(writing) == 1 else 'files are'} still being written: {named}{more}"
+
+
+def _approving(record: Mapping[str, Any]) -> str | None:
+    count = record["approving"]
+    return f"{count} {'clip' if count == 1 else 'clips'}: 'deshimmer approve ID' renders one again" if count else None
 
 
 def _paused(record: Mapping[str, Any]) -> str | None:

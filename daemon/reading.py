@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..config.errors import NoSuchJob
 from ..config.settings import Settings
-from .database import JOBS, open_engine, parse_url, unusable
+from .database import JOBS, OFFERS, open_engine, parse_url, unusable
 from .lock import is_state_held
 from .states import State
 from .table import JobRow, Table
@@ -46,7 +46,7 @@ def _read(settings: Settings, query: Callable[[Table], T], absent: T) -> T:
         return absent  # connecting would make the file
     engine = open_engine(settings.database_url)
     try:
-        return query(Table(engine)) if sa.inspect(engine).has_table(JOBS.name) else absent
+        return query(Table(engine)) if all(map(sa.inspect(engine).has_table, (JOBS.name, OFFERS.name))) else absent
     except DBAPIError as error:
         raise unusable(engine, error) from error
     finally:

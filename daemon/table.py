@@ -16,7 +16,9 @@ import sqlalchemy as sa
 
 from ..config.errors import DaemonError, NoSuchJob
 from ..processors.records import Outcome, Request, from_json, to_json
-from .database import JOBS, NOTES
+from . import offering
+from .database import JOBS, NOTES, OFFERS
+from .offering import Offered
 from .states import END_STATE, MOVES, UNFINISHED, State
 
 DEFAULT_PRIORITY = 10
@@ -45,6 +47,7 @@ class JobRow:
     created: float
     started: float | None
     finished: float | None
+    offer: Offered | None  # to render it again, where its receipt makes one
     content_digest: str
     request_text: str  # read only where it is needed: it would take most of a list's time
 
@@ -60,13 +63,18 @@ class JobRow:
         return record
 
 
-_SHOWN = [column for column in JOBS.columns if column.name not in ("digest", "number", "finish_number", "summary")]
+_SHOWN = [
+    *(column for column in JOBS.columns if column.name not in ("digest", "number", "finish_number", "summary")),
+    OFFERS.c.state.label("offer"),
+]
+_WITH_OFFERS = JOBS.outerjoin(OFFERS, OFFERS.c.job == JOBS.c.id)
 
 
 def _row(record: sa.RowMapping) -> JobRow:
     values = dict(record)
     values["state"] = State(values["state"])
     values["outcome"] = Outcome(values["outcome"]) if values["outcome"] else None
+    values["offer"] = Offered(values["offer"]) if values["offer"] else None
     return JobRow(progress=None, **values)
 
 
@@ -85,6 +93,7 @@ class Table:
         with self.engine.begin() as connection:
             last = connection.scalar(sa.select(sa.func.max(JOBS.c.number)).where(JOBS.c.digest == digest))
             number = (last or 0) + 1
+            offering.replace(connection, str(request.path))
             connection.execute(
                 sa.insert(JOBS).values(
                     id=f"{digest}-{number}",
@@ -126,6 +135,7 @@ class Table:
                     **_ending(summary),
                 )
             )
+            offering.enter(connection, str(summary["id"]), to_json(request), summary.get("offer"))
         return True
 
     def get(self, job_id: str) -> JobRow:
@@ -153,6 +163,17 @@ class Table:
     def latest(self, digest: str) -> JobRow | None:
         rows = self.select(JOBS.c.digest == digest, order=JOBS.c.number.desc(), limit=1)
         return rows[0] if rows else None
+
+    def latest_of(self, path: str) -> JobRow | None:
+        """The last job of this render, whatever it asked for."""
+        rows = self.select(JOBS.c.path == path, order=JOBS.c.created.desc(), limit=1)
+        return rows[0] if rows else None
+
+    def offered(self, state: Offered) -> Iterable[str]:
+        """The jobs whose offer is in this state, newest first."""
+        query = sa.select(JOBS.c.id).join(OFFERS, OFFERS.c.job == JOBS.c.id).where(OFFERS.c.state == state)
+        with self.engine.connect() as connection:
+            return tuple(connection.scalars(query.order_by(JOBS.c.finished.desc())))
 
     def list(self, states: Iterable[State] = (), limit: int | None = None) -> list[JobRow]:
         """Newest first; ``states`` empty means all."""
@@ -192,9 +213,34 @@ class Table:
                 .values(**ending, finished=time.time(), finish_number=number)
             )
             ended = connection.execute(change).rowcount == 1
+            if ended:
+                self._enter_offer(connection, job_id, summary)
         if ended:
             self._on_change(job_id)
         return number if ended else None
+
+    def amend(self, job_id: str, summary: Mapping[str, Any]) -> None:
+        """Its receipt was changed after its end: how it ended, and what it offers, is now this."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(JOBS).where(JOBS.c.id == job_id).values(**_ending(summary)))
+            self._enter_offer(connection, job_id, summary)
+        self._on_change(job_id)
+
+    def offer(self, job_id: str) -> offering.Known | None:
+        """What became of the offer that this job's receipt makes; None where it makes none."""
+        with self.engine.connect() as connection:
+            return offering.known(connection, job_id)
+
+    def approve_offer(self, job_id: str, successor: str) -> None:
+        """``successor`` is the job that renders its clip again."""
+        with self.engine.begin() as connection:
+            offering.approve(connection, job_id, successor)
+        self._on_change(job_id)
+
+    def decline_offer(self, job_id: str) -> None:
+        """Nothing where the job makes no offer, or it was decided."""
+        with self.engine.begin() as connection:
+            offering.decline(connection, job_id)
 
     def queue_again(self) -> None:
         """What runs no more, because the daemon was stopped, waits again."""
@@ -236,6 +282,7 @@ class Table:
         with self.engine.begin() as connection:
             for job_id in ids:
                 connection.execute(sa.delete(JOBS).where(JOBS.c.id == job_id))
+                connection.execute(sa.delete(OFFERS).where(OFFERS.c.job == job_id))
 
     def note(self, key: str) -> Any:
         with self.engine.connect() as connection:
@@ -248,9 +295,14 @@ class Table:
 
     def select(self, where: sa.ColumnElement[bool], order: Any = None, limit: int | None = None) -> list[JobRow]:
         """The jobs of which ``where``, a condition on ``JOBS``, holds."""
-        query = sa.select(*_SHOWN).where(where).order_by(order).limit(limit)
+        query = sa.select(*_SHOWN).select_from(_WITH_OFFERS).where(where).order_by(order).limit(limit)
         with self.engine.connect() as connection:
             return [_row(record) for record in connection.execute(query).mappings()]
+
+    @staticmethod
+    def _enter_offer(connection: sa.Connection, job_id: str, summary: Mapping[str, Any]) -> None:
+        text = connection.scalar(sa.select(JOBS.c.request_text).where(JOBS.c.id == job_id)) or "{}"
+        offering.enter(connection, job_id, json.loads(text), summary.get("offer"))
 
     @staticmethod
     def _next_finish_number(connection: sa.Connection) -> int:

@@ -52,9 +52,11 @@ class Territory:
         """True when this file, if it is there, is a render to take."""
         return self.owns_folder(path.parent) and self._is_render(path)
 
-    def walk(self, on_problem: Callable[[Path, OSError], None]) -> Iterator[tuple[Path, Stamp]]:
-        """Every render with its stamp. A link to a folder is followed unless that folder was walked already; what cannot be
-        read is named to ``on_problem`` and passed over.
+    def walk(
+        self, on_problem: Callable[[Path, OSError], None], on_other: Callable[[Path], None] = lambda path: None
+    ) -> Iterator[tuple[Path, Stamp]]:
+        """Every render with its stamp; ``on_other`` is called with every other file. A link to a folder is followed unless that folder
+        was walked already; what cannot be read is named to ``on_problem`` and passed over.
         """
         walked: set[str] = set()
         folders = [(self.root, self._real_root)]
@@ -67,7 +69,9 @@ class Territory:
             for entry in _entries(folder, on_problem):
                 path = folder / entry.name
                 if not _is_folder(entry):
-                    if self._is_render(path) and (stamp := _look(path, on_problem)):
+                    if not self._is_render(path):
+                        on_other(path)
+                    elif stamp := _look(path, on_problem):
                         yield path, stamp
                 elif entry.is_symlink():
                     links.append(path)

@@ -13,15 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..config.errors import DaemonError, DeshimmerError, IncompleteClip
 from ..config.settings import HotFolder, Settings
 from ..processors import wholeness
 from .hints import Events, Gathered, Hint
 from .intake import Intake, Judgement, Stamp
+from .prompt_files import PromptFiles, is_prompt_name
 from .territory import Territory, look
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,18 @@ class Seen(Protocol):
     def mark_existing(self, hot_folder: Path, files: Mapping[Path, tuple[int, int]]) -> None: ...
 
 
+class Writing(NamedTuple):
+    """A render that is not whole yet. ``since``: seconds since the epoch."""
+
+    path: Path
+    since: float
+
+
 @dataclass
 class _Watch:
     territory: Territory
     intake: Intake
+    prompts: PromptFiles = field(default_factory=PromptFiles)
     root_id: tuple[int, int] | None = None  # device and inode of the root when it was last walked
 
     @property
@@ -56,7 +65,9 @@ class Watcher:
     """Calls ``on_render`` for each settled render, ``on_gone`` when one that was handed over is deleted or renamed away.
 
     Both are called in one thread. A render that could not be handed over (``on_render`` raised) is offered again ``rescan_s``
-    later. Without ``seen`` every render is taken that lies there at the start. ``on_change``: folders or problems are others now.
+    later. Without ``seen`` every render is taken that lies there at the start. ``on_change``: folders, problems or renders that are
+    still being written are others now. ``on_prompt``: a file that may hold a render's prompt came or changed, at this time where
+    nobody saw it come.
     """
 
     def __init__(
@@ -68,10 +79,13 @@ class Watcher:
         *,
         seen: Seen | None = None,
         on_change: Callable[[], None] = lambda: None,
+        on_prompt: Callable[[Path, float | None], None] = lambda clip, arrived: None,
     ) -> None:
         self._on_render = on_render
         self._on_gone = on_gone
         self._on_change = on_change
+        self._on_prompt = on_prompt
+        self._writing: tuple[Writing, ...] = ()
         self._settings = settings.intake
         self._seen = seen
         self._watches: list[_Watch] = []
@@ -91,6 +105,11 @@ class Watcher:
     def problems(self) -> tuple[DeshimmerError, ...]:
         """Folders that cannot be watched at the moment, and why."""
         return tuple(self._problems.values())
+
+    @property
+    def writing(self) -> tuple[Writing, ...]:
+        """Renders that were quiet for a moment and are not whole yet."""
+        return self._writing
 
     @property
     def hot_folders(self) -> tuple[HotFolder, ...]:
@@ -172,6 +191,16 @@ class Watcher:
             self._rescan_at, self._hinted = time.monotonic() + self._settings.rescan_s, 0
         for watch in self._watches:
             self._settle(watch)
+            for news in watch.prompts.due(watch.intake.known(), time.monotonic()):
+                self._on_prompt(*news)
+        self._tell_writing()
+
+    def _tell_writing(self) -> None:
+        ago = time.time() - time.monotonic()
+        unfinished = [each for watch in self._watches for each in watch.intake.unfinished().items()]
+        if {path for path, _ in unfinished} != {each.path for each in self._writing}:
+            self._writing = tuple(Writing(path, ago + since) for path, since in unfinished)
+            self._on_change()
 
     def _pause(self) -> None:
         until_rescan_s = max(0.0, self._rescan_at - time.monotonic())
@@ -180,7 +209,8 @@ class Watcher:
         self._wake.wait(until_rescan_s if until_due_s is None else min(until_due_s, until_rescan_s))
 
     def _until_due_s(self) -> float | None:
-        due_at = [due_at for watch in self._watches if (due_at := watch.intake.next_due()) is not None]
+        waited_for = (each.next_due() for watch in self._watches for each in (watch.intake, watch.prompts))
+        due_at = [due_at for due_at in waited_for if due_at is not None]
         return max(0.0, min(due_at) - time.monotonic()) if due_at else None
 
     def _take_in_changes(self) -> bool:
@@ -200,7 +230,7 @@ class Watcher:
         ]
         for watch in self._watches:
             if (old := former.get(watch.hot_folder.path)) is not None:
-                watch.intake, watch.root_id = old.intake, old.root_id
+                watch.intake, watch.prompts, watch.root_id = old.intake, old.prompts, old.root_id
         for path in former.keys() - hot_folders.keys():
             self._leave(former[path].territory.root)
             self._report(former[path].territory.root, {})
@@ -220,10 +250,12 @@ class Watcher:
                 watch.intake = self._new_intake()
             watch.root_id = root_id
             self._listen(root, root_id, problems)
-            found = dict(watch.territory.walk(lambda folder, error: problems.update({folder: _problem(folder, error)})))
+            others: list[Path] = []
+            found = dict(watch.territory.walk(lambda folder, error: problems.update({folder: _problem(folder, error)}), others.append))
             self._mark_existing(watch, found)
             for path, stamp in found.items():
                 self._observe(watch, path, stamp, Hint())
+            watch.prompts.saw_all((each for each in others if is_prompt_name(each.name)), found, time.monotonic())
             missing = [path for path in watch.intake.known() - found.keys() if _is_gone(path)]
             if _identity(root) == root_id:
                 for path in missing:
@@ -258,6 +290,7 @@ class Watcher:
     def _follow(self, path: Path, hint: Hint) -> None:
         watch = next((watch for watch in self._watches if watch.territory.owns(path)), None)
         if watch is None:
+            self._follow_prompt(path)
             return
         with suppress(OSError):  # the walk reports it
             stamp = look(path)
@@ -265,6 +298,11 @@ class Watcher:
                 self._observe(watch, path, stamp, hint)
             elif watch.root_id == _identity(watch.territory.root):
                 self._forget(watch, path)
+
+    def _follow_prompt(self, path: Path) -> None:
+        watch = next((watch for watch in self._watches if watch.territory.owns_folder(path.parent)), None)
+        if watch is not None and is_prompt_name(path.name):
+            watch.prompts.saw(path, time.monotonic())
 
     def _observe(self, watch: _Watch, path: Path, stamp: Stamp, hint: Hint) -> None:
         if self._seen is not None and watch.intake.stamp(path) != stamp and self._seen.is_seen(path, *stamp):

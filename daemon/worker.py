@@ -3,7 +3,8 @@
 It speaks JSON lines. In: ``{"passage", "settings"}``, one request at a time. Out: ``{"ready": pid}`` once; while it works
 ``{"stage", "progress"}`` and ``{"log": [level, name, message]}``; at the end ``{"answer": ...}`` with either ``"passage"``,
 ``"next"`` (the stage after this one, or null), ``"gpu"`` (whether that one wants the GPU) and ``"summary"`` (with the receipt), or
-``"error"``.
+``"error"``. To ``{"renew": receipt, "settings"}`` it answers with the ``"receipt"`` that tells of the clip's prompt as it is now, null
+where nothing is new, and its ``"summary"``; or with ``"error"``.
 
 When standard input ends, the daemon is dead: the worker kills what it started and itself, in the middle of whatever it does.
 """
@@ -29,7 +30,7 @@ import psutil
 from ..config import priority
 from ..config.errors import DeshimmerError
 from ..config.settings import Settings
-from ..processors.records import Passage, Progress, from_json, to_json
+from ..processors.records import Passage, Progress, Receipt, from_json, to_json
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Road(Protocol):
     """What is needed of the module ``processors.road``; tests put one with faults in its place."""
 
     def next_stage(self, passage: Passage) -> Stage | None: ...
+    def renewed(self, receipt: Receipt, settings: Settings) -> Receipt | None: ...
     def run_stage(self, stage: Stage, passage: Passage, settings: Settings, progress: Progress) -> Passage: ...
 
 
@@ -120,6 +122,16 @@ def answer(road: Road, request: dict[str, Any], report: Callable[[str, float], N
     return {"passage": to_json(passage), "next": following.name if following else None, "gpu": wants_gpu, "summary": summary}
 
 
+def renew(road: Road, request: dict[str, Any]) -> dict[str, Any]:
+    from ..processors import receipts
+
+    try:
+        renewed = road.renewed(from_json(Receipt, request["renew"]), Settings.model_validate(request["settings"]))
+    except DeshimmerError as error:
+        return {"error": error.as_dict()}
+    return {"receipt": renewed and to_json(renewed), "summary": renewed and receipts.summary(renewed)}
+
+
 def _reporter(channel: Channel) -> Callable[[str, float], None]:
     last = [0.0]
 
@@ -144,7 +156,8 @@ def main() -> None:
     road = cast(Road, importlib.import_module(arguments.road))
     channel.send({"ready": os.getpid()})
     while True:
-        channel.send({"answer": answer(road, channel.requests.get(), _reporter(channel))})
+        request = channel.requests.get()
+        channel.send({"answer": renew(road, request) if "renew" in request else answer(road, request, _reporter(channel))})
 
 
 if __name__ == "__main__":

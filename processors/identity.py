@@ -24,6 +24,7 @@ def job_digest(content_digest: str, request: Request, settings: Settings) -> str
         "output": str(request.output_dir / request.path.name),
         "repair": settings.repair.model_dump(mode="json"),
         "ffmpeg": settings.tools.ffmpeg,
+        **({"approved": True} if request.approved else {}),  # absent elsewhere: ids of older jobs stay what they were
         **({"models": settings.models.model_dump(mode="json")} if request.route is Route.INTERPOLATE else {}),
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -93,6 +93,7 @@ class Request:
     comparison: bool = True
     candidates: int = 1  # of regeneration: so many seeds, of which the best is kept
     approved: bool = False  # an offer of regeneration was taken: delivered only where it verifies
+    regenerate: Literal["ask", "auto", "never"] = "ask"  # the hot folder's policy
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,11 @@ class Acting:
         return [
             change("POST", "/jobs/{id}/retry", "Do a job that has ended again", Retry, shapes.OneJob, self.retry),
             change("POST", "/jobs/{id}/cancel", "Stop a job, or take it off the queue", Nothing, shapes.OneJob, self.cancel),
+            change("POST", "/jobs/{id}/approve", "Render its clip again, as its receipt offers", Nothing, shapes.OneJob, self.approve),
+            change(
+                "POST", "/jobs/{id}/keep", "Keep the original: its result goes, its offer is declined", Nothing, shapes.OneJob, self.keep
+            ),
+            change("POST", "/jobs/{id}/renew", "Read its prompt again, and what its offer costs now", Nothing, shapes.OneJob, self.renew),
             change("POST", "/jobs/{id}/open", "Open the result, else the original", Nothing, shapes.Opened, self.open),
             change("POST", "/jobs/{id}/show_in_folder", "Show it in the file manager", Nothing, shapes.Opened, self.show_in_folder),
             change("POST", "/pause", "Start no more jobs", Pause, shapes.Paused, self.pause),
@@ -48,6 +53,15 @@ class Acting:
 
     def cancel(self, query: Query, _: Nothing) -> dict[str, Any]:
         return _job(self._control.jobs.cancel(query["id"]))
+
+    def approve(self, query: Query, _: Nothing) -> dict[str, Any]:
+        return _job(self._control.jobs.approve(query["id"]))
+
+    def keep(self, query: Query, _: Nothing) -> dict[str, Any]:
+        return _job(self._control.jobs.keep(query["id"]))
+
+    def renew(self, query: Query, _: Nothing) -> dict[str, Any]:
+        return _job(self._control.jobs.renew(query["id"]))
 
     def open(self, query: Query, _: Nothing) -> dict[str, Any]:
         return self._on_desktop(query, desktop.open_file)
@@ -81,7 +95,7 @@ class Acting:
 
     def seen(self, _: Query, body: Seen) -> dict[str, Any]:
         self._control.jobs.look_at(body.id)
-        return {"needs_you": len(self._control.jobs.needing())}
+        return {"needs_you": len(self._control.jobs.needing().jobs)}
 
     def edit_settings(self, _: Query, body: SettingsEdit) -> dict[str, Any]:
         edit = self._control.edit_settings(body.changes, body.hot_folders)

@@ -45,6 +45,21 @@ class Waiting(Shape):
     reason: str = Field(description="a sentence")
 
 
+class Approval(Shape):
+    """A clip that would be rendered again; null where the cost is not known."""
+
+    id: str
+    path: str
+    minutes: float | None
+    memory_gb: float | None
+    device: str | None
+
+
+class Writing(Shape):
+    path: str
+    since: float = Field(description="seconds since the epoch")
+
+
 class Folder(Shape):
     path: str
     output: str
@@ -68,6 +83,9 @@ class Status(Paused):
     problems: list[Error]
     counts: dict[str, int]
     needs_you: int = Field(description="flagged or failed in the last day, not done again and not looked at")
+    approving: int = Field(description="clips of the last day that would be rendered again, once approved; not looked at")
+    approvals: list[Approval] = Field(description="the newest of these")
+    writing: list[Writing] = Field(description="renders that are not whole yet, after a second or more without a change")
     running: list[Running]
     event: int = Field(description="the last event's number: listen from here on")
 

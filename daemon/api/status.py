@@ -17,6 +17,7 @@ API = 1
 def status(control: Control) -> dict[str, Any]:
     jobs = control.jobs
     event = jobs.hub.last  # before all else: what changes from here on comes as an event
+    needing = jobs.needing()
     return {
         "api": API,
         "version": _version(),
@@ -28,7 +29,10 @@ def status(control: Control) -> dict[str, Any]:
         "hot_folders": [{"path": str(folder.path), "output": str(folder.results)} for folder in control.hot_folders()],
         "problems": [problem.as_dict() for problem in control.problems()],
         "counts": jobs.counts(),
-        "needs_you": len(jobs.needing()),
+        "needs_you": len(needing.jobs),
+        "approving": needing.approving,
+        "approvals": needing.approvals,
+        "writing": [{"path": str(each.path), "since": each.since} for each in control.writing()],
         "running": [running.as_dict() for running in jobs.running()],
         "event": event,
     }

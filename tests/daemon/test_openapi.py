@@ -64,7 +64,7 @@ def test_answers_are_shaped_as_they_are_described(
 
 
 SKIPPED = {"/stop"}
-FAILING = {"/jobs/{id}/open", "/jobs/{id}/show_in_folder", "/session"}
+FAILING = {"/jobs/{id}/approve", "/jobs/{id}/keep", "/jobs/{id}/open", "/jobs/{id}/show_in_folder", "/session"}
 BODIES: dict[str, dict[str, Any]] = {
     "/snooze": {"seconds": 0},
     "/presence": {"in_front": False},

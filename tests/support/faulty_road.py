@@ -18,7 +18,7 @@ from deshimmer.config import locks, paths, spawn
 from deshimmer.config.errors import UnreadableClip
 from deshimmer.config.settings import Settings
 from deshimmer.processors import delivery, media
-from deshimmer.processors.records import CodecReading, Diagnosis, Passage, Plan, Progress, Reading, Route, Verdict
+from deshimmer.processors.records import CodecReading, Diagnosis, Passage, Plan, Progress, Reading, Receipt, Route, Verdict
 
 
 class Stage(NamedTuple):
@@ -127,3 +127,7 @@ def next_stage(passage: Passage) -> Stage | None:
 
 def run_stage(stage: Stage, passage: Passage, settings: Settings, progress: Progress) -> Passage:
     return stage.run(passage, settings, progress)
+
+
+def renewed(receipt: Receipt, settings: Settings) -> Receipt | None:
+    return None
