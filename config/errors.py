@@ -6,6 +6,7 @@ DeshimmerError
 │   ├── IncompleteClip         it is still being written, or was cut off
 │   ├── RefusedClip            it is readable, but we will not open it (playlists, scripts)
 │   └── MissingClip            there is no such file
+├── SidecarError           the stored prompt beside a clip is not as docs/sidecar.md says
 ├── RouteRefused           the route or preset asked for cannot treat this clip
 ├── NotSetUp               an optional part is absent; the message is its remedy
 ├── ToolFailed             an external program ended with an error
@@ -72,6 +73,10 @@ class RefusedClip(ClipError):
 
 class MissingClip(ClipError):
     title = "There is no such clip"
+
+
+class SidecarError(DeshimmerError):
+    title = "The sidecar does not fit"
 
 
 class RouteRefused(DeshimmerError):

@@ -15,7 +15,7 @@ from platformdirs import PlatformDirs
 from .errors import CannotWrite
 
 _DIRS = PlatformDirs("deshimmer", appauthor=False)
-_VARIABLES = {"runtime": "XDG_RUNTIME_DIR", "cache": "XDG_CACHE_HOME"}
+_VARIABLES = {"runtime": "XDG_RUNTIME_DIR", "cache": "XDG_CACHE_HOME", "models": "XDG_DATA_HOME"}
 
 
 def settings_file() -> Path:
@@ -47,6 +47,15 @@ def log_dir() -> Path:
 def cache_dir() -> Path:
     """What can be made anew at any time: proxies and thumbnails for the page."""
     return _made(_DIRS.user_cache_path, "cache", 0o700)
+
+
+def models_dir() -> Path:
+    """Models of diffusers that were fetched or entered here. Not made: it need not exist."""
+    return _DIRS.user_data_path / "models"
+
+
+def made_models_dir() -> Path:
+    return _made(models_dir(), "models")
 
 
 def default_hot_folder() -> Path:

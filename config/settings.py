@@ -33,10 +33,22 @@ def _absolute(path: Path) -> Path:
 UserPath = Annotated[Path, AfterValidator(_absolute)]
 
 
-def _loopback(url: str) -> str:
+def is_loopback(url: str) -> bool:
+    """Whether a plain HTTP address is one of this machine's own."""
     parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _loopback(url: str) -> str:
+    if not is_loopback(url):
         raise ValueError("give the address of a ComfyUI on this machine, as http://127.0.0.1:8188")
+    return url
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("give the address of a ComfyUI, as http://127.0.0.1:8188")
     return url
 
 
@@ -92,7 +104,9 @@ class Models(_Section):
         default=(), description="folders in which models of diffusers lie, besides our own and the Hub's cache"
     )
     allow_download: bool = Field(default=False, description="models that are not here may be fetched from the Hugging Face Hub")
-    comfyui: str | None = Field(default=None, description="ComfyUI that renders stored graphs again: http://127.0.0.1:8188")
+    comfyui: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        default=None, description="ComfyUI that renders stored graphs again: http://127.0.0.1:8188"
+    )
     comfyui_remote: bool = Field(default=False, description="that ComfyUI may be on another machine; clips and prompts are sent to it")
 
     interpolator: Literal["rife", "rife-ncnn-vulkan", "film"] = Field(
@@ -103,6 +117,12 @@ class Models(_Section):
         default="rife-v4.6", pattern="rife-v4", description="model of rife-ncnn-vulkan: a folder beside the program, or a path"
     )
     film: UserPath | None = Field(default=None, description="FILM: a TorchScript file, or the folder of a SavedModel; its code is run")
+
+    @model_validator(mode="after")
+    def _comfyui_may_be_there(self) -> Self:
+        if self.comfyui is not None and not self.comfyui_remote and not is_loopback(self.comfyui):
+            raise ValueError("models.comfyui is on another machine: clips and prompts go there only with models.comfyui_remote = true")
+        return self
 
     @model_validator(mode="after")
     def _film_has_a_path(self) -> Self:

@@ -1,4 +1,4 @@
-"""The command line: the table of commands. What they do is in commands, queue_commands, open_command, config_command and doctor."""
+"""The command line: the table of commands. What they do is in commands, queue_commands, sidecar_command, open_command, config_command and doctor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config.errors import WrongUsage
-from . import commands, config_command, doctor, open_command, queue_commands, service_command, tray_command
+from . import commands, config_command, doctor, models_command, open_command, queue_commands, service_command, sidecar_command, tray_command
 from .session import FAILED, INTERRUPTED, WRONG_USAGE, Body, Session, register
 
 COMMANDS: tuple[tuple[str, Body], ...] = (
@@ -19,6 +19,7 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("run", commands.run),
     ("diagnose", commands.diagnose),
     ("fix", commands.fix),
+    ("sidecar", sidecar_command.sidecar),
     ("status", queue_commands.status),
     ("jobs", queue_commands.jobs),
     ("show", queue_commands.show_job),
@@ -32,10 +33,11 @@ COMMANDS: tuple[tuple[str, Body], ...] = (
     ("history", queue_commands.history),
     ("doctor", doctor.doctor),
     ("config", config_command.config),
+    ("models", models_command.models),
     ("service", service_command.service_command),
     ("tray", tray_command.tray),
 )
-NOT_BUILT = ("sidecar", "models", "worker")
+NOT_BUILT = ("worker",)
 
 
 def build() -> typer.Typer:

@@ -67,7 +67,7 @@ def fix(
     session: Session,
     clips: Clips,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; default: deshimmered/ beside the clip.")] = None,
-    route: Annotated[str | None, typer.Option(metavar="R", help="keep, smooth, deband, deband+smooth or interpolate.")] = None,
+    route: Annotated[str | None, typer.Option(metavar="R", help="keep, smooth, deband, deband+smooth, interpolate or regenerate.")] = None,
     profile: Annotated[str | None, typer.Option(metavar="P", help="Delivery profile (not in this version).")] = None,
     preset: Annotated[str | None, typer.Option(metavar="article", help="The article's recipe as written.")] = None,
     strength: Annotated[float | None, typer.Option(help="Of smoothing, 0 to 2; 1 removes what was measured.")] = None,
@@ -78,16 +78,15 @@ def fix(
         bool, typer.Option("--drop-duplicates", help="Interpolate, and move on where frames of the clip are repeated.")
     ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Repair and compare the worst two seconds only.")] = False,
-    candidates: Annotated[int | None, typer.Option(metavar="N", help="Make N candidates (not in this version).")] = None,
+    candidates: Annotated[int | None, typer.Option(metavar="N", help="Render N seeds and keep the best; with --route regenerate.")] = None,
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
-    for option, value in (("--profile", profile), ("--candidates", candidates)):
-        if value is not None:
-            raise WrongUsage(f"{option} is not in this version. Leave it out.")
+    if profile is not None:
+        raise WrongUsage("--profile is not in this version. Leave it out.")
     from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
 
     options: dict[str, Any] = dict(route=route, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
-    options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates)
+    options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates, candidates=candidates, preview=preview)
     settings = session.settings
     api.check_options(**options)
 
@@ -96,9 +95,7 @@ def fix(
         _end(session, summary)
         return summary["outcome"] != "failed"
 
-    return _each(
-        session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, preview=preview, **options), tell
-    )
+    return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
 
 
 def watch(

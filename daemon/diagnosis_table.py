@@ -14,6 +14,7 @@ from rich.text import Text
 from ..processors.charts import title
 from ..processors.records import Band
 from . import diagnosis_words as words
+from .show import one_line
 
 _LEAST_SCALE = 4.0
 """8-bit levels that fill a band's bar: a clip that hardly flickers shall not look as if it did."""
@@ -28,6 +29,7 @@ def block(record: Mapping[str, Any], name: str) -> Group:
         (Text(f"{name}  {_size(record)}", style="bold"), Text(""), _facts(record), Text("")),
         (Padding(_bands(record), _INDENT),),
         _causes(record),
+        _parameters(record),
         _shots(record),
     )
     return Group(*parts)
@@ -90,6 +92,15 @@ def _causes(record: Mapping[str, Any]) -> Iterator[RenderableType]:
         head = Text.assemble((group.name.capitalize(), "bold"), f", {where}: {group.size()}")
         yield Padding(head, _INDENT)
         yield Padding(Text(group.advice), (0, 0, 0, 6))
+
+
+def _parameters(record: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What is wrong with the stored prompt."""
+    if record["lint"]:
+        yield Text("\n  Stored prompt", style="bold")
+    for found in record["lint"]:
+        yield Padding(Text.assemble((found["severity"].capitalize(), "bold"), f", {found['rule']}"), _INDENT)
+        yield Padding(Text(one_line(f"{found['message']} ({found['source']})")), (0, 0, 0, 6))
 
 
 def _shots(record: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -124,12 +124,36 @@ def _film_model(path: Path) -> str:
     return f"{path}, not run"
 
 
+def _comfyui(settings: Settings) -> Iterable[Check]:
+    from ..processors import comfyui
+
+    probe = comfyui.probe(settings)
+    yield Check(comfyui.NAME, probe.ok, True, probe.detail, probe.remedy)
+
+
 def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check:
     """A model that the settings name: no optional part then."""
     try:
         return Check(name, True, False, describe(path))
     except DeshimmerError as error:
         return Check(name, False, False, f"{path}: {error.title.lower()}", error.message)
+
+
+def _rendering(settings: Settings) -> Iterable[Check]:
+    """What rendering clips again needs."""
+    from ..processors.families import quantisation, store
+
+    for package in ("diffusers", "transformers"):
+        present = find_spec(package) is not None
+        yield Check(package, present, True, metadata.version(package) if present else "not installed: clips are not rendered again", _AI)
+    add = "deshimmer models add THUDM/CogVideoX-5b, or a folder that you have"
+    found = [model for model in store.installed(settings) if model.family is not None]
+    if not found:
+        yield Check("models", False, True, "none is here: clips are not rendered again on this machine", add)
+    for model in found:
+        yield Check(f"model {model.name}", model.whole, True, model.problem or f"{model.size_bytes / 1e9:.1f} GB, {model.folder}", add)
+    fewer = ", ".join(backend.name for backend in quantisation.backends())
+    yield Check("quantised weights", bool(fewer), True, fewer or "no library for them", "pip install torchao")
 
 
 def _gpu(settings: Settings) -> Iterable[Check]:
@@ -208,6 +232,8 @@ _CHECKS: tuple[Callable[[Settings], Iterable[Check]], ...] = (
     _rife,
     _ncnn,
     _film,
+    _comfyui,
+    _rendering,
     _gpu,
     _state,
     _events,

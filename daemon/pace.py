@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-STAGES = ("probe", "diagnose", "route", "try", "excerpt", "process", "verify", "deliver")
+STAGES = ("probe", "prompt", "diagnose", "route", "try", "excerpt", "process", "verify", "deliver")
 """In the order of processors/road, which is not imported here: it brings all that treats clips."""
 ANY = "any"
 _NEWEST_COUNTS = 0.3

@@ -46,8 +46,16 @@ def status(session: Session) -> None:
     daemon = client.find()
     record: dict[str, Any] = dict.fromkeys(_STATUS_KEYS)
     if daemon is None:
-        nothing: dict[str, Any] = {key: [] for key in ("waiting", "hot_folders", "problems", "approvals", "writing", "jobs")}
-        record |= {**nothing, "running": False, "counts": _stored_counts(session)}
+        record |= {
+            "running": False,
+            "waiting": [],
+            "hot_folders": [],
+            "problems": [],
+            "approvals": [],
+            "writing": [],
+            "counts": _stored_counts(session),
+            "jobs": [],
+        }
     else:
         answer = daemon.get("/status")
         record |= {**answer, "running": True, "jobs": answer["running"]}

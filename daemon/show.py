@@ -19,6 +19,7 @@ from .diagnosis_words import bar, grouped
 
 STAGE_WORDS = {
     "probe": "reading",
+    "prompt": "looking for its prompt",
     "diagnose": "diagnosing",
     "route": "choosing",
     "try": "trying",
@@ -36,6 +37,9 @@ _COLOURS = {
     "failed": "red",
     "cancelled": "dim",
     "incoherent": "red",
+    "error": "red",
+    "warning": "yellow",
+    "info": "cyan",
 }
 REASON_WORDS = {"preview": "A preview: no repaired clip is put there."}
 _PIPE_WIDTH = 1000
@@ -126,15 +130,22 @@ def print_findings(records: Sequence[Mapping[str, Any]]) -> None:
     print_table(("clip", "verdict", "flicker", "repair", "what it is"), rows, wraps="what it is")
     for clip, record in zip(clips, records, strict=True):
         for group in grouped(record["causes"]):
-            _print_hanging(f"{clip}: {group.name}, {group.frames()}. {escape(group.advice)}")
+            print_hanging(f"{clip}: {group.name}, {group.frames()}. {escape(group.advice)}")
+        for found in record["lint"]:
+            print_hanging(f"{clip}: {lint_words(found)}")
 
 
-def _print_hanging(markup: str) -> None:
+def print_hanging(markup: str) -> None:
     """A paragraph whose further lines are indented."""
     console = _console()
     lines = Text.from_markup(markup).wrap(console, max(20, console.width - 6))
     for index, line in enumerate(lines):
         console.print(Text("  " if index == 0 else "      ") + line, no_wrap=True, overflow="ignore", crop=False)
+
+
+def lint_words(found: Mapping[str, Any]) -> str:
+    """One finding in a stored prompt, as markup."""
+    return f"{coloured(found['severity'])} {escaped(found['rule'])}: {escaped(found['message'])} [dim]({escaped(found['source'])})[/]"
 
 
 def ending_line(summary: Mapping[str, Any]) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 from ..config import spawn
 from ..config.errors import DeshimmerError, WorkerCrashed
 from ..config.settings import Settings
+from ..processors import comfyui_server
+from ..processors.families.family import Means
 from ..processors.records import Passage, Receipt, from_json
 from .courtesy.gate import Gate
 from .events import Hub
@@ -64,10 +67,15 @@ class Steps:
         """
         request = {"passage": json.loads(passage), "settings": self._settings.model_dump(mode="json")}
         job_id = request["passage"]["job_id"]
+        through = self._settings.models.comfyui if _is_through_comfyui(request["passage"]) else None
         self._live.begin(job_id, request["passage"])
         while True:
             try:
-                with self._gate.turn(job_id, wants_gpu, lambda: self._is_cancelling(job_id)), self._pool.hire(job_id, wants_gpu) as worker:
+                with (
+                    self._gate.turn(job_id, wants_gpu, lambda: self._is_cancelling(job_id), through),
+                    self._all_for_comfyui(job_id, through),
+                    self._pool.hire(job_id, wants_gpu) as worker,
+                ):
                     row = self._table.get(job_id)
                     if row.state is State.CANCELLING:
                         return json.dumps({"cancelled": row.reason})
@@ -82,6 +90,19 @@ class Steps:
                 if crashes >= MAX_CRASHES:
                     return json.dumps({"error": _crashed(request, death).as_dict()})
                 self._pool.pause(_AFTER_CRASH_S)
+
+    @contextmanager
+    def _all_for_comfyui(self, job_id: str, through: str | None) -> Generator[None, None, None]:
+        """A stage that ComfyUI does: our idle workers give it their GPU memory, and when the worker dies its prompt is taken back."""
+        if through is None:
+            yield
+            return
+        self._pool.free_gpu()
+        try:
+            yield
+        except BaseException:
+            comfyui_server.withdraw_quietly(self._settings, comfyui_server.client_id(job_id))
+            raise
 
     def _is_cancelling(self, job_id: str) -> bool:
         return self._table.get(job_id).state is State.CANCELLING
@@ -137,6 +158,12 @@ def _conclude(passage: Passage, settings: Settings, answer: dict[str, Any]) -> t
     else:
         receipt = delivery.conclude_failed(passage, settings, DeshimmerError.from_dict(answer["error"]))
     return receipt, delivery.summary(receipt)
+
+
+def _is_through_comfyui(passage: dict[str, Any]) -> bool:
+    """Whether the attempt that is due, or was last, is rendered by ComfyUI."""
+    treatment = from_json(Passage, passage).treatment
+    return treatment is not None and treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI
 
 
 def _shown_path(request: dict[str, Any]) -> str:

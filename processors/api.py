@@ -1,4 +1,4 @@
-"""deshimmer for Python users: ``diagnose`` says what flickers in a clip, ``fix`` repairs it.
+"""deshimmer for Python users: ``diagnose`` says what flickers in a clip, ``fix`` repairs it, ``write_sidecar`` keeps what it was rendered from.
 
     from deshimmer.processors.api import diagnose, fix
 
@@ -7,7 +7,7 @@
     receipt = fix("clip.mp4", output="repaired")
     print(receipt.outcome, receipt.output, receipt.reason)
 
-Neither touches the queue or needs a running daemon; the command line's ``diagnose`` and ``fix`` are these functions.
+None of them touches the queue or needs a running daemon; the command line's ``diagnose`` and ``fix`` are these functions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import secrets
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
@@ -30,12 +30,17 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
+from .prompts import lint, station
+from .prompts.stored import Stored
+from .prompts.writing import WrittenSidecar as WrittenSidecar
+from .prompts.writing import write_sidecar as write_sidecar
 from .records import MAP_PREFIX, Band, Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage's name and its part done, 0 to 1."""
 
 PRESETS = ("article",)
+MOST_CANDIDATES = 8
 _FIX_MARK = "-fix"
 """Tells the receipts and work folders of ``fix`` from those of the queue."""
 _ROUNDED_FPS = Fraction(1, 200)
@@ -54,6 +59,7 @@ class Finding:
     diagnosis: Diagnosis
     curves: Mapping[str, NDArray[np.floating]]
     maps: Mapping[Band, NDArray[np.float32]]
+    stored: Stored = field(default_factory=lambda: Stored(None))  # the prompt that it was rendered from
 
     def as_dict(self) -> dict[str, Any]:
         """The object that ``deshimmer diagnose --json`` prints."""
@@ -66,6 +72,7 @@ class Finding:
             **{key: diagnosis[key] for key in ("route", "summary", "amounts", "causes")},
             **{key: reading[key] for key in ("bands", "codec")},
             "shots": diagnosis["shots"],
+            "lint": [lint.as_dict(each) for each in self.stored.lint],
             "worst": self._worst(),
             "map": {band: self._map(band) for band in (Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL)},
             "article_mean_diff": reading["article_mean_diff"],
@@ -101,7 +108,18 @@ def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, pro
         assert passage.clip is not None
         assert passage.diagnosis is not None
         curves, maps = _read_curves(passage.diagnosis.curves)
-        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), curves, maps)
+        stored = passage.stored or Stored(None)
+        return Finding(fspath(path), passage.clip, replace(passage.diagnosis, curves=None), curves, maps, stored)
+
+
+def stored_prompt(path: str | PathLike[str], settings: Settings | None = None) -> Stored:
+    """The prompt that a clip was rendered from, and what is wrong with its parameters as far as the clip is not looked at.
+
+    Raises MissingClip or UnreadableClip where there is no file to speak of, SidecarError for a sidecar of ours that does not fit.
+    """
+    source = _existing(path)
+    prompt = station.read(source, station.folder_of(source, settings or load_settings()))
+    return Stored(prompt, lint.lint(prompt, None, None) if prompt is not None else ())
 
 
 def fix(
@@ -116,6 +134,7 @@ def fix(
     fps: Fraction | float | None = None,
     slow_motion: bool = False,
     drop_duplicates: bool = False,
+    candidates: int | None = None,
     preview: bool = False,
     comparison: bool = True,
     progress: StageProgress | None = None,
@@ -125,6 +144,7 @@ def fix(
     ``output`` is the folder for the results, ``deshimmered`` beside the clip by default; the clip's own former results there are
     replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
     ``fps`` and ``slow_motion`` ask for interpolation, and ``drop_duplicates`` for one that goes on where frames are repeated.
+    Route ``regenerate`` renders the clip again from its stored prompt, with ``candidates`` (1 to 8) seeds of which the best is kept.
     ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left.
 
     A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
@@ -133,7 +153,15 @@ def fix(
     """
     settings = settings or load_settings()
     check_options(
-        route=route, preset=preset, strength=strength, factor=factor, fps=fps, slow_motion=slow_motion, drop_duplicates=drop_duplicates
+        route=route,
+        preset=preset,
+        strength=strength,
+        factor=factor,
+        fps=fps,
+        slow_motion=slow_motion,
+        drop_duplicates=drop_duplicates,
+        candidates=candidates,
+        preview=preview,
     )
     source = _existing(path)
     request = Request(
@@ -149,6 +177,7 @@ def fix(
         drops_duplicates=drop_duplicates,
         preview=preview,
         comparison=comparison,
+        candidates=candidates or 1,
     )
     digest = _digest(request)
     job_id = f"{identity.job_digest(digest, request, settings)}{_FIX_MARK}{secrets.token_hex(2)}"
@@ -171,6 +200,8 @@ def check_options(
     fps: Fraction | float | None = None,
     slow_motion: bool = False,
     drop_duplicates: bool = False,
+    candidates: int | None = None,
+    preview: bool = False,
 ) -> None:
     """Raises WrongUsage for options of ``fix`` that are out of range or do not go together."""
     interpolates = factor is not None or fps is not None or slow_motion or drop_duplicates
@@ -189,6 +220,12 @@ def check_options(
             interpolates and route not in (None, Route.INTERPOLATE),
             f"--factor, --fps, --slow-motion and --drop-duplicates mean --route interpolate, not --route {route}. Leave one out.",
         ),
+        (candidates is not None and not 1 <= candidates <= MOST_CANDIDATES, f"--candidates goes from 1 to {MOST_CANDIDATES}."),
+        (
+            candidates is not None and route != Route.REGENERATE,
+            "--candidates is for --route regenerate: each is a rendering. Add that, or leave it out.",
+        ),
+        (preview and route == Route.REGENERATE, "--preview shows two seconds, and a model renders a whole shot. Leave --preview out."),
     )
     for is_wrong, message in wrongs:
         if is_wrong:

@@ -192,7 +192,7 @@ def _worse_has_fallen(kinds: tuple[_Damage, ...], before: CodecReading, after: C
 def harms(evidence: Evidence) -> Iterator[Check]:
     """No more of anything else, and nothing lost."""
     yield from _untreated_bands(evidence)
-    yield from _codec_damage(evidence)
+    yield from new_codec_damage(evidence.diagnosis.reading.codec, evidence.reading.codec, debands=evidence.treatment.deband)
     yield from _grade(evidence)
     yield from _motion_and_detail(evidence)
     yield from _grain(evidence)
@@ -224,9 +224,9 @@ def _untreated_bands(evidence: Evidence) -> Iterator[Check]:
     )
 
 
-def _codec_damage(evidence: Evidence) -> Iterator[Check]:
-    before, after = evidence.diagnosis.reading.codec, evidence.reading.codec
-    if before.cambi is not None and after.cambi is not None and not evidence.treatment.deband:
+def new_codec_damage(before: CodecReading, after: CodecReading, *, debands: bool) -> Iterator[Check]:
+    """``debands``: banding is not asked after, because less of it is asked for."""
+    if before.cambi is not None and after.cambi is not None and not debands:
         passed = after.cambi <= max(before.cambi + tolerances.CAMBI_RISE, tolerances.CAMBI_UNSEEN)
         yield _check(
             "no new banding", passed, before.cambi, after.cambi, f"Banding (CAMBI) is {after.cambi:.1f}, it was {before.cambi:.1f}."

@@ -56,19 +56,22 @@ def make(
     *,
     curves: Path | None = None,
     debanded: bool = False,
+    in_step: bool = True,
 ) -> None:
     """Write the comparison to ``output``: MP4, H.264; HEVC 10 bit where 8 bit would bring back the banding that was removed, as it does
     to a deep result that is ``debanded``, and where it is measured to do so.
 
+    ``in_step``: the result shows the source's moments, slow motion later; else both run at their own speed, to the shorter one's end.
     Of a clip over ``LONGEST_S`` seconds it shows the part in which ``curves`` (of the source) flicker most. Raises DeshimmerError.
     """
     result = media.probe(candidate)
-    part = excerpt(source, curves)
+    part = excerpt(source, curves) if in_step else (Fraction(0), min(source.duration, result.duration, Fraction(LONGEST_S)))
+    pace = _pace(source, result) if in_step else Fraction(1)
     temporary = output.with_name(f"{output.stem}.part{output.suffix}")
     is_deep = result.bit_depth > 8
-    _write(source, result, part, 10 if is_deep and debanded else 8, temporary, settings, progress)
+    _write(source, result, part, pace, 10 if is_deep and debanded else 8, temporary, settings, progress)
     if is_deep and not debanded and _bands_again(result, temporary, settings):
-        _write(source, result, part, 10, temporary, settings, progress)
+        _write(source, result, part, pace, 10, temporary, settings, progress)
     temporary.replace(output)
 
 
@@ -77,11 +80,13 @@ def _bands_again(result: Clip, made: Path, settings: Settings) -> bool:
     return shown > CAMBI_UNSEEN and shown > (cambi.of(result, settings, folder=made.parent) or 0.0) + CAMBI_RISE
 
 
-def _write(source: Clip, result: Clip, part: _Part, bits: int, output: Path, settings: Settings, progress: Progress) -> None:
+def _write(
+    source: Clip, result: Clip, part: _Part, pace: Fraction, bits: int, output: Path, settings: Settings, progress: Progress
+) -> None:
     layout = _layout(source, bits)
     argv = ffmpeg.shown(ffmpeg.tool(settings), source, _HEVC if layout.bits > 8 else _H264, output)
-    rate = result.frame_rate * _pace(source, result) / SLOWER
-    with closing(_frames(source, result, layout, part)) as frames:
+    rate = result.frame_rate * pace / SLOWER
+    with closing(_frames(source, result, layout, part, pace)) as frames:
         frame_pipe.feed(argv, source, frames, rate, output, settings, progress=progress, expected_frames=_frames_in(result, source, part))
 
 
@@ -120,9 +125,8 @@ def _label(text: str, half: tuple[int, int]) -> NDArray[np.float32]:
     return np.stack([np.asarray(plate, np.float32), np.asarray(letters, np.float32)], axis=2) / np.float32(255)
 
 
-def _frames(source: Clip, result: Clip, layout: _Layout, part: _Part) -> Generator[av.VideoFrame, None, None]:
+def _frames(source: Clip, result: Clip, layout: _Layout, part: _Part, pace: Fraction) -> Generator[av.VideoFrame, None, None]:
     """One frame for each of the result's, beside the source frame that is on screen at that moment."""
-    pace = _pace(source, result)
     tolerance = 1 / source.frame_rate / 4
     with closing(_timed(source, layout)) as originals, closing(_timed(result, layout)) as results:
         current = following = next(originals)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..config import locks, paths
 from ..config.errors import CannotWrite, DeshimmerError
-from . import comparison, naming, receipts, report, work_folders
+from . import comparison, naming, offers, receipts, report, work_folders
 from .outcome import Ending, decide
 from .receipts import summary as summary
 from .records import Outcome, Passage, Progress, Receipt, from_json
@@ -57,22 +58,26 @@ def conclude_cancelled(passage: Passage, settings: Settings, reason: str) -> Rec
 def _deliver(passage: Passage, settings: Settings, progress: Progress) -> Receipt:
     started = time.monotonic()
     intent = work_folders.read_intent(passage.work_folder)
-    ending = decide(passage)
+    offer = offers.offer(passage, settings)
+    ending = decide(passage, is_offered=offer is not None)
     compared = passage.work_folder / "comparison.mp4"
     if intent is None and ending.compares:
         assert passage.candidate is not None
         assert passage.clip is not None
-        curves, debanded = passage.diagnosis.curves if passage.diagnosis else None, passage.candidate.treatment.deband
-        comparison.make(passage.clip, passage.candidate.path, compared, settings, progress, curves=curves, debanded=debanded)
+        curves, treatment = passage.diagnosis.curves if passage.diagnosis else None, passage.candidate.treatment
+        debanded, in_step = treatment.deband, treatment.regeneration is None
+        comparison.make(
+            passage.clip, passage.candidate.path, compared, settings, progress, curves=curves, debanded=debanded, in_step=in_step
+        )
     with locks.holding(_lock()):
         if intent is None:
             spent = round(time.monotonic() - started, 3)
             passage = replace(passage, timings={**passage.timings, "deliver": spent})
-            intent = _decided(passage, settings, ending, compared)
+            intent = _decided(passage, settings, ending, compared, offer)
         return _carry_out(intent, passage.work_folder)
 
 
-def _decided(passage: Passage, settings: Settings, ending: Ending, compared: Path) -> work_folders.Intent:
+def _decided(passage: Passage, settings: Settings, ending: Ending, compared: Path, offer: offers.Offer | None) -> work_folders.Intent:
     candidate = passage.candidate
     names = naming.outputs(passage.request, candidate.path.suffix if candidate else passage.request.path.suffix)
     reported = passage.work_folder / "report.html"
@@ -82,9 +87,18 @@ def _decided(passage: Passage, settings: Settings, ending: Ending, compared: Pat
     if ending.delivers:
         assert candidate is not None
         moves.insert(0, (candidate.path, names.result))
-    receipt = receipts.build(passage, settings, ending, names, [target for _, target in moves])
+    receipt = receipts.build(passage, settings, ending, names, [target for _, target in moves], offer=offer)
     report.write(passage, receipt, reported, names.comparison.name if ending.compares else None)
-    return work_folders.write_intent(passage.work_folder, moves, naming.former(passage.request), receipt)
+    former = naming.former(passage.request)
+    if passage.request.approved and not ending.delivers:  # what an earlier repair left stays, and stays this source's own
+        receipt = replace(receipt, details=receipt.details | {"files": _names(former, receipt)})
+        former = ()
+    return work_folders.write_intent(passage.work_folder, moves, former, receipt)
+
+
+def _names(former: Iterable[Path], receipt: Receipt) -> list[str]:
+    stay = [path.name for path in former if path.exists() and path != receipt.receipt]
+    return [*receipt.details["files"], *(name for name in stay if name not in receipt.details["files"])]
 
 
 def _carry_out(intent: work_folders.Intent, folder: Path) -> Receipt:

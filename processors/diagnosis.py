@@ -13,6 +13,7 @@ from ..config.settings import Settings
 from . import causes, evidence, verdicts
 from .flicker import Flicker
 from .measuring import FramePairs, Measurement, ShotMeasure, measure
+from .prompts import lint, station
 from .records import (
     MAP_PREFIX,
     Band,
@@ -33,10 +34,17 @@ CURVES_FILE = "before.npz"
 
 
 def diagnose_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
-    """Adds the diagnosis, writes the curves to ``before.npz`` in the work folder, and sets ``clip.frames`` to the decoded count."""
+    """Adds the diagnosis, writes the curves to ``before.npz`` in the work folder, and sets ``clip.frames`` to the decoded count. Completes
+    the lint of a stored prompt, and says in the summary where that is the cause.
+    """
     assert passage.clip is not None
     found, frames = _diagnose(passage.clip, passage.work_folder / CURVES_FILE, progress, settings)
-    return replace(passage, clip=replace(passage.clip, frames=frames), diagnosis=found)
+    clip = replace(passage.clip, frames=frames)
+    stored = station.completed(passage.stored, found, clip)
+    cause = lint.cause(found.verdict, stored.lint) if stored is not None else None
+    if cause is not None:
+        found = replace(found, summary=f"{found.summary} {cause}")
+    return replace(passage, clip=clip, diagnosis=found, stored=stored)
 
 
 def diagnose(clip: Clip, curves: Path | None, progress: Progress, *, settings: Settings | None = None) -> Diagnosis:

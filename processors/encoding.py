@@ -39,6 +39,8 @@ _COMMON_TAGS = {
 """What MP4 has fields for; other keys need FFmpeg's ``use_metadata_tags``."""
 
 _HOLDS_PCM = ("mov", "matroska")
+_X264 = {"crf": 16, "preset": "slow", "tune": "grain"}
+"""Tuned for grain: otherwise the encoder takes a tenth of the sharpness, and pulses at key frames a quarter more. Files are half as large again."""
 _X265 = {"log-level": "error", "aq-mode": 3}
 """Bits go to dark and flat places: at crf 16 one debanded ramp has CAMBI 1.5 with it and 4.8 without, a darker one 5.9 and 6.9."""
 
@@ -105,7 +107,7 @@ def _video(clip: Clip, treatment: Treatment) -> tuple[str, dict[str, Any], str, 
         options = {"c:v": "libx265", "crf": 14, "preset": _X265_PRESET, "x265-params": parameters}
         deeper = ("the source has more than 10 bits; the result has 10",) if clip.bit_depth > 10 else ()
         return f"yuv{sampling}p10le", options, f"HEVC 10 bit, crf 14, {_X265_PRESET}", (*notes, *deeper)
-    return f"yuv{sampling}p", {"c:v": "libx264", "crf": 16, "preset": "slow", **lookahead}, "H.264 8 bit, crf 16, slow", notes
+    return f"yuv{sampling}p", {"c:v": "libx264", **_X264, **lookahead}, "H.264 8 bit, crf 16, slow, grain kept", notes
 
 
 def _hdr(clip: Clip) -> dict[str, str]:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from .records import Request
 
 _ASKED = ("name", "routes", "route", "preset", "strength", "factor", "fps", "slow_motion", "drops_duplicates", "preview", "comparison")
+_WITH_MODELS = (Route.INTERPOLATE, Route.REGENERATE)
 
 
-def job_digest(content_digest: str, request: Request, settings: Settings) -> str:
-    """12 hex digits over the content, what was asked for, the settings that change the result, and where it goes."""
+def job_digest(content_digest: str, request: Request, settings: Settings, *, prompt_digest: str | None = None) -> str:
+    """12 hex digits over the content, what was asked for, the settings that change the result, and where it goes. ``prompt_digest``: of the stored
+    prompt, which counts where the clip is rendered again. A hot folder's policy of regeneration changes no result, and no job.
+    """
     asked = to_json(request)
     parts = {
         "content": content_digest,
@@ -24,7 +27,8 @@ def job_digest(content_digest: str, request: Request, settings: Settings) -> str
         "output": str(request.output_dir / request.path.name),
         "repair": settings.repair.model_dump(mode="json"),
         "ffmpeg": settings.tools.ffmpeg,
+        **({"models": settings.models.model_dump(mode="json")} if request.route in _WITH_MODELS else {}),
+        **({"candidates": request.candidates, "prompt": prompt_digest} if request.route is Route.REGENERATE else {}),
         **({"approved": True} if request.approved else {}),  # absent elsewhere: ids of older jobs stay what they were
-        **({"models": settings.models.model_dump(mode="json")} if request.route is Route.INTERPOLATE else {}),
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

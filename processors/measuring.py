@@ -264,7 +264,7 @@ class _Walk:
         before, guide = last[1], now[1]
         flow = fl.flow(before.guide, guide.guide, refinements=_REFINEMENTS)
         motion = flicker.Motion.of(flow, self._layout)
-        change = flicker.residual(fl.warp(before.luma.astype(np.float32), motion.picture), before, guide, motion)
+        change = flicker.residual(_carried(before, motion), before, guide, motion)
         like = shots.likeness(flow, guide.cells - change.cells, before, guide)
         is_suspect = like.is_another_scene if self._cuts is None else index in self._cuts
         if self._suspect:
@@ -278,7 +278,7 @@ class _Walk:
             self._suspect = index, before
             return
         if last[0] is not before:
-            change = flicker.residual(fl.warp(last[0].luma.astype(np.float32), motion.picture), last[0], now[0], motion)
+            change = flicker.residual(_carried(last[0], motion), last[0], now[0], motion)
         self._pair(change, now[0], motion, like.guide, index)
 
     def _pair(self, change: flicker.Residual, now: Sample, motion: flicker.Motion, likeness: float, index: int) -> None:
@@ -309,6 +309,11 @@ class _Walk:
 
     def _close(self, end: int) -> None:
         self._closed.append(self._shot.closed(end, self._frame_rate, is_dithered=self._is_dithered))
+
+
+def _carried(previous: Sample, motion: flicker.Motion) -> NDArray[np.float32]:
+    """Its luma where the current frame has it. Linear interpolation would blur it anew at each fraction of a pixel, which reads as flicker."""
+    return fl.warp(previous.luma.astype(np.float32), motion.picture, interpolation=cv2.INTER_CUBIC)
 
 
 def _filled(values: list[float]) -> NDArray[np.float32]:

@@ -18,20 +18,24 @@ class Ending:
     compares: bool = False
 
 
-def decide(passage: Passage) -> Ending:
-    """The ending of a passage that is diagnosed, planned, and verified where something was tried."""
+def decide(passage: Passage, *, is_offered: bool = False) -> Ending:
+    """The ending of a passage that is diagnosed, planned, and verified where something was tried. ``is_offered``: to render it again, which
+    a person decides where nothing else helped.
+    """
     plan, verification, diagnosis = passage.plan, passage.verification, passage.diagnosis
     assert plan is not None
     assert diagnosis is not None
     if passage.request.preview:
         return _preview(plan, verification)
-    not_repaired = Outcome.FLAGGED if diagnosis.verdict is Verdict.INCOHERENT else Outcome.KEPT
+    not_repaired = Outcome.FLAGGED if is_offered or diagnosis.verdict is Verdict.INCOHERENT else Outcome.KEPT
     if verification is None:
         return Ending(not_repaired, plan.reason)
     sound = not verification.broken
     better = verification.better and sound
     if better or (plan.named_by_user and sound):
         return Ending(Outcome.REPAIRED, verification.reason, better, delivers=True, compares=passage.request.comparison)
+    if passage.request.approved:
+        return Ending(not_repaired, f"Rendered again it was not better, so what was there before stays. {verification.reason}", False)
     tried = len(passage.rejected) + 1
     return Ending(not_repaired, f"No result was better than the original ({tried} tried). {verification.reason}", False)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..config.errors import DeshimmerError
     from ..config.settings import Settings
     from .naming import Outputs
+    from .offers import Offer
     from .outcome import Ending
 
 _SUMMARY_KEYS = (
@@ -24,7 +25,7 @@ _SUMMARY_KEYS = (
 )
 _FAILED_KEYS = ("path", "outcome", "error", "id", "receipt")
 _FIGURES = ("flicker_score", "bands", "codec", "article_mean_diff")
-_PARTS = ("request", "clip", "diagnosis", "plan", "candidate", "verification")
+_PARTS = ("request", "clip", "stored", "diagnosis", "plan", "candidate", "verification")
 
 
 def summary(receipt: Receipt) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def build(
     names: Outputs | None,
     files: Collection[Path],
     error: DeshimmerError | None = None,
+    offer: Offer | None = None,
 ) -> Receipt:
     """The receipt of a job that ends like this; ``files`` are the outputs that lie there for it. Without ``names`` it has no place."""
 
@@ -63,7 +65,7 @@ def build(
         before=_figures(diagnosis.reading) if diagnosis else None,
         after=_figures(verification.reading) if verification else None,
         verified=ending.verified,
-        offer=None,
+        offer=offer.as_dict() if offer else None,
         seconds=round(sum(passage.timings.values()), 3),
         error=_error(passage, error) if error else None,
         details=_details(passage, settings, files),

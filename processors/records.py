@@ -296,7 +296,7 @@ class Candidate:
 
     path: Path  # in the work folder
     treatment: Treatment
-    encoder: str  # for a person: "H.264 8 bit, crf 16, slow"
+    encoder: str  # for a person: "H.264 8 bit, crf 16, slow, grain kept"
     frames: int
     seconds: float  # it took
     notes: tuple[str, ...] = ()

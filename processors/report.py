@@ -19,11 +19,13 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..config.errors import DeshimmerError
-from . import charts, comparison, media, pictures
+from . import charts, comparison, media, offers, pictures, regenerating
 from .checks import treated_bands
+from .prompts import shown
 from .records import (
     VERDICT_NAMES,
     Band,
+    Candidate,
     Check,
     Clip,
     Diagnosis,
@@ -31,6 +33,7 @@ from .records import (
     Passage,
     Reading,
     Receipt,
+    Regeneration,
     Route,
     Treatment,
     Verdict,
@@ -66,7 +69,14 @@ ROUTES = {
     Route.REGENERATE: "Rendering anew from the stored prompt",
 }
 STAGES = {
-    **{"probe": "Reading", "diagnose": "Diagnosis", "route": "Choice of route", "try": "Trials", "excerpt": "Cutting out"},
+    **{
+        "probe": "Reading",
+        "prompt": "Prompt",
+        "diagnose": "Diagnosis",
+        "route": "Choice of route",
+        "try": "Trials",
+        "excerpt": "Cutting out",
+    },
     **{"process": "Repair", "verify": "Verification", "deliver": "Delivery"},
 }
 
@@ -133,6 +143,7 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
         "name": passage.request.path.name,
         "shown_path": passage.request.shown_path,
         "receipt": receipt,
+        "offer": offers.in_words(receipt.offer, receipt.id) if receipt.offer else None,
         "outcome": "Preview" if passage.request.preview and receipt.outcome is Outcome.KEPT else OUTCOMES[receipt.outcome],
         "result": "Refused result" if _is_refused(passage, receipt) else "Result",
         "label": label,
@@ -146,6 +157,9 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
         "checks": judged.checks if judged else (),
         "judged": judged,
         "rejected": tuple(_rejected(passage)),
+        "stored": passage.stored,
+        "parameters": shown.parameters(passage.stored.prompt) if passage.stored and passage.stored.prompt else (),
+        "missing": shown.missing_words(passage.stored.prompt) if passage.stored and passage.stored.prompt else "",
         "facts": _facts(clip) if clip else (),
         "timings": tuple((STAGES.get(name, name), f"{seconds:.1f} s") for name, seconds in passage.timings.items()),
         "versions": receipt.details.get("versions") or {},
@@ -163,7 +177,8 @@ def _headline(verdict: Verdict | None) -> tuple[str, str]:
 
 
 def _changes_rate(passage: Passage) -> bool:
-    return passage.candidate is not None and passage.candidate.treatment.route is Route.INTERPOLATE
+    made = passage.candidate
+    return made is not None and (made.treatment.route is Route.INTERPOLATE or passage.clip is None or made.frames != passage.clip.frames)
 
 
 def _is_refused(passage: Passage, receipt: Receipt) -> bool:
@@ -233,6 +248,8 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield "Deblocking along the encoder's grid."
     if treatment.depulse:
         yield "What jumped at key frames was spread over the frames around, along motion."
+    if treatment.regeneration is not None:
+        yield from _rendered(treatment.regeneration, candidate, passage.clip)
     if treatment.deband and treatment.preset == "article":
         yield "Debanding as in the article, at 8 bit."
     elif treatment.deband:
@@ -245,6 +262,17 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield "This result was not delivered."
     elif receipt.output is None:
         yield "This is a preview: only the stretch shown was repaired, and nothing was delivered."
+
+
+def _rendered(made: Regeneration, candidate: Candidate, clip: Clip | None) -> Iterator[str]:
+    model = f" with {made.prompt.model}" if made.prompt.model else ""
+    seeds = f", the best of {made.candidates} seeds" if made.candidates > 1 else ""
+    yield f"Rendered again, {regenerating.starts_from(made)}{model}{seeds}."
+    yield from (
+        f"{change.field}: {change.before if change.before is not None else 'not set'} became {change.after}." for change in made.changes
+    )
+    if clip is not None and candidate.frames != clip.frames:
+        yield f"It has {candidate.frames} frames, the original {clip.frames}; the comparison shows both up to the shorter one's end."
 
 
 def _rows(found: Diagnosis, after: Reading | None, treatment: Treatment | None) -> Iterator[Row]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..config.errors import NotSetUp, RouteRefused
+from ..config.errors import RouteRefused
 from ..config.settings import Settings
-from . import debanding, verdicts
+from . import debanding, regenerating, verdicts
+from .prompts.stored import Stored
 from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progress, Request, Route, Treatment, Verdict
 
 DEFLICKER_SIZE = 5
@@ -25,12 +26,14 @@ _WHY = {
 def route_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     assert passage.clip is not None
     assert passage.diagnosis is not None
-    return replace(passage, plan=plan(passage.request, passage.clip, passage.diagnosis, settings))
+    return replace(passage, plan=plan(passage.request, passage.clip, passage.diagnosis, settings, passage.stored))
 
 
-def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings) -> Plan:
-    """Raises RouteRefused where the clip does not fit what was asked for, NotSetUp for what this version lacks."""
+def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings, stored: Stored | None = None) -> Plan:
+    """Raises RouteRefused where the clip does not fit what was asked for, NotSetUp for what is not here."""
     named = request.route or (Route.DEBAND if request.preset else None)
+    if named is Route.REGENERATE and request.preset is None:
+        return regenerating.plan(request, clip, diagnosis, stored, settings)
     if named is not None:
         return _as_named(request, named, clip, diagnosis)
     if diagnosis.verdict is Verdict.INCOHERENT:
@@ -57,11 +60,6 @@ def _as_named(request: Request, route: Route, clip: Clip, diagnosis: Diagnosis) 
         if route not in (Route.DEBAND, Route.INTERPOLATE):
             raise RouteRefused(f"The article has no preset for the route {route}. Use it with deband or interpolate.", path=clip.path)
         debanding.refuse_article(clip, route)
-    if route is Route.REGENERATE:
-        raise NotSetUp(
-            "Regeneration from the stored prompt is not in this version. Use --route smooth, or render the clip again with its seed locked.",
-            path=clip.path,
-        )
     if clip.interlaced and route is not Route.KEEP:
         raise RouteRefused(_INTERLACED, path=clip.path)
     treatments = () if route is Route.KEEP else (_named_treatment(request, route, diagnosis),)

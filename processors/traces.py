@@ -63,7 +63,8 @@ def unpack(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _changes_rate(passage: Passage) -> bool:
-    return passage.candidate is not None and passage.candidate.treatment.route is Route.INTERPOLATE
+    made = passage.candidate
+    return made is not None and (made.treatment.route is Route.INTERPOLATE or passage.clip is None or made.frames != passage.clip.frames)
 
 
 def _worst(curves: pictures.Curves, clip: Clip, found: Diagnosis) -> list[int] | None:

@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, depulsing, encoding, ffmpeg, frame_pipe, interpolation, interpolators, media, smoothing, timing
+from . import (
+    comfyui,
+    debanding,
+    depulsing,
+    encoding,
+    ffmpeg,
+    frame_pipe,
+    interpolation,
+    interpolators,
+    media,
+    regenerating,
+    regeneration,
+    smoothing,
+    timing,
+)
+from .families.family import Means
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
 
 if TYPE_CHECKING:
@@ -38,11 +53,17 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
 
 
 def wants_gpu(passage: Passage, settings: Settings) -> bool:
-    """Whether the attempt that is due works on a GPU. Of the routes only interpolation does, where its interpolator finds one."""
+    """Whether the attempt that is due works on a GPU. Interpolation does where its interpolator finds one, rendering again likewise,
+    and a ComfyUI on this machine.
+    """
     return passage.treatment is not None and is_on_gpu(passage.treatment, settings)
 
 
 def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
+    if treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI:
+        return comfyui.is_on_this_machine(settings)
+    if treatment.regeneration is not None:
+        return regenerating.finds_gpu()
     return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
 
 
@@ -80,6 +101,7 @@ MAKERS: dict[Route, Callable[[Job], Candidate]] = {
     Route.DEBAND: _deband,
     Route.DEBAND_SMOOTH: _deband_smooth,
     Route.INTERPOLATE: _interpolate,
+    Route.REGENERATE: regeneration.regenerate,
 }
 
 

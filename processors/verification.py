@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, inserted, interpolation, media, timing
+from . import checks, diagnosis, fidelity, inserted, interpolation, media, regenerated, timing
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
@@ -44,6 +44,8 @@ def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Pa
 
 def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Verification:
     """Measure the candidate against its source and judge it. Raises ToolFailed when the file written cannot be read back."""
+    if candidate.treatment.regeneration is not None:
+        return regenerated.verify(clip, found, candidate, curves, settings, progress)
     evidence = _gather(clip, found, candidate, curves, settings, progress)
     whole = tuple(checks.wholeness(evidence))
     broken = not all(check.passed for check in whole)

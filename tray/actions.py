@@ -31,6 +31,7 @@ class Actions:
             Do.COMPARE: lambda action: self._open_page(f"/jobs/{action.target}"),
             Do.SHOW_IN_FOLDER: lambda action: post(f"/jobs/{action.target}/show_in_folder"),
             Do.CANCEL: lambda action: post(f"/jobs/{action.target}/cancel"),
+            Do.APPROVE: lambda action: post(f"/jobs/{action.target}/approve"),
             Do.PAUSE: lambda action: post("/pause", seconds=action.seconds),
             Do.PAUSE_GPU: lambda action: post("/pause", gpu=True),
             Do.RESUME: lambda _: post("/resume"),

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .state import Link, State, name, shown
+from .state import Approval, Link, State, name, shown
 
 STEPS = 32
 """The ring is drawn in so many steps: an icon that changed at each percent would be sent again for less than a pixel."""
@@ -36,7 +36,7 @@ class Picture:
 def picture(state: State) -> Picture:
     mood = _mood(state)
     part = next(job.part for job in state.running if not job.waits) if mood is Mood.WORKING else None
-    badge = state.needs_you > 0 and mood in (Mood.WORKING, Mood.PAUSED, Mood.WAITING)
+    badge = _needs_somebody(state) and mood in (Mood.WORKING, Mood.PAUSED, Mood.WAITING)
     return Picture(mood, None if part is None else round(min(max(part, 0.0), 1.0) * STEPS), badge)
 
 
@@ -48,7 +48,7 @@ def _mood(state: State) -> Mood:
         (Mood.PAUSED, state.paused),
         (Mood.WORKING, any(not job.waits for job in state.running)),
         (Mood.WAITING, bool(state.waiting) and (state.queued > 0 or bool(state.running))),
-        (Mood.ATTENTION, state.needs_you > 0),
+        (Mood.ATTENTION, _needs_somebody(state)),
     )
     return next((mood for mood, holds in rules if holds), Mood.IDLE)
 
@@ -61,7 +61,7 @@ def headline(state: State) -> str:
         Mood.PAUSED: lambda: f"Paused{_until(state.paused_until)}",
         Mood.WORKING: lambda: f"Repairing {_count(sum(not job.waits for job in state.running), 'clip')}",
         Mood.WAITING: lambda: f"Waiting: {shown(state.waiting[0])}",
-        Mood.ATTENTION: lambda: f"{_count(state.needs_you, 'clip')} {'needs' if state.needs_you == 1 else 'need'} you",
+        Mood.ATTENTION: lambda: _needs(state),
         Mood.IDLE: lambda: "Connecting to deshimmer" if state.link is Link.CONNECTING else "Idle",
     }
     return sentences[_mood(state)]()
@@ -75,9 +75,36 @@ def tooltip(state: State) -> str:
         lines.append(f"GPU paused{_until(state.gpu_paused_until)}")
     if state.paused or _mood(state) is Mood.WORKING:
         lines += map(shown, state.waiting)
-    if state.needs_you and _mood(state) is not Mood.ATTENTION:
-        lines.append(f"{_count(state.needs_you, 'clip')} {'needs' if state.needs_you == 1 else 'need'} you")
+    if _needs_somebody(state) and _mood(state) is not Mood.ATTENTION:
+        lines.append(_needs(state))
     return "\n".join(lines)
+
+
+def _needs_somebody(state: State) -> bool:
+    return state.needs_you > 0 or state.approving > 0
+
+
+def _needs(state: State) -> str:
+    """``2 clips need you, 1 waits for your approval``."""
+    you, approval = state.needs_you, state.approving
+    needing = f"{_count(you, 'clip')} {'needs' if you == 1 else 'need'} you" if you else ""
+    waiting = (
+        f"{approval if you else _count(approval, 'clip')} {'waits' if approval == 1 else 'wait'} for your approval" if approval else ""
+    )
+    return ", ".join(filter(None, (needing, waiting)))
+
+
+def cost(approval: Approval) -> str:
+    """What rendering it again takes, as far as it is known: ``about 12 min, 18.5 GB on NVIDIA RTX 4090``."""
+    memory = "" if approval.memory_gb is None else f"{approval.memory_gb:.3g} GB"
+    place = f"on {shown(approval.device)}" if approval.device else ""
+    return ", ".join(filter(None, (_about(approval.minutes), " ".join(filter(None, (memory, place))))))
+
+
+def _about(minutes: float | None) -> str:
+    if minutes is None:
+        return "time unknown"
+    return f"about {_span(minutes * 60)}" if minutes >= 1 else _span(minutes * 60)
 
 
 def percent(part: float | None) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .look import Mood, headline, percent, picture, queue
-from .state import Ended, Link, State, name, shown
+from .look import Mood, cost, headline, percent, picture, queue
+from .state import Approval, Ended, Link, State, name, shown
 
 _SHOWN_CHARACTERS = 48
 
@@ -22,6 +22,7 @@ class Do(StrEnum):
     COMPARE = "compare"
     SHOW_IN_FOLDER = "show in folder"
     CANCEL = "cancel"
+    APPROVE = "approve"
     PAUSE = "pause"
     PAUSE_GPU = "pause gpu"
     RESUME = "resume"
@@ -79,7 +80,7 @@ DEFAULT = Action(Do.PAGE, "/")
 
 def menu(state: State, *, at_login: bool) -> Menu:
     """``at_login``: whether the tray starts when the user logs in."""
-    groups = (_head(state), _results(state), _pauses(state), _places(state), _own(state, at_login))
+    groups = (_head(state), _approvals(state), _results(state), _pauses(state), _places(state), _own(state, at_login))
     entries: list[Entry] = []
     for group in filter(None, groups):
         entries += [Separator(), *group] if entries else group
@@ -101,11 +102,30 @@ def _running(job_id: str, path: str, part: float | None) -> Item:
     return Item(_short(name(path)), children=children, detail=percent(part))
 
 
+def _approvals(state: State) -> list[Entry]:
+    """What would be rendered again: its cost first, and approving it only one level deeper, out of a slip's way."""
+    if state.link is not Link.UP or not state.approvals:
+        return []
+    more = state.approving - len(state.approvals)
+    rest: tuple[Entry, ...] = (Item(f"{more} more on the page", Action(Do.PAGE, _APPROVALS_PAGE)),) if more > 0 else ()
+    children = (*map(_approval, state.approvals), *rest, Separator(), Item("Mark all as seen", Action(Do.SEEN)))
+    return [Item("Waiting for approval", children=children)]
+
+
+_APPROVALS_PAGE = "/?outcome=approval"
+
+
+def _approval(each: Approval) -> Item:
+    children = (Item("Open its page", Action(Do.PAGE, f"/jobs/{each.id}#offer")), Item("Approve", Action(Do.APPROVE, each.id)))
+    return Item(f"{_short(name(each.path), 36)}: {_short(cost(each), 60)}", children=children)
+
+
 def _results(state: State) -> list[Entry]:
     if state.link is not Link.UP:
         return []
     lines: list[Entry] = []
-    flagged = state.flagged[: state.needs_you]
+    approving = {each.id for each in state.approvals}
+    flagged = tuple(each for each in state.flagged if each.id not in approving)[: state.needs_you]
     if flagged:
         lines.append(Item("Needs you", children=(*map(_ended, flagged), Separator(), Item("Mark all as seen", Action(Do.SEEN)))))
     recent = [each for each in state.recent if each not in flagged]

@@ -64,6 +64,7 @@ class Notifier:
             "link": self._on_link,
             "status": self._on_status,
             "finished": self._on_finished,
+            "amended": self._on_amended,
             "settings": self._on_settings,
             "queue_empty": self._on_queue_empty,
         }
@@ -117,6 +118,9 @@ class Notifier:
 
     def _on_finished(self, data: Mapping[str, Any], now: Moment) -> None:
         self._batches.take(data["job"], now)
+
+    def _on_amended(self, data: Mapping[str, Any], _: Moment) -> None:
+        self._batches.amend(data["job"])
 
     def _on_settings(self, _: Mapping[str, Any], now: Moment) -> None:
         try:

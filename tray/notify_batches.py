@@ -8,7 +8,7 @@ clip ended, so that a queue of two hundred is heard of before tomorrow. Two noti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ class Ended:
     outcome: str
     reason: str
     at: Moment  # when we heard of it
+    for_approval: bool = False  # it would be rendered again, once approved
 
     @property
     def needs_you(self) -> bool:
@@ -98,9 +99,16 @@ class Batches:
         self._taken[row["id"]] = row["finished"]
         self._heard_until = max(self._heard_until, row["finished"])
         if abs(row["finished"] - before) >= _SAME_S:
-            self._add(Ended(row["id"], row["path"], row["outcome"], row["reason"] or "", now))
+            self._add(Ended(row["id"], row["path"], row["outcome"], row["reason"] or "", now, _waits(row)))
         while len(self._taken) > _REMEMBERED:
             del self._taken[next(iter(self._taken))]
+
+    def amend(self, row: Row) -> None:
+        """A job that has ended was decided upon, by somebody or by its hot folder: what is not told yet is told as it is now."""
+        known = self._pending.get(row["path"])
+        if known is not None and known.id == row["id"]:
+            changed = replace(known, outcome=row["outcome"], reason=row["reason"] or "", for_approval=_waits(row))
+            self._pending[known.path] = changed
 
     def catch_up(self, rows: Iterable[Row], now: Moment) -> None:
         """The newest ended jobs, of which those are taken that ended after the last one we heard of."""
@@ -178,3 +186,7 @@ class Batches:
     def _count(self, state: str) -> int:
         counts: Mapping[str, int] = self._status.get("counts") or {}
         return counts.get(state, 0)
+
+
+def _waits(row: Row) -> bool:
+    return row.get("offer") == "waiting"

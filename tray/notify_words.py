@@ -20,11 +20,15 @@ class Words(NamedTuple):
     body: str  # plain text; lines apart by newlines
 
 
+_APPROVAL = "approval"
+"""Counted beside the outcomes: clips that would be rendered again, once approved."""
+
 _ALONE = {
     "repaired": "Repaired: {name}",
     "kept": "Kept as it was: {name}",
     "flagged": "Needs you: {name}",
     "failed": "Failed: {name}",
+    _APPROVAL: "For your approval: {name}",
 }
 """Title where there is one clip, by its outcome. What matters comes first: Xfce cuts titles after some 28 characters."""
 
@@ -39,6 +43,7 @@ class _Kind(NamedTuple):
 _KINDS = (
     _Kind(("repaired",), "{} repaired", "{} repaired", "{} clips repaired"),
     _Kind(("flagged", "failed"), "{} needs you", "{} need you", "{} clips need you"),
+    _Kind((_APPROVAL,), "{} waits for your approval", "{} wait for your approval", "{} clips wait for your approval"),
     _Kind(("kept",), "{} kept", "{} kept", "{} clips kept as they were"),
 )
 """In the order of the sentence."""
@@ -49,7 +54,7 @@ def words(telling: Telling) -> Words:
     title, told = (
         _of_one(telling.clips[0])
         if len(telling.clips) == 1
-        else (_sentence(Counter(clip.outcome for clip in telling.clips)), _names(telling.clips))
+        else (_sentence(Counter(key for clip in telling.clips for key in _counted(clip))), _names(telling.clips))
     )
     more = f"{telling.left} more to come." if telling.left else ""
     held = f"While notifications were silent, since {telling.silent_since:%H:%M}." if telling.silent_since else ""
@@ -62,7 +67,18 @@ def worked_off(counts: Mapping[str, int]) -> Words:
 
 
 def _of_one(clip: Ended) -> tuple[str, str]:
-    return _ALONE[clip.outcome].format(name=_name(clip)), _reason(clip)
+    first, *more = _counted(clip)
+    return _ALONE[first].format(name=_name(clip)), " ".join((_reason(clip), *(_OFFERED for _ in more))).strip()
+
+
+_OFFERED = "It can be rendered again, and waits for your approval."
+
+
+def _counted(clip: Ended) -> tuple[str, ...]:
+    """As what it counts: a clip that waits for an approval needs nothing else, but it may be repaired all the same."""
+    if not clip.for_approval:
+        return (clip.outcome,)
+    return (_APPROVAL,) if clip.needs_you else (clip.outcome, _APPROVAL)
 
 
 def _sentence(counts: Mapping[str, int]) -> str:
@@ -76,13 +92,17 @@ def _sentence(counts: Mapping[str, int]) -> str:
 
 def _names(clips: Sequence[Ended]) -> str:
     """Whom it is about: those that need the user, else the last ones."""
-    needing = [clip for clip in clips if clip.needs_you]
+    needing = [clip for clip in clips if clip.needs_you or clip.for_approval]
     if len(needing) == 1:
         return f"{_name(needing[0])}: {_reason(needing[0])}"
     names = [_name(clip) for clip in (needing or clips[::-1])]
     others = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    ask = " need you" if needing and len(needing) < len(clips) else ""
+    ask = _ask(needing) if needing and len(needing) < len(clips) else ""
     return f"{', '.join(names[:_NAMED])}{others}{ask}."
+
+
+def _ask(needing: Sequence[Ended]) -> str:
+    return " wait for your approval" if all(clip.for_approval for clip in needing) else " need you"
 
 
 def _reason(clip: Ended) -> str:

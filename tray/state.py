@@ -54,6 +54,17 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """A clip that is rendered again once somebody approves it, and what that costs where it is known."""
+
+    id: str
+    path: str
+    minutes: float | None = None
+    memory_gb: float | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True)
 class Trouble:
     """An error in words, as the daemon tells it."""
 
@@ -75,6 +86,8 @@ class State:
     problems: tuple[Trouble, ...] = ()
     queued: int = 0
     needs_you: int = 0
+    approving: int = 0  # clips that wait for an approval; ``approvals`` are the newest of them
+    approvals: tuple[Approval, ...] = ()
     running: tuple[Running, ...] = ()
     recent: tuple[Ended, ...] = ()
     flagged: tuple[Ended, ...] = ()
@@ -105,6 +118,8 @@ def with_status(state: State, status: Record) -> State:
         problems=tuple(Trouble(str(each["title"]), str(each["message"])) for each in status["problems"]),
         queued=int(counts.get("queued", 0)),
         needs_you=int(status.get("needs_you", 0)),
+        approving=int(status.get("approving", len(_waiting_for_approval(status)))),
+        approvals=tuple(map(_approval, _waiting_for_approval(status))),
         running=tuple(_running(each) for each in status["running"]),
     )
 
@@ -155,7 +170,29 @@ def _on_finished(state: State, data: Record) -> State:
     return state if row["outcome"] in (None, "cancelled") else with_ended(state, _ended(row))
 
 
-_EVENTS = {"status": with_status, "progress": _on_progress, "job": _on_job, "finished": _on_finished}
+def _on_amended(state: State, data: Record) -> State:
+    """Its result was taken away, or its offer was decided: the same job in its place, as it is now."""
+    row = data["job"]
+    if row["outcome"] is None:
+        return state
+    now = _ended(row)
+
+    def amended(jobs: tuple[Ended, ...]) -> tuple[Ended, ...]:
+        return tuple(now if each.id == now.id else each for each in jobs)
+
+    return replace(state, recent=amended(state.recent), flagged=tuple(each for each in amended(state.flagged) if each.needs_you))
+
+
+_EVENTS = {"status": with_status, "progress": _on_progress, "job": _on_job, "finished": _on_finished, "amended": _on_amended}
+
+
+def _waiting_for_approval(status: Record) -> Sequence[Record]:
+    """None where the daemon knows no approvals."""
+    return status.get("waiting_for_approval", status.get("approvals", ()))
+
+
+def _approval(row: Record) -> Approval:
+    return Approval(row["id"], row["path"], row.get("minutes"), row.get("memory_gb"), row.get("device"))
 
 
 def _newest(ended: Ended, known: tuple[Ended, ...]) -> tuple[Ended, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...config.settings import Courtesy
-from . import gpus, idle
+from ...processors import gpus
+from . import idle
 from .senses import Machine, Senses
 
 

@@ -63,6 +63,7 @@ class Gate:
         self._closing = threading.Event()
         self._waiting: dict[str, What] = {}
         self._inside: dict[str, What] = {}
+        self._through: dict[str, str] = {}
         self._taken_back: set[str] = set()
         self._paused = dict.fromkeys(What, False)
         self._reasons: dict[What, str] = {}
@@ -86,27 +87,36 @@ class Gate:
         self._watcher.join()
 
     @contextmanager
-    def turn(self, job_id: str, wants_gpu: bool, is_off: Callable[[], bool]) -> Generator[None, None, None]:
-        """Wait until this job's next stage may run, or the job ``is_off``, and be inside for the block. Raises PoolClosed."""
+    def turn(
+        self, job_id: str, wants_gpu: bool, is_off: Callable[[], bool], through_comfyui: str | None = None
+    ) -> Generator[None, None, None]:
+        """Wait until this job's next stage may run, or the job ``is_off``, and be inside for the block. ``through_comfyui``: the address of
+        the ComfyUI that does its work on the GPU. Raises PoolClosed.
+        """
         what = What.GPU if wants_gpu else What.ALL
         with self._changed:
             self._taken_back.discard(job_id)
             self._waiting[job_id] = what
+            if wants_gpu and through_comfyui is not None:
+                self._through[job_id] = through_comfyui
             self._changed.notify_all()
         self._tell()
         try:
-            self._wait(job_id, what, is_off)
-        finally:
-            with self._changed:
-                del self._waiting[job_id]
-        self._tell()
-        try:
-            yield
-        finally:
-            with self._changed:
-                del self._inside[job_id]
-                self._changed.notify_all()
+            try:
+                self._wait(job_id, what, is_off)
+            finally:
+                with self._changed:
+                    del self._waiting[job_id]
             self._tell()
+            try:
+                yield
+            finally:
+                with self._changed:
+                    del self._inside[job_id]
+                    self._changed.notify_all()
+                self._tell()
+        finally:
+            self._forget_comfyui(job_id)
 
     def was_taken_back(self, job_id: str) -> bool:
         """True, once, when the gate killed this job's worker: no crash, the stage is to run again."""
@@ -183,6 +193,18 @@ class Gate:
         """True when conditions must be looked at before such work starts."""
         return self._senses is not None and (what is What.GPU or can_hold_all(self._wishes))
 
+    def _forget_comfyui(self, job_id: str) -> None:
+        """What was seen while ComfyUI worked for this job says nothing for the next one."""
+        with self._changed:
+            if self._through.pop(job_id, None) is not None:
+                self._looked = float("-inf")
+
+    def _comfyui_at_work(self) -> str | None:
+        """The ComfyUI that does the work of the job on the GPU, or of the one whose turn is next."""
+        with self._changed:
+            jobs = (job for crowd in (self._inside, self._waiting) for job, what in crowd.items() if what is What.GPU)
+            return self._through.get(next(jobs, ""))
+
     def _interest(self) -> What | None:
         """What must be looked at now, for the sake of work that waits or runs, or of memory that is held."""
         jobs = {*self._waiting.values(), *self._inside.values()}
@@ -209,7 +231,7 @@ class Gate:
 
     def _look(self, what: What) -> None:
         assert self._senses is not None
-        found = reasons(self._wishes, self._senses, frozenset(self._crew.pids()), what)
+        found = reasons(self._wishes, self._senses, frozenset(self._crew.pids()), what, self._comfyui_at_work())
         if what is What.GPU and not found and not self._on_gpu() and _is_held_elsewhere():
             found = {What.GPU: ELSEWHERE}
         now = time.monotonic()

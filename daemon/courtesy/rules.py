@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import partial
 
 from ...config.settings import Courtesy
+from ...processors.gpus import Gpu, GpuProcess, family
 from . import programs
-from .gpus import Gpu, GpuProcess, family
 from .senses import Senses
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,14 @@ class Look:
     senses: Senses
     ours: frozenset[int]
     gpus: tuple[Gpu, ...] | None
+    through: str | None = None  # the ComfyUI that does our work
+    serving: frozenset[int] = frozenset()  # its processes on the GPUs
 
 
-def reasons(wishes: Courtesy, senses: Senses, ours: frozenset[int], what: What) -> dict[What, str]:
+def reasons(wishes: Courtesy, senses: Senses, ours: frozenset[int], what: What, through_comfyui: str | None = None) -> dict[What, str]:
     """Why work must wait at the moment. ``ours``: the workers' pids. ``what``: GPU looks for every reason, ALL only for those that
-    hold up all work.
+    hold up all work. ``through_comfyui``: the address of the ComfyUI that does our work on the GPU: what it holds and does is ours, and so are
+    our prompts in its queue.
     """
     everything = [rule for when, rule in ((wishes.on_battery, _battery), (wishes.in_quiet_hours, _quiet_hours)) if when == "all"]
     look = Look(wishes, senses, ours, None)
@@ -48,7 +51,9 @@ def reasons(wishes: Courtesy, senses: Senses, ours: frozenset[int], what: What) 
     if what is What.ALL:
         return {}
     gpus = senses.gpus()
-    look = Look(wishes, senses, family(gpus or (), ours), gpus)
+    on_gpus = {process.pid for gpu in gpus or () for process in gpu.processes}
+    serving = senses.comfyui_pids(through_comfyui, on_gpus) if through_comfyui else frozenset[int]()
+    look = Look(wishes, senses, family(gpus or (), ours | serving), gpus, through_comfyui, serving)
     told = next(filter(None, (rule(look) for rule in _GPU_RULES)), None)
     return {What.GPU: told} if told else {}
 
@@ -80,12 +85,15 @@ def _is_at_work(process: GpuProcess, look: Look) -> bool:
 
 
 def _comfyui(look: Look) -> str | None:
-    waiting = look.senses.comfyui_jobs(look.wishes.comfyui) if look.wishes.comfyui else 0
+    url = look.wishes.comfyui
+    waiting = look.senses.comfyui_jobs(url, but_ours=look.through is not None) if url else 0
     return f"ComfyUI has {waiting} {'prompt' if waiting == 1 else 'prompts'} in its queue" if waiting else None
 
 
 def _memory(look: Look) -> str | None:
     for gpu in look.gpus or ():
+        if any(one.pid in look.serving and one.memory is None for one in gpu.processes):
+            continue  # nobody says how much of it is our ComfyUI's
         part = gpu.memory_of_others(look.ours) / gpu.total
         if part > look.wishes.gpu_memory:
             return f"other programs hold {part:.0%} of the memory of the GPU ({gpu.name})"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 from functools import cached_property
 from typing import Protocol
 
+from ...processors.gpus import Gpu, Nvml
 from . import comfyui, power, programs
-from .gpus import Gpu, Nvml
 from .idle import Idle
 
 
@@ -21,7 +21,11 @@ class Senses(Protocol):
         """Titles of the programs that work on the processor."""
         ...
 
-    def comfyui_jobs(self, url: str) -> int: ...
+    def comfyui_jobs(self, url: str, *, but_ours: bool = False) -> int: ...
+
+    def comfyui_pids(self, url: str, among: Collection[int]) -> frozenset[int]:
+        """Which of these processes are the ComfyUI at this address."""
+        ...
 
     def on_battery(self) -> bool: ...
 
@@ -41,8 +45,11 @@ class Machine:
     def busy_programs(self, patterns: Sequence[str]) -> list[str]:
         return self._watch.busy(patterns)
 
-    def comfyui_jobs(self, url: str) -> int:
-        return comfyui.jobs(url)
+    def comfyui_jobs(self, url: str, *, but_ours: bool = False) -> int:
+        return comfyui.jobs(url, but_ours=but_ours)
+
+    def comfyui_pids(self, url: str, among: Collection[int]) -> frozenset[int]:
+        return comfyui.pids(url, among)
 
     def on_battery(self) -> bool:
         return power.on_battery()

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def glance(control: Control) -> dict[str, Any]:
-    """The object of ``/status``."""
+    """The object of ``/status``; ``approving``: how many clips would be rendered again, once approved."""
     from ..api.status import status
 
-    return status(control)
+    seen = status(control)
+    return {**seen, "approving": seen.get("approving", len(seen.get("waiting_for_approval", ())))}

@@ -15,11 +15,18 @@ from ...processors.records import Band, Outcome, Receipt, Route, Verdict, from_j
 from .. import diagnosis_words as words
 from .. import history
 from ..show import STAGE_WORDS
-from .words import RETRY_ROUTES
+from .offer_view import OfferView, PromptView, may_keep_original, offer_view, prompt_view
+from .words import RETRY_ROUTES, visible
 
 if TYPE_CHECKING:
     from ...processors.records import BandReading, Passage, Verification
     from ..table import JobRow
+
+SHOWS = 0.5
+"""The flicker score from which flicker is seen (processors/tolerances.py)."""
+_MUCH = 0.75
+_SMALL_FALL = 0.3
+"""Of the score: with a fall of less than this part, much flicker is left too."""
 
 _STATES = {
     "queued": "It waits for its turn.",
@@ -77,10 +84,31 @@ class JobView:
     def sentence(self) -> str:
         """The verdict, or how far it is."""
         if self.told and self.told["diagnosis"]:
-            return self.told["diagnosis"].summary
+            return visible(" ".join(filter(None, (self.told["diagnosis"].summary, self.what_is_left))))
         if self.row.stage:
             return f"It is at the stage {STAGE_WORDS.get(self.row.stage, self.row.stage)}."
         return _STATES[self.row.state]
+
+    @property
+    def what_is_left(self) -> str:
+        """Of a clip that is called repaired, where its result still flickers visibly; else nothing."""
+        judged = self.told["judged"] if self.told else None
+        if self.row.outcome is not Outcome.REPAIRED or judged is None:
+            return ""
+        assert self.told is not None
+        return left_words(self.told["diagnosis"].reading.flicker_score, judged.reading.flicker_score)
+
+    @property
+    def prompt(self) -> PromptView | None:
+        return prompt_view(self.passage.stored) if self.passage else None
+
+    @property
+    def offer(self) -> OfferView | None:
+        return offer_view((self.record or {}).get("offer"), self.row.offer)
+
+    @property
+    def may_keep_original(self) -> bool:
+        return may_keep_original(self.row, has_result="result" in self.media)
 
     @property
     def error(self) -> dict[str, Any] | None:
@@ -123,7 +151,17 @@ class JobView:
     @property
     def raw(self) -> str:
         text = json.dumps(_shortened(self.record), indent=1, ensure_ascii=False) if self.record else ""
-        return text.encode(errors="backslashreplace").decode()  # a file name need not be text
+        return visible(text)  # a file name need not be text
+
+
+def left_words(before: float, after: float) -> str:
+    """What a result's flicker score says against the original's; nothing where its flicker shows no more."""
+    if after < SHOWS:
+        return ""
+    if after >= before:
+        return f"The result flickers no less: the score was {before:.2f} and is {after:.2f}."
+    much = after >= _MUCH or after > before * (1 - _SMALL_FALL)
+    return f"{'Much' if much else 'Some'} flicker is left: the score went from {before:.2f} to {after:.2f}, and flicker shows from {SHOWS:g} on."
 
 
 def view(row: JobRow) -> JobView:

@@ -154,8 +154,13 @@ def _bound(info: FieldInfo, *names: str) -> float | None:
     return next((getattr(each, name) for each in info.metadata for name in names if hasattr(each, name)), None)
 
 
+_SPELLED = {"cpu": "CPU", "gpu": "GPU", "comfyui": "ComfyUI", "ffmpeg": "FFmpeg", "rife": "RIFE", "film": "FILM", "vulkan": "Vulkan"}
+"""Parts of keys as a person writes them."""
+
+
 def _word(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    first, *rest = name.split("_")
+    return " ".join((_SPELLED.get(first, first.capitalize()), *(_SPELLED.get(part, part) for part in rest)))
 
 
 def _own_docstring(model: type[BaseModel]) -> str:

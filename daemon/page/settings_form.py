@@ -18,6 +18,7 @@ from .settings_fields import Field, Section, Unfit, hot_folder, read, sections, 
 if TYPE_CHECKING:
     from ..api.control import Control
 
+_FOLDERS = "hot_folders"
 _FOLDER_KEY = re.compile(r"hot_folders\.(\d{1,4})\.\w+")
 
 
@@ -29,11 +30,19 @@ class Sheet(NamedTuple):
     values: dict[str, Any]  # as JSON has them
     fixed: dict[str, str]  # keys that the file cannot change, and what sets them
     error: DeshimmerError | None = None  # the file is wrong; then the values are those in force
+    watched: tuple[str, ...] = ()  # the hot folders that the daemon watches
 
     @property
     def seen(self) -> str:
         """Tells one state of the file from another."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+class Given(NamedTuple):
+    """A hot folder that is not the file's to change, and where it comes from."""
+
+    path: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class Form:
     seen: str
     sections: tuple[Section, ...]
     folders: tuple[Section, ...]
+    given: tuple[Given, ...] = ()
+    folders_fixed: bool = False  # something decides on all hot folders in the file's place
     error: DeshimmerError | None = None
     problems: int = 0
     saved: str = ""
@@ -63,12 +74,24 @@ def read_sheet(control: Control) -> Sheet:
         settings = source.load()
     except DeshimmerError as wrong:
         settings, error = control.settings, wrong
-    return Sheet(str(source.file), source.text(), settings.model_dump(mode="json"), source.fixed(), error)
+    watched = tuple(str(folder.path) for folder in control.hot_folders())
+    return Sheet(str(source.file), source.text(), settings.model_dump(mode="json"), source.fixed(), error, watched)
 
 
 def form_of(sheet: Sheet) -> Form:
-    folders = tuple(hot_folder(index, values) for index, values in enumerate(sheet.values["hot_folders"]))
-    return Form(sheet.file, sheet.text, sheet.seen, tuple(sections(sheet.values, sheet.fixed)), folders, sheet.error)
+    fixed_by = sheet.fixed.get(_FOLDERS)
+    folders = () if fixed_by else tuple(hot_folder(index, values) for index, values in enumerate(sheet.values[_FOLDERS]))
+    given = tuple(_given(sheet, fixed_by))
+    return Form(
+        sheet.file, sheet.text, sheet.seen, tuple(sections(sheet.values, sheet.fixed)), folders, given, fixed_by is not None, sheet.error
+    )
+
+
+def _given(sheet: Sheet, fixed_by: str | None) -> Iterable[Given]:
+    """Those of ``--set`` or the environment, and those of ``watch DIR``, which no settings name."""
+    known = [str(values["path"]) for values in sheet.values[_FOLDERS]]
+    yield from (Given(path, f"set by {fixed_by.partition('=')[0]}") for path in known if fixed_by)
+    yield from (Given(path, "given on the command line") for path in sheet.watched if path not in known)
 
 
 def typed(sheet: Sheet, data: FormData) -> Typed:
@@ -88,7 +111,8 @@ def typed(sheet: Sheet, data: FormData) -> Typed:
         problems=len(errors),
         error=_of_no_field(errors, (*standing.sections, *folders)),
     )
-    return Typed(form, changes, None if wanted == [_set(values) for values in sheet.values["hot_folders"]] else wanted, errors)
+    is_same = standing.folders_fixed or wanted == [_set(values) for values in sheet.values[_FOLDERS]]
+    return Typed(form, changes, None if is_same else wanted, errors)
 
 
 def _read_all(fields: Iterable[Field], data: FormData, errors: dict[str, str]) -> Iterable[tuple[Field, Any]]:

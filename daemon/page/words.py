@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -31,9 +32,10 @@ LOOKS: dict[str, Look] = {
     "failed": Look("cross", "Failed", "bad"),
     "cancelled": Look("stop", "Cancelled", "quiet"),
     "done": Look("check", "Done", "good"),
+    "approval": Look("approve", "Waits for approval", "accent"),
 }
 TRACK = (
-    ("Reading", ("probe",)),
+    ("Reading", ("probe", "prompt")),
     ("Diagnosing", ("diagnose",)),
     ("Choosing", ("route", "try", "excerpt")),
     ("Repairing", ("process",)),
@@ -45,6 +47,7 @@ TRACK = (
 OUTCOME_FILTERS = (
     ("", "All"),
     ("needs_you", "Needs you"),
+    ("approval", "Waiting for approval"),
     *((outcome.value, LOOKS[outcome].word) for outcome in Outcome),
 )
 RETRY_ROUTES = {
@@ -61,6 +64,7 @@ _TREATED = {
     "interpolate": "interpolated",
     "regenerate": "regenerated",
 }
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
@@ -135,12 +139,32 @@ def gigabytes(size: float | None) -> str:
     return f"{size / 1e9:.0f} GB" if size >= 1e10 else f"{size / 1e9:.1f} GB"
 
 
+def about(minutes: float) -> str:
+    """``about 40 seconds``, ``about 12 minutes``, ``about 1.5 hours``."""
+    for number, unit, is_short in ((minutes * 60, "second", minutes < 1.5), (minutes, "minute", minutes < 90)):
+        if is_short:
+            whole = max(1, round(number))
+            return f"about {whole} {unit}{'' if whole == 1 else 's'}"
+    return f"about {minutes / 60:.1f} hours"
+
+
+def visible(text: str) -> str:
+    """Foreign text of several lines: what would turn the reading direction or control a terminal is shown as its escape."""
+    return "".join(
+        _escape(each) if each in _BIDI or (unicodedata.category(each) in ("Cc", "Cs") and each not in "\n\t") else each for each in text
+    )
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
 def percent(part: float | None) -> str:
     return "" if part is None else f"{part:.0%}"
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent)
+    each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent, visible)
 }
 FILTERS["line"] = one_line
 GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

@@ -168,9 +168,10 @@ def test_fix_of_an_unreadable_clip_is_a_failed_line_with_a_receipt(run: Run, tmp
     assert not list(tmp_path.rglob(".deshimmer-work"))
 
 
-def test_fix_regenerate_says_what_to_set_up(run: Run, clip: Path) -> None:
-    ended = run("fix", clip, "--route", "regenerate", "--json")
-    assert (ended.code, ended.lines[0]["error"]["title"]) == (1, "Not set up")
+def test_fix_regenerate_says_what_is_missing(run: Run, clip: Path) -> None:
+    ended = run("fix", clip, "--route", "regenerate", "--candidates", "2", "--json")
+    assert (ended.code, ended.lines[0]["error"]["title"]) == (1, "This route cannot treat this clip")
+    assert "deshimmer.json" in ended.lines[0]["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,9 @@ def test_fix_regenerate_says_what_to_set_up(run: Run, clip: Path) -> None:
         ("--factor", "2", "--route", "smooth"),
         ("--profile", "prores"),
         ("--candidates", "3"),
+        ("--candidates", "9", "--route", "regenerate"),
+        ("--candidates", "0", "--route", "regenerate"),
+        ("--preview", "--route", "regenerate"),
         ("--set", "repair.strenth=1"),
         ("--set", "repair.strength"),
         ("--config", "/absent.toml"),

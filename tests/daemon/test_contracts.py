@@ -42,6 +42,7 @@ DIAGNOSIS = {
             "pulse_frames": (float, None),
         },
     ],
+    "lint": [{"rule": str, "severity": str, "message": str, "value": object, "suggested": object, "source": str}],
     "worst": ({"start_frame": int, "end_frame": int}, None),
     "map": {band: ([[NUMBER]], None) for band in ("low_luma", "low_chroma", "detail")},
     "article_mean_diff": MAYBE_NUMBER,

@@ -22,7 +22,7 @@ def cause(kind: str, start: int, end: int | None = None, amount: float = 1.5, ad
 def record(**changes: Any) -> dict[str, Any]:
     plain = {
         **{"path": "renders/clip.mp4", "verdict": "generative", "confidence": 0.95, "flicker_score": 0.8, "route": "smooth"},
-        **{"summary": "The hue of patches changes from frame to frame.", "amounts": {"codec": 0.1}, "causes": []},
+        **{"summary": "The hue of patches changes from frame to frame.", "amounts": {"codec": 0.1}, "causes": [], "lint": []},
         "bands": {band.value: {"amplitude": 2.0, "correlation": -0.4} for band in Band},
         "shots": [{"start": 0, "end": 48, "verdict": "generative", "flicker_score": 0.8, "route": "smooth"}],
         "worst": {"start_frame": 12, "end_frame": 35},
@@ -53,6 +53,14 @@ def test_it_fits_80_columns() -> None:
     causes = [cause(kind, 2, 40, advice="A long piece of advice, which has to be broken somewhere. " * 3) for kind in KINDS]
     text = shown(record(causes=causes, verdict="incoherent", route="keep", summary="Things change their shape. " * 8))
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_is_wrong_with_the_stored_prompt_stands_below_the_causes() -> None:
+    found = {"rule": "svd-noise-aug", "severity": "error", "message": "It is \x1b[31m0.1. Use 0.02.", "source": "the article"}
+    text = shown(record(lint=[found]))
+    lines = [line.rstrip() for line in text[text.index("Stored prompt") :].splitlines()]
+    assert lines == ["Stored prompt", "  Error, svd-noise-aug", "      It is \\x1b[31m0.1. Use 0.02. (the article)"]
+    assert "Stored prompt" not in shown(record())
 
 
 def test_a_clean_clip_has_no_worst_second() -> None:

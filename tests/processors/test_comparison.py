@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +17,7 @@ from deshimmer.processors import cambi, comparison, debanding, encoding, frame_p
 from deshimmer.processors.records import Clip, Route, Treatment
 
 
-def made(source: Path, candidate: Path, **options: Path) -> Clip:
+def made(source: Path, candidate: Path, **options: Any) -> Clip:
     output = source.with_name("comparison.mp4")
     comparison.make(media.probe(source), candidate, output, Settings(), lambda _: None, **options)
     assert not list(source.parent.glob("*.part*"))
@@ -77,6 +78,13 @@ def test_slow_motion_slows_the_original_too(tmp_path: Path) -> None:
     assert clip.duration == pytest.approx(4 * 8 / 24, abs=0.1)
     for luma in lumas(clip):
         assert -2 < luma[60:, 170:].mean() - luma[60:, :150].mean() < 11
+
+
+@pytest.mark.parametrize(("frames", "shown"), [(12, 6), (4, 4)])
+def test_a_rendering_of_another_length_runs_at_its_own_speed_to_the_shorter_ones_end(tmp_path: Path, frames: int, shown: int) -> None:
+    source, candidate = write(tmp_path / "a.mp4", flat(60)), write(tmp_path / "b.mp4", flat(180, frames, (320, 240)))
+    clip = made(source, candidate, in_step=False)
+    assert (clip.width, clip.height, clip.frames, clip.frame_rate) == (322, 120, shown, 6)
 
 
 def test_irregular_timestamps_are_kept(tmp_path: Path) -> None:

@@ -10,16 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import prompts
 import pytest
 from clipmaker import pan, write
 
 from deshimmer.config.errors import IncompleteClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import delivery, media, outcome, work_folders
+from deshimmer.processors import delivery, media, offers, outcome, receipts, work_folders
+from deshimmer.processors.families.family import Kind, Means
 from deshimmer.processors.records import (
     Band,
     BandReading,
     Candidate,
+    Change,
     Check,
     CodecReading,
     Diagnosis,
@@ -121,6 +124,52 @@ def _listing(folder: Path) -> set[str]:
 def test_outcomes(passage: Maker, case: dict[str, Any], ending: tuple[Outcome, bool | None, bool]) -> None:
     decided = outcome.decide(passage(**case))
     assert (decided.outcome, decided.verified, decided.delivers) == ending
+
+
+@pytest.mark.parametrize(
+    ("case", "outcome_"),
+    [
+        ({}, Outcome.REPAIRED),
+        ({"better": False}, Outcome.FLAGGED),
+        ({"tried": False}, Outcome.FLAGGED),
+        ({"better": False, "named": True}, Outcome.REPAIRED),
+    ],
+)
+def test_where_nothing_helped_and_it_can_be_rendered_again_a_person_decides(
+    passage: Maker, case: dict[str, Any], outcome_: Outcome
+) -> None:
+    assert outcome.decide(passage(**case), is_offered=True).outcome is outcome_
+
+
+def test_the_offer_stands_on_receipt_and_report(passage: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    lint = (prompts.STEPS,)
+    changes = (Change("num_inference_steps", 20, 40, "cogvideox-steps"),)
+    made = offers.Offer(Means.DIFFUSERS, Kind.VIDEO, "m", "p", 6.0, 9.0, "cuda:0", "Its <b>content</b> stays.", changes, lint, True, None)
+    monkeypatch.setattr(offers, "offer", lambda passage, settings: made)
+    receipt = _deliver(passage(better=False))
+    assert (receipt.outcome, receipt.offer) == (Outcome.FLAGGED, made.as_dict())
+    assert delivery.summary(receipt)["offer"]["minutes"] == 6.0
+    assert receipt.report is not None
+    html = receipt.report.read_text()
+    assert "would take about 6 minutes and 9 GB on cuda:0. Approve it with: deshimmer approve 0123456789ab-1" in html
+    assert "<b>num_inference_steps</b>: 20 becomes 40" in html
+    assert "Its &lt;b&gt;content&lt;/b&gt; stays." in html
+    assert receipts.passage_of(receipt).stored is None
+
+
+def test_an_approved_rendering_that_is_not_better_leaves_the_former_result(passage: Maker, tmp_path: Path) -> None:
+    before = _deliver(passage())
+    assert before.output is not None
+    repaired = before.output.read_bytes()
+    refused = _deliver(passage(job="0123456789ab-2", better=False, request={"approved": True, "route": Route.REGENERATE}))
+    assert (refused.outcome, refused.verified, refused.output) == (Outcome.KEPT, False, None)
+    assert "what was there before stays" in refused.reason
+    assert before.output.read_bytes() == repaired
+    assert "clip.deshimmered.mp4" in _listing(tmp_path / "deshimmered")
+    assert "clip.comparison.mp4" in _listing(tmp_path / "deshimmered")
+    better = _deliver(passage(job="0123456789ab-3", request={"approved": True, "route": Route.REGENERATE}))
+    assert (better.outcome, better.output) == (Outcome.REPAIRED, before.output)
+    assert _listing(tmp_path / "deshimmered") == {"clip.deshimmered.mp4", "clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
 
 
 def test_repaired_clip_lies_with_all_its_files(passage: Maker, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from clipmaker import pan, write
 
 from deshimmer.processors import api, depulsing, diagnosis, media
 from deshimmer.processors.records import Clip, Diagnosis, Outcome, Receipt, Route
+from deshimmer.processors.verdicts import PULSE_LEVELS
 
 
 def pulsing(path: Path, gop: int, frames: int, options: str = "qp=36:ipratio=2") -> Path:
@@ -40,7 +41,7 @@ def test_labelled_pulses_fall(tmp_path: Path, shared_clips: Path, name: str) -> 
     receipt = api.fix(shared_clips / "codec" / name, output=tmp_path, comparison=False)
     before, after = _pulse(receipt)
     assert (receipt.outcome, receipt.verified) == (Outcome.REPAIRED, True)
-    assert before > 1.5
+    assert before > 3 * PULSE_LEVELS
     assert after < 0.7 * before
 
 

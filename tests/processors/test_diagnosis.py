@@ -14,6 +14,7 @@ from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flic
 from deshimmer.config.settings import Settings
 from deshimmer.processors import diagnosis, media
 from deshimmer.processors.records import Band, Diagnosis, Passage, Request, Route, Verdict, from_json, to_json
+from deshimmer.processors.verdicts import PULSE_LEVELS
 
 Fault = Callable[[list[Picture]], list[Picture]]
 
@@ -107,7 +108,7 @@ def test_banding_is_the_codecs(tmp_path: Path) -> None:
 def test_key_frame_pulse_is_the_codecs(tmp_path: Path) -> None:
     options = {"qp": "40", "preset": "veryfast", "g": "8", "bf": "0", "x264-params": "ipratio=6:scenecut=0:mbtree=0"}
     found = _diagnose(write(tmp_path / "pulse.mp4", pan(48, (288, 192), "coffee", 0.3), options=options))
-    assert (found.reading.codec.keyframe_pulse or 0) > 1.6
+    assert (found.reading.codec.keyframe_pulse or 0) > 3.5 * PULSE_LEVELS
     assert found.verdict is Verdict.CODEC
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fake_ncnn
 import pytest
+from prompts import COGVIDEOX
 
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
-from deshimmer.processors import rife, road
-from deshimmer.processors.records import Passage, Plan, Request, Route, Treatment
+from deshimmer.processors import rife, road, treatment
+from deshimmer.processors.families.family import Means
+from deshimmer.processors.records import Passage, Plan, Regeneration, Request, Route, Treatment
 
 
 def wishes(settings: Settings, *routes: Route, rivals: int = 0) -> set[str]:
@@ -32,6 +35,24 @@ def test_only_interpolation_wants_it_and_only_where_there_is_one(monkeypatch: py
     for route in (Route.SMOOTH, Route.DEBAND, Route.DEBAND_SMOOTH):
         assert wishes(Settings(), route) == set()
     assert wishes(Settings(), Route.SMOOTH, Route.INTERPOLATE, rivals=2) == {"try"}
+
+
+def test_rendering_again_wants_it_where_there_is_one_and_in_comfyui(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Regeneration(Means.DIFFUSERS, COGVIDEOX, (), "")
+    rendering = Treatment(Route.REGENERATE, regeneration=made)
+    monkeypatch.setattr(rife, "require_torch", lambda: None)
+    for device, wants in (("cuda", True), ("mps", True), ("cpu", False)):
+        monkeypatch.setattr(rife, "best_device", lambda device=device: device)
+        assert treatment.is_on_gpu(rendering, Settings()) is wants
+    queued = replace(rendering, regeneration=replace(made, means=Means.COMFYUI))
+    assert treatment.is_on_gpu(queued, models(comfyui="http://127.0.0.1:8188"))
+    assert not treatment.is_on_gpu(queued, models(comfyui="http://studio:8188", comfyui_remote=True))
+
+    def absent() -> None:
+        raise NotSetUp("no torch")
+
+    monkeypatch.setattr(rife, "require_torch", absent)
+    assert not treatment.is_on_gpu(rendering, Settings())
 
 
 def test_each_interpolator_says_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deshimmer.config.settings import Disk, Intake, Repair, Settings
+from deshimmer.config.settings import Disk, Intake, Models, Repair, Settings
 from deshimmer.processors.identity import job_digest
 from deshimmer.processors.records import Request, Route
 
@@ -40,6 +40,22 @@ def test_same_is_the_same() -> None:
 )
 def test_what_changes_the_result_changes_the_job(changes: dict[str, Any]) -> None:
     assert job_digest("abc", replace(REQUEST, **changes), SETTINGS) != job_digest("abc", REQUEST, SETTINGS)
+
+
+def test_of_regeneration_its_prompt_its_candidates_and_the_models_count_and_no_policy() -> None:
+    again = replace(REQUEST, route=Route.REGENERATE)
+    plain = job_digest("abc", again, SETTINGS)
+    digests = {
+        plain,
+        job_digest("abc", again, SETTINGS, prompt_digest="one"),
+        job_digest("abc", again, SETTINGS, prompt_digest="other"),
+        job_digest("abc", replace(again, candidates=2), SETTINGS),
+        job_digest("abc", again, Settings(models=Models(comfyui="http://127.0.0.1:8188"))),
+    }
+    assert len(digests) == 5
+    for policy in ("auto", "never"):
+        assert job_digest("abc", replace(REQUEST, regenerate=policy), SETTINGS) == job_digest("abc", REQUEST, SETTINGS)
+    assert job_digest("abc", REQUEST, SETTINGS, prompt_digest="one") == job_digest("abc", REQUEST, SETTINGS)
 
 
 def test_content_and_repair_settings_change_the_job() -> None:

@@ -140,7 +140,12 @@ def test_kept_shows_the_source_alone(repaired: tuple[Passage, Receipt]) -> None:
     assert passage.diagnosis is not None
     calm = replace(passage.diagnosis, verdict=Verdict.CLEAN)
     passage = Passage(
-        passage.job_id, passage.request, passage.work_folder, passage.clip, calm, Plan(Route.KEEP, (), False, "Nothing flickers.")
+        passage.job_id,
+        passage.request,
+        passage.work_folder,
+        passage.clip,
+        diagnosis=calm,
+        plan=Plan(Route.KEEP, (), False, "Nothing flickers."),
     )
     html = written(passage, replace(receipt, outcome=Outcome.KEPT, reason="Nothing flickers.", output=None, verified=None))
     assert "Left as it is" in html

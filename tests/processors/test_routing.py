@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deshimmer.config.errors import NotSetUp, RouteRefused
+from deshimmer.config.errors import RouteRefused
 from deshimmer.config.settings import Settings
 from deshimmer.processors import routing
 from deshimmer.processors.records import Band, Clip, CodecReading, ColorTags, Diagnosis, Plan, Reading, Request, Route, Treatment, Verdict
@@ -167,6 +167,6 @@ def test_interlaced_clips_are_kept_and_a_named_repair_is_refused() -> None:
     assert _plan(shaky, replace(REQUEST, route=Route.KEEP), fields).route is Route.KEEP
 
 
-def test_regeneration_is_not_set_up() -> None:
-    with pytest.raises(NotSetUp, match="not in this version"):
+def test_regeneration_needs_a_prompt() -> None:
+    with pytest.raises(RouteRefused, match="No prompt is stored"):
         _plan(_diagnosis(Verdict.GENERATIVE), replace(REQUEST, route=Route.REGENERATE))

@@ -50,4 +50,4 @@ def test_candidate_of_each_route(flickering: Path, tmp_path: Path, wanted: Treat
 
 
 def test_every_route_that_is_planned_has_a_maker() -> None:
-    assert set(treatment.MAKERS) == set(Route) - {Route.KEEP, Route.REGENERATE}
+    assert set(treatment.MAKERS) == set(Route) - {Route.KEEP}

@@ -75,7 +75,7 @@ def test_luminance_tries_smoothing_and_deflicker_on_the_worst_two_seconds(
     best = min((trial for trial in passage.plan.trials if trial.better), key=lambda trial: trial.left)
     assert best.left < 0.5
     assert passage.plan.treatments[0].route in passage.plan.reason.rpartition(":")[2]
-    assert set(passage.timings) == {"probe", "diagnose", "route", "try"}
+    assert set(passage.timings) == {"probe", "prompt", "diagnose", "route", "try"}
     assert not list(tmp_path.glob("trial-*"))
 
 

@@ -260,7 +260,7 @@ def test_a_rejected_candidate_makes_room_for_the_next_attempt(tmp_path: Path, pa
     path = write(tmp_path / "candidate-0.mp4", patchy.shots, options=CRF_16)
     plan = Plan(Route.SMOOTH, (patchy.treatment, replace(patchy.treatment, strength=0.6)), False, "")
     passage = Passage(
-        "id-1", Request(patchy.clip.path, tmp_path, "clip.mp4"), tmp_path, patchy.clip, patchy.found, plan,
+        "id-1", Request(patchy.clip.path, tmp_path, "clip.mp4"), tmp_path, patchy.clip, diagnosis=patchy.found, plan=plan,
         candidate=Candidate(path, patchy.treatment, "H.264", FRAMES, 0.0),
     )  # fmt: skip
     after = verification.verify_stage(passage, Settings(), lambda _: None)

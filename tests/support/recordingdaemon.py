@@ -17,7 +17,7 @@ TOKEN = "token-of-the-test"
 def status(**changes: Any) -> dict[str, Any]:
     empty = {"api": 1, "version": "0", "pid": 1, "paused": False, "paused_until": None, "gpu_paused": False, "gpu_paused_until": None}
     empty |= {"waiting": [], "snoozed_until": None, "page_in_front": False, "hot_folders": [], "problems": [], "counts": {}}
-    return empty | {"needs_you": 0, "running": [], "event": 0} | changes
+    return empty | {"needs_you": 0, "waiting_for_approval": [], "running": [], "event": 0} | changes
 
 
 def row(job_id: str, path: str, outcome: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -29,6 +29,10 @@ def row(job_id: str, path: str, outcome: str | None = None, **changes: Any) -> d
 
 def running(job_id: str, path: str, part: float | None) -> dict[str, Any]:
     return {"id": job_id, "path": path, "stage": "process", "progress": part, "part": part, "eta_s": 90.0}
+
+
+def approval(job_id: str, path: str, minutes: float | None = 12.0) -> dict[str, Any]:
+    return {"id": job_id, "path": path, "minutes": minutes, "memory_gb": 18.5, "device": "NVIDIA RTX 4090"}
 
 
 class RecordingDaemon:

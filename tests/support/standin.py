@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import time
 
-from deshimmer.daemon.courtesy.gpus import Gpu, GpuProcess
+from deshimmer.processors.gpus import Gpu, GpuProcess
 
 GIB = 2**30
 
@@ -16,6 +16,8 @@ class StandIn:
     cards: tuple[Gpu, ...] | None = None
     busy: list[str] = field(default_factory=list)
     prompts: int = 0
+    own_prompts: int = 0
+    comfyui: frozenset[int] = frozenset()
     battery: bool = False
     idle: float | None = None
     clock: time = time(12)
@@ -28,8 +30,11 @@ class StandIn:
     def busy_programs(self, patterns: Sequence[str]) -> list[str]:
         return self.busy
 
-    def comfyui_jobs(self, url: str) -> int:
-        return self.prompts
+    def comfyui_jobs(self, url: str, *, but_ours: bool = False) -> int:
+        return self.prompts if but_ours else self.prompts + self.own_prompts
+
+    def comfyui_pids(self, url: str, among: Collection[int]) -> frozenset[int]:
+        return self.comfyui & frozenset(among)
 
     def on_battery(self) -> bool:
         return self.battery

@@ -213,6 +213,20 @@ def test_of_a_clip_that_was_done_again_the_last_ending_counts() -> None:
     assert [[(clip.id, clip.outcome) for clip in telling.clips] for telling in desk.told] == [[("a.mp4-2", "repaired")]]
 
 
+def test_what_was_decided_before_it_is_told_is_told_as_it_is() -> None:
+    desk = Desk()
+    desk.status(0, 1)
+    ends = desk.now.clock.timestamp()
+    offered = [row(path, ends, "flagged") | {"offer": "waiting"} for path in ("a.mp4", "b.mp4")]
+    for each in offered:
+        desk.batches.take(each, desk.now)
+    desk.batches.amend(offered[0] | {"offer": "approved"})
+    desk.batches.amend(row("a.mp4", ends, number=7))  # of another job
+    desk.status(0, 0)
+    desk.wait(60)
+    assert [[(clip.id, clip.for_approval) for clip in telling.clips] for telling in desk.told] == [[("a.mp4-1", False), ("b.mp4-1", True)]]
+
+
 def test_what_could_not_be_shown_comes_later_with_the_rest_and_not_for_ever() -> None:
     desk = Desk()
     desk.status()

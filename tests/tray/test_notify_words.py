@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -49,6 +50,34 @@ def test_one_clip_is_named_with_the_reason(outcome: str, title: str) -> None:
 )
 def test_several_clips_are_counted(numbers: dict[str, int], title: str, body: str) -> None:
     assert words(Telling(clips(**numbers))) == (title, body)
+
+
+def waiting(outcome: str, name: str) -> Ended:
+    return replace(clip(outcome, name), for_approval=True)
+
+
+def test_one_that_waits_for_an_approval() -> None:
+    assert words(Telling((waiting("flagged", "a.mp4"),))) == ("For your approval: a.mp4", "Because.")
+    offered = "Because. It can be rendered again, and waits for your approval."
+    assert words(Telling((waiting("repaired", "a.mp4"),))) == ("Repaired: a.mp4", offered)
+
+
+@pytest.mark.parametrize(
+    ("told", "title", "body"),
+    [
+        ((clip("repaired"), waiting("flagged", "a.mp4")), "1 repaired, 1 waits for your approval", "a.mp4: Because."),
+        ((clip("repaired"), waiting("repaired", "a.mp4")), "2 repaired, 1 waits for your approval", "a.mp4: Because."),
+        ((clip("failed"), waiting("flagged", "a.mp4")), "1 needs you, 1 waits for your approval", "clip.mp4, a.mp4."),
+        (
+            (clip("kept"), waiting("flagged", "a.mp4"), waiting("flagged", "b.mp4")),
+            "2 wait for your approval, 1 kept",
+            "a.mp4, b.mp4 wait for your approval.",
+        ),
+        ((waiting("flagged", "a.mp4"), waiting("flagged", "b.mp4")), "2 clips wait for your approval", "a.mp4, b.mp4."),
+    ],
+)
+def test_approvals_are_counted_beside_the_outcomes(told: tuple[Ended, ...], title: str, body: str) -> None:
+    assert words(Telling(told)) == (title, body)
 
 
 def test_what_is_to_come_and_what_was_held_back_is_said() -> None:

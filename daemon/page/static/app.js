@@ -36,6 +36,7 @@
     button.removeAttribute("aria-disabled");
     if (record) {
       if (button.dataset.done) toast(button.dataset.done);
+      if (button.dataset.follows !== undefined && record.job) location.href = `/jobs/${record.job.id}`;
       if (button.dataset.refreshes) htmx.trigger(button.dataset.refreshes, "refresh");
     }
     closeMenus();

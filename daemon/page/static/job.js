@@ -283,7 +283,7 @@ function progressed({ stage, progress, eta_s }) {
 
 function follow() {
   const { stream } = window.deshimmer;
-  if (!$("running") || !stream) return;
+  if (!stream) return;
   const on = (name, act) => stream.addEventListener(name, (event) => {
     const data = JSON.parse(event.data);
     if ($("running") && (data.id ?? data.job?.id) === id()) act(data);
@@ -291,6 +291,8 @@ function follow() {
   on("progress", progressed);
   on("job", (row) => (row.state === $("job").dataset.state ? progressed(row) : renew()));
   on("finished", renew);
+  // its offer was decided or made anew, or its result was taken away
+  stream.addEventListener("amended", (event) => JSON.parse(event.data).job.id === id() && renew());
   stream.addEventListener("reset", renew);
 }
 

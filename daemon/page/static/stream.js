@@ -4,7 +4,7 @@
 // A tab that is out of sight for a while lets its connection go: browsers allow six to one host.
 "use strict";
 class Stream extends EventTarget {
-  static NAMES = ["job", "progress", "finished", "status", "settings", "reset"];
+  static NAMES = ["job", "progress", "finished", "amended", "status", "settings", "reset"];
   static HIDDEN_MS = 30_000;
   static LONGEST_WAIT_MS = 4_000;
 

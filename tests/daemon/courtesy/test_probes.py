@@ -23,7 +23,7 @@ from standin import StandIn, card
 from deshimmer.config.settings import Courtesy
 from deshimmer.daemon.courtesy import comfyui, idle, power, programs
 from deshimmer.daemon.courtesy.findings import findings
-from deshimmer.daemon.courtesy.gpus import GpuProcess, Nvml
+from deshimmer.processors.gpus import GpuProcess, Nvml
 
 
 class NoNvml(Exception):
@@ -179,6 +179,10 @@ def test_comfyuis_queue_is_counted() -> None:
             ([], 0),
         ):
             assert comfyui.jobs(url + "/") == expected
+        ours = [1, "id", {}, {"client_id": "deshimmer-job"}, []]
+        Queue.answer = {"queue_running": [ours], "queue_pending": [prompt]}
+        assert (comfyui.jobs(url), comfyui.jobs(url, but_ours=True)) == (2, 1)
+        assert comfyui.pids(url, {os.getpid(), os.getppid(), 2**22 + 1}) == {os.getpid()}
         server.shutdown()
         thread.join()
     assert comfyui.jobs(url) == 0

@@ -110,3 +110,25 @@ def test_a_condition_holds_up_all_work_where_the_settings_say_so() -> None:
 def test_settings_that_do_not_fit_are_refused(key: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         load_settings(None, [key])
+
+
+COMFYUI = "http://127.0.0.1:8188"
+
+
+def test_the_comfyui_that_works_for_us_is_no_reason_to_wait() -> None:
+    serving = card(process("python", 0.9, pid=77, memory=8.0), used=8.5, busy=0.9)
+    machine = StandIn((serving,), own_prompts=1, comfyui=frozenset({77}))
+
+    def found(through: str | None) -> str | None:
+        return reasons(Courtesy(), machine, OURS, What.GPU, through).get(What.GPU)
+
+    assert (found(None), found(COMFYUI)) == ("ComfyUI has 1 prompt in its queue", None)
+    machine.own_prompts = 0
+    assert found(None) == "other programs hold 85% of the memory of the GPU (RTX)"
+    machine.prompts = 2
+    assert found(COMFYUI) == "ComfyUI has 2 prompts in its queue"
+    machine.prompts = 0
+    machine.cards = (card(process("python", 0.9, pid=77, memory=None), used=8.5, busy=0.9),)
+    assert found(COMFYUI) is None
+    machine.cards = (card(process("python", 0.2, pid=77), process("resolve", 0.5, pid=78), busy=0.7),)
+    assert found(COMFYUI) == "DaVinci Resolve uses the GPU"

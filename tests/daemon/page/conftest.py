@@ -11,6 +11,7 @@ from pagedesk import PageDesk
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from deshimmer.config.settings import load_settings
+from deshimmer.daemon.workers import ROAD
 
 expect.set_options(timeout=20_000)  # the machine may be busy
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -29,13 +30,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page_desk(tmp_path: Path, browser: Browser, own_state: Path) -> Iterator[PageDesk]:
-    """A daemon with the hot folder Renders, set up by a file with comments. What any console complains of fails the test."""
+def page_desk(tmp_path: Path, browser: Browser, own_state: Path, faulty_road: str, request: pytest.FixtureRequest) -> Iterator[PageDesk]:
+    """A daemon with the hot folder Renders, set up by a file with comments. What any console complains of fails the test.
+
+    An indirect parameter names another road for its workers, which ``faulty_road`` lets them find.
+    """
     (tmp_path / "Renders").mkdir()
     file = own_state / "config" / "deshimmer" / "deshimmer.toml"
     file.parent.mkdir(parents=True)
     file.write_text(SETTINGS.format(hot=tmp_path / "Renders"))
-    desk = PageDesk(tmp_path, browser, load_settings())
+    desk = PageDesk(tmp_path, browser, load_settings(), getattr(request, "param", ROAD))
     yield desk
     desk.close()
     assert desk.faults == []

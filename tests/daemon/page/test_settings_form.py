@@ -117,3 +117,24 @@ def test_what_something_else_decides_is_left_alone() -> None:
     of = sheet({"intake.quiet_s": "the environment variable DESHIMMER_INTAKE__QUIET_S"})
     assert by_key(of)["intake.quiet_s"].fixed_by
     assert typed(of, sent(of, intake__quiet_s="9")).changes == {}
+
+
+def test_words_are_spelled_as_a_person_does() -> None:
+    fields = by_key(sheet())
+    words = {
+        key: fields[key].word for key in ("queue.cpu_jobs", "courtesy.gpu_memory", "models.comfyui", "models.rife_ncnn", "tools.ffmpeg")
+    }
+    assert list(words.values()) == ["CPU jobs", "GPU memory", "ComfyUI", "RIFE ncnn", "FFmpeg"]
+    assert not [field.word for field in fields.values() if field.word.split()[0] in ("Cpu", "Gpu", "Comfyui", "Rife", "Ffmpeg")]
+
+
+def test_hot_folders_that_the_command_line_sets_are_shown_and_locked() -> None:
+    form = form_of(sheet({"hot_folders": '--set hot_folders=[{path="/renders"}]'})._replace(watched=("/renders", "/more")))
+    assert form.folders == ()
+    assert form.folders_fixed
+    assert form.given == (("/renders", "set by --set hot_folders"), ("/more", "given on the command line"))
+
+
+def test_saving_leaves_hot_folders_that_are_locked_alone() -> None:
+    of = sheet({"hot_folders": "--set hot_folders=[]"})
+    assert typed(of, sent(of, repair__strength="0.8"))[1:] == ({"repair.strength": 0.8}, None, {})

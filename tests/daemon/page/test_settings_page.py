@@ -97,3 +97,51 @@ def test_what_is_not_saved_is_not_lost_by_a_slip(page_desk: PageDesk) -> None:
     page.wait_for_timeout(100)
     assert asked == ["beforeunload"]
     expect(page.locator("#repair-strength")).to_have_value("0.8")
+
+
+def test_whether_clips_are_rendered_again_is_chosen_for_each_hot_folder(page_desk: PageDesk) -> None:
+    page = page_desk.open("/settings")
+    page.click("#hot-folder-0 summary")
+    regenerate = page.get_by_label("Regenerate")
+    expect(regenerate).to_have_value("ask")
+    regenerate.select_option("never")
+    page.click("#save")
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+    assert page_desk.daemon.hot_folders()[0].regenerate == "never"
+    assert 'regenerate = "never"' in paths.settings_file().read_text()
+
+
+def test_models_are_set_with_what_does_not_fit_said_in_place(page_desk: PageDesk, tmp_path: Path) -> None:
+    former = paths.settings_file().read_bytes()
+    page = page_desk.open("/settings")
+    page.fill("#models-folders", f"{tmp_path}\nmodels/here")
+    page.fill("#models-comfyui", "somewhere")
+    page.click("#save")
+    expect(page.locator("#models-folders-error")).to_contain_text("whole path")
+    expect(page.locator("#models-comfyui-error")).to_contain_text("http://")
+    page.fill("#models-folders", str(tmp_path))
+    page.fill("#models-comfyui", "http://192.168.7.7:8188")
+    page.click("#save")
+    expect(page.locator("#models-error")).to_contain_text("only with models.comfyui_remote = true")
+    assert paths.settings_file().read_bytes() == former
+    page.fill("#models-comfyui", "http://127.0.0.1:8189")
+    page.get_by_label("Allow download").check()
+    page.click("#save")
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+    models = page_desk.daemon.settings.models
+    assert (models.folders, models.comfyui, models.allow_download) == ((tmp_path,), "http://127.0.0.1:8189", True)
+
+
+def test_a_folder_from_the_command_line_is_shown_and_stays_out_of_the_file(page_desk: PageDesk, tmp_path: Path) -> None:
+    (tmp_path / "More").mkdir()
+    page_desk.post("/hot_folders", path=str(tmp_path / "More"))
+    page = page_desk.open("/settings")
+    expect(page.locator("#given-hot-folders li")).to_have_text(
+        re.compile(f"{re.escape(str(tmp_path / 'More'))}\\s+given on the command line")
+    )
+    page.fill("#repair-strength", "0.8")
+    page.click("#save")
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+    expect(page.locator("#given-hot-folders li")).to_have_count(1)
+    assert "More" not in paths.settings_file().read_text()
+    assert len(page_desk.daemon.hot_folders()) == 2
