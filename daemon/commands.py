@@ -15,6 +15,7 @@ from ..config import paths
 from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
 from ..config.settings import HotFolder
 from . import client, show
+from .lock import require_free_state
 from .service_command import require_hot_folders
 from .session import FAILED, INTERRUPTED, OK, Session
 from .signals import Interruption
@@ -108,11 +109,13 @@ def watch(
 ) -> int:
     """Watch a hot folder in the foreground: every clip dropped there is repaired."""
     hot_folder = _hot_folder(session, folder, output)
-    _introduce(session, hot_folder, once=once)
     daemon = client.find()
+    if daemon is None:
+        require_free_state()
+    elif once:
+        raise DaemonError("The daemon is running and takes clips itself. Use 'watch' without --once, or stop it.", path=hot_folder.path)
+    _introduce(session, hot_folder, once=once)
     if daemon is not None:
-        if once:
-            raise DaemonError("The daemon is running and takes clips itself. Use 'watch' without --once, or stop it.", path=hot_folder.path)
         return _follow(session, daemon, hot_folder)
     return _watch_here(session, hot_folder, once=once)
 

@@ -22,6 +22,12 @@ def hold_state() -> Generator[None, None, None]:
         yield
 
 
+def require_free_state() -> None:
+    """Raises DaemonError when another process holds the state folder at this moment."""
+    with hold_state():
+        pass
+
+
 def is_state_held() -> bool:
     """True while some process runs the queue of this state folder."""
     with trying(_file()) as held:
