@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import DeshimmerError, NotSetUp, RouteRefused
-from . import diagnosis, media, rendered, rendering
+from . import candidates, diagnosis, media, rendered, rendering
 from .families import ladder, model_folder, pipelines, table
 from .families.family import Family, Means
 from .records import Candidate, Progress, Regeneration
@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RENDERING = 0.9  # of a candidate's time; the rest is encoding and measuring
-_SEEDS = 1 << 64
+_RENDERED, _ENCODED = 0.9, 0.95
+"""Parts of a candidate's time that have passed then; the rest is measuring."""
+
+
+class _Made(NamedTuple):
+    candidate: Candidate
+    seed: int
+
+
+class _FromProgress(BaseException):
+    """Carries what ``job.progress`` raised: nothing on the way takes it for its own and translates it, or tries again."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def regenerate(job: Job) -> Candidate:
@@ -46,27 +59,31 @@ def _by_diffusers(job: Job, wanted: Regeneration) -> Candidate:
     folder, family = _model(job, wanted)
     pipelines.require()
     ask = rendering.Ask.of(job.clip, wanted, family)
+    seeds = candidates.seeds(ask.seed, max(1, wanted.candidates))
     notes = list(ask.notes)
-    seeds = [(ask.seed + index) % _SEEDS for index in range(max(1, wanted.candidates))]
-    made: list[tuple[Candidate, int, float | None]] = []
-    with pipelines.device() as device:
-        for index, seed in enumerate(seeds):
-            progress = _part(job.progress, index, len(seeds))
-            frames = _render(folder, replace(ask, seed=seed), device, _part(progress, 0, 1, _RENDERING), notes.append)
+    with _untouched(job.progress) as progress, pipelines.device() as device:
+
+        def part_of(seed: int, start: float, end: float) -> Progress:
+            return _part(progress, (seeds.index(seed) + start) / len(seeds), (seeds.index(seed) + end) / len(seeds))
+
+        def make(seed: int) -> _Made:
             stem = job.output_stem.with_name(f"{job.output_stem.name}-{seed}") if len(seeds) > 1 else job.output_stem
-            candidate = rendered.encode(replace(job, output_stem=stem), ask, frames)
-            del frames
-            made.append((candidate, seed, _score(job, candidate) if len(seeds) > 1 else None))
-            progress(1.0)
-    best, seed, _ = min(made, key=lambda each: each[2] or 0.0)
-    for other, _, _ in made:
-        if other is not best:
-            other.path.unlink(missing_ok=True)
-    told = [f"seed {each}: flicker score {score:.2f}" for _, each, score in made if score is not None]
+            this = replace(ask, seed=seed)
+            frames = _render(folder, this, device, part_of(seed, 0, _RENDERED), notes.append)
+            encoded = rendered.encode(replace(job, output_stem=stem, progress=part_of(seed, _RENDERED, _ENCODED)), this, frames)
+            return _Made(encoded, seed)
+
+        def score(made: _Made) -> float:
+            measured = diagnosis.read(media.probe(made.candidate.path), None, part_of(made.seed, _ENCODED, 1), settings=job.settings)
+            return measured.flicker_score
+
+        best = candidates.best_of(seeds, make, score, lambda made: made.candidate.path.unlink(missing_ok=True))
+        progress(1.0)
+    told = (best.note(), f"rendered by {family.name} from {wanted.kind} with seed {best.seed}")
     return replace(
-        best,
-        treatment=replace(job.treatment, regeneration=replace(wanted, prompt=replace(wanted.prompt, seed=seed))),
-        notes=(*dict.fromkeys((*best.notes, *notes)), *told, f"rendered by {family.name} from {wanted.kind} with seed {seed}"),
+        best.made.candidate,
+        treatment=replace(job.treatment, regeneration=replace(wanted, prompt=replace(wanted.prompt, seed=best.seed))),
+        notes=tuple(note for note in dict.fromkeys((*best.made.candidate.notes, *notes, *told)) if note),
     )
 
 
@@ -98,7 +115,7 @@ def _render(folder: Path, ask: rendering.Ask, device: str, progress: Progress, t
 
 
 @contextlib.contextmanager
-def _translated(folder: Path) -> Any:
+def _translated(folder: Path) -> Generator[None, None, None]:
     """What the libraries raise at loading and running, as an error for a person."""
     try:
         yield
@@ -111,9 +128,24 @@ def _translated(folder: Path) -> Any:
         raise DeshimmerError(f"The model could not be run: {error}. Check its folder.", path=folder, title="Rendering failed") from error
 
 
-def _score(job: Job, candidate: Candidate) -> float:
-    return diagnosis.read(media.probe(candidate.path), None, lambda part: None, settings=job.settings).flicker_score
+@contextlib.contextmanager
+def _untouched(progress: Progress) -> Generator[Progress, None, None]:
+    """``progress``, of which what it raises leaves the block as it is, whatever lies between."""
+
+    def tell(part: float) -> None:
+        try:
+            progress(part)
+        except Exception as error:
+            raise _FromProgress(error) from None
+
+    try:
+        yield tell
+    except _FromProgress as carrier:
+        error = carrier.error
+    else:
+        return
+    raise error
 
 
-def _part(progress: Progress, index: int, count: int, share: float = 1.0) -> Progress:
-    return lambda part: progress(min(1.0, (index + part * share) / count))
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    return lambda part: progress(min(1.0, start + part * (end - start)))

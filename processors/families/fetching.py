@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from . import entries, model_folder
 
 KEPT = ("*.safetensors", "*.safetensors.index*.json", "*.json", "*.txt", "*.model")
 """Weights, settings and tokenizers. No pickles and no code."""
+_PRECISION = re.compile(r"\.(fp16|bf16)(?=[.-])")
 _TITLE = "The model cannot be fetched"
 
 
@@ -43,7 +45,7 @@ def fetch(hub_id: str, revision: str | None, settings: Settings, tell: Callable[
         from huggingface_hub import snapshot_download as download  # pyright: ignore[reportUnknownVariableType]  # a wide overload
 
         info: Any = HfApi().model_info(hub_id, revision=revision, files_metadata=True)
-        files = {str(each.rfilename): int(each.size or 0) for each in info.siblings if _is_kept(str(each.rfilename))}
+        files = _kept(hub_id, {str(each.rfilename): int(each.size or 0) for each in info.siblings})
         _require_room(hub_id, sum(files.values()), partial, settings)
         tell(f"fetching {hub_id}, {sum(files.values()) / 1e9:.1f} GB")
         download(hub_id, revision=info.sha, local_dir=partial, allow_patterns=list(files))
@@ -53,6 +55,7 @@ def fetch(hub_id: str, revision: str | None, settings: Settings, tell: Callable[
         (partial / entries.ORIGIN).write_text(json.dumps({"name": hub_id, "revision": info.sha}), encoding="utf-8")
         shutil.rmtree(partial / ".cache", ignore_errors=True)
         place(hub_id).parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(place(hub_id), ignore_errors=True)  # a broken one, or another revision
         os.rename(partial, place(hub_id))
     except OSError as error:
         raise CannotWrite(f"It was fetched, but cannot be put in its place ({error.strerror}).", path=place(hub_id)) from error
@@ -68,6 +71,17 @@ def _require(settings: Settings) -> None:
         )
     if find_spec("huggingface_hub") is None:
         raise NotSetUp('Fetching needs huggingface_hub. Install it: pip install "deshimmer[ai]"', title=_TITLE)
+
+
+def _kept(hub_id: str, sizes: dict[str, int]) -> dict[str, int]:
+    """The files that diffusers loads, and their sizes: weights that are there in two precisions once. Raises NotSetUp for another format."""
+    if model_folder.INDEX not in sizes:
+        raise NotSetUp(
+            f"{hub_id} is not in diffusers' format: it has no {model_folder.INDEX}. Look for its twin that is; those of Wan end in -Diffusers.",
+            title=_TITLE,
+        )
+    twins = {name for name in sizes if (plain := _PRECISION.sub("", name)) != name and plain in sizes}
+    return {name: size for name, size in sizes.items() if _is_kept(name) and name not in twins}
 
 
 def _is_kept(name: str) -> bool:

@@ -180,7 +180,7 @@ def _speed(path: Path, work: Path, size: tuple[int, int]) -> Iterator[str]:
 
 def _diagnosis(path: Path, work: Path) -> Diagnosis:
     passage = Passage("bench", Request(path, work, str(path)), work)
-    for stage in road.STAGES[:2]:
+    while passage.diagnosis is None and (stage := road.next_stage(passage)):
         passage = road.run_stage(stage, passage, Settings(), lambda part: None)
     assert passage.diagnosis is not None
     return passage.diagnosis
@@ -206,7 +206,7 @@ def _sharpness(picture: NDArray[np.float32]) -> float:
 HEAD = ["source", "defect", "method", "PSNR before", "after", "gain", "flicker cut", "sharpness before", "after"]
 NOTES = (
     "48 frames, 640 x 360, degraded clips at crf 12 (`low_rate`: `mixed` at 26); means over sources on which nothing was tuned. Ours: probe, "
-    "diagnosis, routing and the first treatment, delivered at crf 16 slow. `perfect` is the truth, delivered likewise; the best filter is "
+    "diagnosis, routing and the first treatment, delivered as `fix` delivers it. `perfect` is the truth, delivered at crf 16 slow; the best filter is "
     "chosen for each clip. G global luma, L low luma, C low chroma, D detail. tmix delays by a frame."
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -115,11 +116,47 @@ def test_cancelling_stops_within_a_step(job: treatment.Job, folders: dict[str, P
 
 def test_the_best_of_several_seeds_is_kept(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
     candidate = treatment.make(asked(job, tmp_path, folders["WanPipeline"], Kind.VIDEO, candidates=3))
-    scores = {note.split(":")[0]: float(note.rsplit(" ", 1)[1]) for note in candidate.notes if "flicker score" in note}
-    assert list(scores) == ["seed 7", "seed 8", "seed 9"]
+    (told,) = [note for note in candidate.notes if "flicker by seed" in note]
+    scores = {int(seed): float(score) for seed, score in re.findall(r"(\d+): ([\d.]+)", told)}
+    assert list(scores) == [7, 8, 9]
     assert candidate.treatment.regeneration is not None
-    assert scores[f"seed {candidate.treatment.regeneration.prompt.seed}"] == min(scores.values())
+    kept = candidate.treatment.regeneration.prompt.seed
+    assert kept is not None
+    assert scores[kept] == min(scores.values())
+    assert told.startswith(f"seed {kept} was kept of 3")
     assert [path.name for path in tmp_path.iterdir()] == [candidate.path.name]
+
+
+@pytest.mark.parametrize("error", [MemoryError("out of memory"), RuntimeError("stop"), KeyError("x"), KeyboardInterrupt()], ids=repr)
+def test_what_progress_raises_passes_untouched(job: treatment.Job, folders: dict[str, Path], tmp_path: Path, error: BaseException) -> None:
+    calls: list[float] = []
+
+    def progress(part: float) -> None:
+        calls.append(part)
+        if part > 0:
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        treatment.make(replace(asked(job, tmp_path, folders["WanPipeline"], Kind.TEXT), progress=progress))
+    assert caught.value is error
+    assert len([part for part in calls if part > 0]) == 1  # nothing was tried again
+
+
+@pytest.mark.parametrize(("after", "before"), [(0.45, 0.475), (0.475, 0.5)], ids=["encoding", "measuring"])
+def test_it_can_be_cancelled_while_it_encodes_and_measures(
+    job: treatment.Job, folders: dict[str, Path], tmp_path: Path, after: float, before: float
+) -> None:
+    """Of two candidates the first has the first half: nine tenths of it rendering, a twentieth encoding."""
+    reached: list[float] = []
+
+    def progress(part: float) -> None:
+        if after < part:
+            reached.append(part)
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        treatment.make(replace(asked(job, tmp_path, folders["WanPipeline"], Kind.TEXT, candidates=2), progress=progress))
+    assert after < reached[0] <= before
 
 
 def test_out_of_memory_goes_one_rung_down_and_says_so(

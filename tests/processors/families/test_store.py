@@ -246,3 +246,25 @@ def test_what_cannot_be_fetched_says_why(hub: type[_Hub], monkeypatch: pytest.Mo
         fetching.fetch(NAME, None, ALLOWED)
     assert not any((paths.models_dir()).glob("Wan*"))
     assert os.path.isdir(paths.models_dir())
+
+
+def test_a_model_that_lost_a_file_is_fetched_in_its_place(hub: type[_Hub]) -> None:
+    folder = fetching.fetch(NAME, None, ALLOWED)
+    next((folder / "vae").glob("*.safetensors")).unlink()
+    assert not store.installed(ALLOWED)[0].whole
+    assert fetching.fetch(NAME, None, ALLOWED) == folder
+    assert store.installed(ALLOWED)[0].whole
+
+
+def test_weights_in_two_precisions_are_fetched_once(hub: type[_Hub]) -> None:
+    plain = hub.folder / "vae" / "diffusion_pytorch_model.safetensors"
+    shutil.copy(plain, plain.with_suffix(".fp16.safetensors"))
+    folder = fetching.fetch(NAME, None, ALLOWED)
+    assert [path.name for path in (folder / "vae").glob("*.safetensors")] == [plain.name]
+
+
+def test_another_format_is_refused_before_anything_is_fetched(hub: type[_Hub]) -> None:
+    (hub.folder / "model_index.json").unlink()
+    with pytest.raises(NotSetUp, match="not in diffusers' format"):
+        fetching.fetch(NAME, None, ALLOWED)
+    assert hub.asked == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from deshimmer.processors.families import table
+from deshimmer.processors.families import page, table
 from deshimmer.processors.families.family import Family, Kind
 
 NAMES = {
@@ -76,3 +78,8 @@ def test_figures_agree_among_themselves(family: Family) -> None:
 
 def test_names_are_used_once() -> None:
     assert len({family.name for family in table.ALL}) == len(table.ALL)
+
+
+def test_the_page_holds_the_families_as_they_are() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "regeneration.md").read_text(encoding="utf-8")
+    assert page.families() in text, "put families() of processors/families/page.py into docs/regeneration.md"
