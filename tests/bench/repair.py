@@ -206,8 +206,8 @@ def _sharpness(picture: NDArray[np.float32]) -> float:
 HEAD = ["source", "defect", "method", "PSNR before", "after", "gain", "flicker cut", "sharpness before", "after"]
 NOTES = (
     "48 frames, 640 x 360, degraded clips at crf 12 (`low_rate`: `mixed` at 26); means over sources on which nothing was tuned. Ours: probe, "
-    "diagnosis, routing and the first treatment, delivered as `fix` delivers it. `perfect` is the truth, delivered at crf 16 slow; the best filter is "
-    "chosen for each clip. G global luma, L low luma, C low chroma, D detail. tmix delays by a frame."
+    "diagnosis, routing and the first treatment, delivered as `fix` delivers it. `perfect` is the truth, delivered at crf 16 slow; the best filter "
+    "is chosen for each clip. G global luma, L low luma, C low chroma, D detail. tmix delays by a frame."
 )
 
 
