@@ -5,11 +5,10 @@ Looking needs no daemon: the queue's own table is read instead.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -232,24 +231,13 @@ def _show_status(record: Mapping[str, Any]) -> None:
         ("snoozed", f"no notifications until {time.strftime('%H:%M', time.localtime(until))}" if until else None),
         ("jobs", counts or "none"),
     ]
-    facts += [("writing", writing_words(record["writing"])), ("to approve", _approving(record))]
+    facts += [("writing", show.writing_words(record["writing"])), ("to approve", _approving(record))]
     facts += [("hot folder", f"{folder['path']} -> {folder['output']}") for folder in record["hot_folders"]]
     for job in record["jobs"]:
         percent = f" {job['progress']:.0%}" if job["progress"] is not None else ""
         facts.append(("now", f"{job['path']}: {show.STAGE_WORDS.get(job['stage'], job['stage'])}{percent}"))
     facts += [("problem", f"{problem['title']} ({problem['path']}): {problem['message']}") for problem in record["problems"]]
     show.print_facts(facts)
-
-
-def writing_words(writing: Sequence[Mapping[str, Any]]) -> str | None:
-    """``1 file is still being written: take.mp4, since 14:02``; None where none is."""
-    if not writing:
-        return None
-    named = ", ".join(
-        f"{os.path.basename(each['path'])}, since {time.strftime('%H:%M', time.localtime(each['since']))}" for each in writing[:3]
-    )
-    more = f" and {len(writing) - 3} more" if len(writing) > 3 else ""
-    return f"{len(writing)} {'file is' if len(writing) == 1 else 'files are'} still being written: {named}{more}"
 
 
 def _approving(record: Mapping[str, Any]) -> str | None:

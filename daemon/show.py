@@ -158,6 +158,17 @@ def ending_line(summary: Mapping[str, Any]) -> str:
     return f"{line}\n  -> {one_line(shown)}" if shown else line
 
 
+def writing_words(writing: Sequence[Mapping[str, Any]]) -> str | None:
+    """``1 file is still being written: take.mp4, since 14:02``; None where none is."""
+    if not writing:
+        return None
+    named = ", ".join(
+        f"{one_line(os.path.basename(each['path']))}, since {time.strftime('%H:%M', time.localtime(each['since']))}" for each in writing[:3]
+    )
+    more = f" and {len(writing) - 3} more" if len(writing) > 3 else ""
+    return f"{len(writing)} {'file is' if len(writing) == 1 else 'files are'} still being written: {named}{more}"
+
+
 def coloured(word: str | None) -> str:
     if word is None:
         return ""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ...processors.records import VERDICT_NAMES, Outcome, Route, Verdict
-from ..show import REASON_WORDS, STAGE_WORDS, one_line
+from ..show import REASON_WORDS, STAGE_WORDS, one_line, writing_words
 from ..table import JobRow
 
 
@@ -167,4 +167,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent, visible)
 }
 FILTERS["line"] = one_line
+FILTERS["writing"] = writing_words
 GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

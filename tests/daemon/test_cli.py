@@ -373,6 +373,15 @@ def test_watch_hands_its_folder_to_the_running_daemon_and_follows(daemon: Daemon
 def test_watch_once_says_that_the_daemon_is_in_the_way(run: Run, daemon: Daemon, tmp_path: Path) -> None:
     ended = run("watch", tmp_path / "other", "--once", "--json")
     assert (ended.code, [set(line) for line in ended.lines]) == (1, [{"path", "outcome", "error"}])
+    assert "Drop clips into" not in ended.err  # it refuses before it promises anything
+
+
+def test_watch_refuses_a_state_folder_that_is_at_work(run: Run, tmp_path: Path) -> None:
+    with hold_state():
+        ended = run("watch", tmp_path / "hot")
+    assert ended.code == 1
+    assert "runs already on this state folder" in ended.err
+    assert "Drop clips into" not in ended.err
 
 
 def test_watch_once_works_off_what_is_there(run: Run, clip: Path, hot: Path) -> None:

@@ -91,6 +91,9 @@ STATUS = {
     "problems": [ERROR["error"]],
     "counts": dict.fromkeys(("queued", "running", "cancelling", "done", "failed", "cancelled"), int),
     "needs_you": (int, NoneType),
+    "approving": (int, NoneType),
+    "approvals": [{"id": str, "path": str, "minutes": MAYBE_NUMBER, "memory_gb": MAYBE_NUMBER, "device": MAYBE_TEXT}],
+    "writing": [{"path": str, "since": NUMBER}],
     "event": (int, NoneType),
     "jobs": [
         {

@@ -35,6 +35,22 @@ def test_a_render_arrives_moves_and_ends_while_the_page_is_open(page_desk: PageD
     assert page.evaluate("window.isSamePage")
 
 
+def test_a_render_that_is_still_being_written_is_told(page_desk: PageDesk, flickering: Path) -> None:
+    page = page_desk.open()
+    expect(page.locator("#writing")).to_have_count(0)
+    whole = flickering.read_bytes()
+    with (page_desk.hot / "take <b>7.mp4").open("wb") as render:
+        render.write(whole[: len(whole) // 2])
+        render.flush()
+        told = page.locator("#writing")
+        expect(told).to_contain_text("1 file is still being written: take <b>7.mp4, since")
+        with page_desk.api() as client:
+            assert [Path(each["path"]).name for each in client.get("/api/v1/status").json()["writing"]] == ["take <b>7.mp4"]
+        render.write(whole[len(whole) // 2 :])
+    expect(told).to_have_count(0)
+    expect(page.locator("#running li, .result", has_text="take <b>7.mp4").first).to_be_visible()
+
+
 def test_pause_resume_cancel_and_retry(page_desk: PageDesk, flickering: Path) -> None:
     page = page_desk.open()
     page.click("#pause")
