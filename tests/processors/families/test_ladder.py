@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import tiny_pipelines
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deshimmer.config.errors import DeshimmerError
@@ -31,12 +31,14 @@ def places(family: Family, size: tuple[int, int, int], free: int) -> list[int]:
         return []
 
 
+@settings(max_examples=40, deadline=None)
 @given(FAMILIES, SIZES, st.integers(0, 200), st.integers(0, 200))
 def test_more_memory_never_picks_a_lower_rung(family: Family, size: tuple[int, int, int], one: int, other: int) -> None:
     less, more = sorted((one * GB, other * GB))
     assert set(places(family, size, less)) <= set(places(family, size, more))
 
 
+@settings(max_examples=40, deadline=None)
 @given(FAMILIES, SIZES, st.sampled_from(["cuda", "mps", "cpu"]))
 def test_more_frames_and_pixels_never_take_less(family: Family, size: tuple[int, int, int], device: str) -> None:
     width, height, frames = size
@@ -46,6 +48,7 @@ def test_more_frames_and_pixels_never_take_less(family: Family, size: tuple[int,
             assert after.device_bytes >= before.device_bytes
 
 
+@settings(max_examples=40, deadline=None)
 @given(FAMILIES, SIZES)
 def test_the_ways_that_wait_in_main_memory_take_less_of_the_gpus(family: Family, size: tuple[int, int, int]) -> None:
     whole, tiled, by_model, by_layer = ladder.all_rungs(family, *size, "cuda")  # none of the quantising libraries is installed
