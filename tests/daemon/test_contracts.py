@@ -92,7 +92,7 @@ STATUS = {
     "counts": dict.fromkeys(("queued", "running", "cancelling", "done", "failed", "cancelled"), int),
     "needs_you": (int, NoneType),
     "approving": (int, NoneType),
-    "approvals": [{"id": str, "path": str, "minutes": MAYBE_NUMBER, "memory_gb": MAYBE_NUMBER, "device": MAYBE_TEXT}],
+    "waiting_for_approval": [{"id": str, "path": str, "minutes": MAYBE_NUMBER, "memory_gb": MAYBE_NUMBER, "device": MAYBE_TEXT}],
     "writing": [{"path": str, "since": NUMBER}],
     "event": (int, NoneType),
     "jobs": [
