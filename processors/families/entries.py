@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ...config import paths, whole
 from ...config.errors import CannotWrite, NotSetUp
-from . import model_folder
+from . import guard, model_folder
 
 ORIGIN = "deshimmer-model.json"
 PARTIAL = ".partial"
@@ -31,8 +31,8 @@ def read() -> list[Entry]:
     """All models of our folder. An entry whose folder has gone is left out."""
     root = paths.models_dir()
     found = [_entry(index.parent, root) for between in ("*", "*/*") for index in sorted(root.glob(f"{between}/{model_folder.INDEX}"))]
-    links = [(path, Path(path.read_text(encoding="utf-8").strip())) for path in sorted(root.glob(f"*{_LINK}"))]
-    found += [Entry(path.name.removesuffix(_LINK), folder) for path, folder in links if folder.is_absolute() and folder.is_dir()]
+    links = [(path, _target(path)) for path in sorted(root.glob(f"*{_LINK}"))]
+    found += [Entry(path.name.removesuffix(_LINK), folder) for path, folder in links if folder is not None and folder.is_dir()]
     return [entry for entry in found if PARTIAL not in entry.folder.parts]
 
 
@@ -46,16 +46,25 @@ def enter(folder: Path) -> Entry:
             path=folder,
             title=_TITLE,
         )
-    if problem := model_folder.look(folder).problem:
+    if problem := guard.look(folder, folder.name).problem:
         raise NotSetUp(f"{problem[0].upper()}{problem[1:]}. Complete it, then enter it again.", path=folder, title=_TITLE)
     place = paths.made_models_dir() / f"{folder.name}{_LINK}"
     try:
-        if place.exists() and Path(place.read_text(encoding="utf-8").strip()) != folder:
+        if place.exists() and _target(place) != folder:
             raise NotSetUp(f"Another folder of this name is entered. Remove {place}, then enter this one.", path=folder, title=_TITLE)
         whole.write(place, f"{folder}\n".encode())
     except OSError as error:
         raise CannotWrite(f"It cannot be entered ({error.strerror}).", path=place) from None
     return Entry(folder.name, folder)
+
+
+def _target(link: Path) -> Path | None:
+    """The path that an entry holds; None for one that cannot be read, or holds none."""
+    try:
+        folder = Path(link.read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
+        return None
+    return folder if folder.is_absolute() else None
 
 
 def _entry(folder: Path, root: Path) -> Entry:

@@ -19,7 +19,7 @@ from typing import Any
 from ...config import paths
 from ...config.errors import CannotWrite, DeshimmerError, NotSetUp, ToolFailed
 from ...config.settings import Settings
-from . import entries, model_folder
+from . import entries, guard, model_folder
 
 KEPT = ("*.safetensors", "*.safetensors.index*.json", "*.json", "*.txt", "*.model")
 """Weights, settings and tokenizers. No pickles and no code."""
@@ -49,7 +49,7 @@ def fetch(hub_id: str, revision: str | None, settings: Settings, tell: Callable[
         _require_room(hub_id, sum(files.values()), partial, settings)
         tell(f"fetching {hub_id}, {sum(files.values()) / 1e9:.1f} GB")
         download(hub_id, revision=info.sha, local_dir=partial, allow_patterns=list(files))
-    if problem := model_folder.look(partial).problem:
+    if problem := guard.look(partial, hub_id).problem:
         raise NotSetUp(f"{hub_id} was fetched, but {problem}. Choose a model in diffusers' format.", path=partial, title=_TITLE)
     try:
         (partial / entries.ORIGIN).write_text(json.dumps({"name": hub_id, "revision": info.sha}), encoding="utf-8")

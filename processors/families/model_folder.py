@@ -25,7 +25,7 @@ class Look:
 
 
 def look(folder: Path) -> Look:
-    """Never raises: what cannot be read is the problem."""
+    """Never raises: what cannot be read is the problem. What loading would run is not looked for; ``guard.look`` does."""
     try:
         size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts)
         index = _json(folder / INDEX)
@@ -54,8 +54,11 @@ def _numbers(weights: Path) -> int:
         length = int.from_bytes(file.read(8), "little")
         if length > _LARGEST_JSON:
             raise ValueError(f"{weights.name} is no file of safetensors")
-        header: Any = json.loads(file.read(length))
-    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+        try:
+            header: Any = json.loads(file.read(length))
+            return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+            raise ValueError(f"{weights.name} is no file of safetensors") from None
 
 
 def _problems(folder: Path, index: dict[str, Any]) -> Iterator[str]:
@@ -69,13 +72,18 @@ def _problems(folder: Path, index: dict[str, Any]) -> Iterator[str]:
             yield f"the folder {name} is missing"
         elif (part / "config.json").exists():  # a network; schedulers and tokenizers have files of other names
             yield from _problems_of_network(part)
+        elif not any(part.glob("*config.json")):
+            yield f"the folder {name} has no config.json"
 
 
 def _problems_of_network(part: Path) -> Iterator[str]:
     weights = {path.name for path in part.iterdir() if path.suffix == ".safetensors" and path.exists()}  # a broken link does not exist
     indexes = [path for path in part.glob("*.safetensors.index*.json") if path.exists()]
     for index in indexes:
-        wanted = {str(shard) for shard in cast(dict[str, Any], _json(index).get("weight_map", {})).values()}
+        shards: Any = _json(index).get("weight_map")
+        if not isinstance(shards, dict):
+            raise ValueError(f"{index.name} names no weights")
+        wanted = {str(shard) for shard in cast(dict[str, Any], shards).values()}
         if missing := sorted(wanted - weights):
             yield f"{len(missing)} of {len(wanted)} weight files are missing in {part.name}: {missing[0]}"
     if weights or indexes:
@@ -89,7 +97,10 @@ def _problems_of_network(part: Path) -> Iterator[str]:
 def _json(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _LARGEST_JSON:
         raise ValueError(f"{path.name} is too large")
-    value: Any = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        value: Any = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path.name} is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} is no table")
     return cast(dict[str, Any], value)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from ...config import paths
 from ...config.errors import NotSetUp
 from ...config.settings import Settings
-from . import entries, model_folder, table
+from . import entries, guard, model_folder, table
 from .family import Family, Kind
 
 _HUB_ID = re.compile(r"(?!.*(\.\.|--))\w[\w.-]*/\w[\w.-]*", re.ASCII)
@@ -168,7 +168,7 @@ def _cached() -> Iterator[tuple[str, Path, str | None]]:
 
 
 def _installed(name: str, folder: Path, revision: str | None) -> Installed:
-    seen = model_folder.look(folder)
+    seen = guard.look(folder, name)
     family = table.family_of(name, seen.pipeline)
     return Installed(name, folder, family, seen.pipeline, revision, seen.size_bytes, seen.problem)
 
@@ -189,7 +189,7 @@ def _in_hot_folder(model: str, settings: Settings) -> Path | None:
     folder = path.resolve()
     if not any(folder.is_relative_to(hot.path.resolve()) for hot in settings.hot_folders) or not (folder / model_folder.INDEX).is_file():
         return None
-    if problem := model_folder.look(folder).problem:
+    if problem := guard.look(folder, model).problem:
         raise NotSetUp(f"{problem}. Give the folder all its files, or name a model that is whole.", path=folder, title=_TITLE)
     return folder
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,6 +99,81 @@ def test_what_is_wrong_with_a_folder_is_said_alike_by_list_and_guard(models: Set
     assert one.family is not None
     with pytest.raises(guard.RefusedModel, match="pickled"):
         guard.require_safe(one.folder, one.family, table.ADAPTERS[one.family.name])
+
+
+def _index(folder: Path, **values: Any) -> None:
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def _auto_map(folder: Path) -> None:
+    path = folder / "transformer" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"auto_map": {"AutoModel": "x.Y"}}))
+
+
+def _no_network(folder: Path) -> None:
+    for path in (folder / "vae").iterdir():
+        path.unlink()
+
+
+def _shards(folder: Path, words: str) -> None:
+    (folder / "vae" / "diffusion_pytorch_model.safetensors.index.json").write_text(words)
+
+
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "asks for code": (_auto_map, "asks for code of its own"),
+    "holds code": (lambda folder: (folder / "vae" / "x.py").write_text("1"), "it holds code"),
+    "part of its own code": (lambda folder: _index(folder, vae=["mine", "AutoencoderKLWan"]), "made by code of its own"),
+    "part of another family": (lambda folder: _index(folder, vae=["diffusers", "AutoencoderKL"]), "which this family has none of"),
+    "part outside": (lambda folder: _index(folder, **{"../vae": ["diffusers", "AutoencoderKLWan"]}), "outside the folder"),
+    "another pipeline": (lambda folder: _index(folder, _class_name="FluxPipeline"), "names the pipeline 'FluxPipeline'"),
+    "checkpoint beside": (lambda folder: (folder / "x.ckpt").write_bytes(b""), "are pickled"),
+    "part missing": (lambda folder: shutil.rmtree(folder / "vae"), "the folder vae is missing"),
+    "part empty": (_no_network, "the folder vae has no config.json"),
+    "shard missing": (lambda folder: _shards(folder, '{"weight_map": {"a": "gone.safetensors"}}'), "1 of 1 weight files are missing"),
+    "shards no table": (lambda folder: _shards(folder, '{"weight_map": []}'), "names no weights"),
+    "nested too deeply": (lambda folder: (folder / "model_index.json").write_text("[" * 200_000), "nested too deeply"),
+    "no text": (lambda folder: (folder / "model_index.json").write_bytes(b"\xff\xfe"), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_what_rendering_refuses_is_listed_so_and_not_entered(models: Settings, name: str) -> None:
+    (one,) = store.installed(models)
+    assert one.family is not None
+    adapter = table.ADAPTERS[one.family.name]
+    assert guard.require_safe(one.folder, one.family, adapter) == "WanPipeline"
+    spoil, words = SPOILED[name]
+    spoil(one.folder)
+    (listed,) = store.installed(models)
+    assert words in (listed.problem or "")
+    assert listed.kinds == ()
+    with pytest.raises(guard.RefusedModel) as refused:
+        guard.require_safe(one.folder, one.family, adapter)
+    assert str(listed.problem) in refused.value.message
+    with pytest.raises(NotSetUp):
+        store.locate("Wan2.1-T2V-1.3B", None, models)
+    with pytest.raises(NotSetUp):
+        entries.enter(one.folder)
+
+
+@pytest.mark.parametrize("words", [b"\xff\xfe", b"relative/path", b""])
+def test_an_entry_that_cannot_be_read_is_left_out_and_entered_anew(models: Settings, words: bytes) -> None:
+    (one,) = store.installed(models)
+    (paths.made_models_dir() / "other.link").mkdir()
+    (paths.made_models_dir() / "Spoiled.link").write_bytes(words)
+    assert entries.read() == []
+    assert entries.enter(one.folder).folder == one.folder
+    assert [entry.name for entry in entries.read()] == [one.name]
+
+
+@pytest.mark.parametrize("header", [b"[]", b'{"a": 1}', b'{"a": {}}', b"nothing"])
+def test_weights_that_are_none_are_said_to_be_none(models: Settings, header: bytes) -> None:
+    (one,) = store.installed(models)
+    assert one.family is not None
+    next((one.folder / "vae").glob("*.safetensors")).write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match="is no file of safetensors"):
+        model_folder.counted(one.folder, one.family)
 
 
 def test_a_folder_that_lies_elsewhere_is_entered(tmp_path: Path, built: Path) -> None:
