@@ -66,8 +66,8 @@ def test_a_job_is_told_in_the_order_of_its_states(desk, monkeypatch: pytest.Monk
 def test_two_who_look_at_two_jobs_have_both_been_there(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (desk.enqueue(desk.clip(name)) for name in ("error-1", "error-2"))
     desk.wait_for_end()
-    assert sorted(desk.jobs.needing()) == sorted([first.id, second.id])
+    assert sorted(desk.jobs.needing().jobs) == sorted([first.id, second.id])
     held = Held(desk.jobs.table.note, "slow")
     monkeypatch.setattr(desk.jobs.table, "note", held)
     overtake(held, lambda: desk.jobs.look_at(first.id), lambda: desk.jobs.look_at(second.id))
-    assert desk.jobs.needing() == []
+    assert desk.jobs.needing().jobs == []
