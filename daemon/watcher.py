@@ -157,7 +157,7 @@ class Watcher:
             for watch in self._watches:
                 self._walk(watch)
                 taken += self._settle(watch)
-            wait_s = self._until_due_s()
+            wait_s = _until(watch.intake.next_due() for watch in self._watches)
             if wait_s is None:
                 break
             stop.wait(wait_s)
@@ -209,9 +209,7 @@ class Watcher:
         self._wake.wait(until_rescan_s if until_due_s is None else min(until_due_s, until_rescan_s))
 
     def _until_due_s(self) -> float | None:
-        waited_for = (each.next_due() for watch in self._watches for each in (watch.intake, watch.prompts))
-        due_at = [due_at for due_at in waited_for if due_at is not None]
-        return max(0.0, min(due_at) - time.monotonic()) if due_at else None
+        return _until(each.next_due() for watch in self._watches for each in (watch.intake, watch.prompts))
 
     def _take_in_changes(self) -> bool:
         with self._lock:
@@ -356,6 +354,12 @@ class Watcher:
         self._problems = {path: error for path, error in self._problems.items() if path not in former} | dict(problems)
         if former.keys() != problems.keys():
             self._on_change()
+
+
+def _until(moments: Iterable[float | None]) -> float | None:
+    """Seconds until the first of them; None where there is none."""
+    due_at = [moment for moment in moments if moment is not None]
+    return max(0.0, min(due_at) - time.monotonic()) if due_at else None
 
 
 def _is_whole(path: Path) -> bool:
