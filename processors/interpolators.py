@@ -84,7 +84,7 @@ def uses_gpu(settings: Settings) -> bool:
 
 def _rife_finds_gpu(settings: Settings) -> bool:
     try:
-        return _torch_finds_gpu()
+        return rife.finds_gpu()
     except NotSetUp:
         return settings.models.rife is None and rife_ncnn.probe(settings).ok  # which then takes its place
 
@@ -92,14 +92,9 @@ def _rife_finds_gpu(settings: Settings) -> bool:
 def _film_finds_gpu(settings: Settings) -> bool:
     path = settings.models.film
     try:
-        return path is not None and path.is_file() and _torch_finds_gpu()  # a SavedModel runs on the CPU
+        return path is not None and path.is_file() and rife.finds_gpu()  # a SavedModel runs on the CPU
     except NotSetUp:
         return False
-
-
-def _torch_finds_gpu() -> bool:
-    rife.require_torch()
-    return rife.best_device() != "cpu"
 
 
 _ON_GPU: dict[str, Callable[[Settings], bool]] = {

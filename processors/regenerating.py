@@ -79,10 +79,9 @@ def ready(made: Regeneration, settings: Settings, *, fetch: bool = True) -> Rege
 def finds_gpu() -> bool:
     """Whether diffusers would work on a GPU of this machine. Loads torch."""
     try:
-        rife.require_torch()
+        return rife.finds_gpu()
     except NotSetUp:
         return False
-    return rife.best_device() != "cpu"
 
 
 def starts_from(made: Regeneration) -> str:

@@ -173,6 +173,12 @@ def require_torch() -> None:
         raise NotSetUp(f"{REMEDY} ({error})") from error
 
 
+def finds_gpu() -> bool:
+    """Whether torch works on a GPU of this machine. Loads it; raises NotSetUp where it is absent."""
+    require_torch()
+    return best_device() != "cpu"
+
+
 def best_device() -> str:
     """``cuda``, else ``mps``, else ``cpu``. Needs torch."""
     import torch

@@ -20,7 +20,6 @@ from . import entries, guard, model_folder, table
 from .family import Family, Kind
 
 _HUB_ID = re.compile(r"(?!.*(\.\.|--))\w[\w.-]*/\w[\w.-]*", re.ASCII)
-_REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CHECKPOINTS = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth")
 _HUB_FOLDER = "models--"
