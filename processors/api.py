@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
+from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
 from .prompts import lint, station
@@ -128,6 +129,7 @@ def fix(
     settings: Settings | None = None,
     *,
     route: Route | str | None = None,
+    profile: Profile | str = Profile.MATCH,
     preset: str | None = None,
     strength: float | None = None,
     factor: int | None = None,
@@ -154,6 +156,7 @@ def fix(
     settings = settings or load_settings()
     check_options(
         route=route,
+        profile=profile,
         preset=preset,
         strength=strength,
         factor=factor,
@@ -169,6 +172,7 @@ def fix(
         output_dir=source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute(),
         shown_path=fspath(path),
         route=Route.INTERPOLATE if factor or fps or slow_motion or drop_duplicates else (None if route is None else Route(route)),
+        profile=Profile(profile),
         preset=preset,
         strength=settings.repair.strength if strength is None else strength,
         factor=factor,
@@ -194,6 +198,7 @@ def fix(
 def check_options(
     *,
     route: Route | str | None = None,
+    profile: Profile | str = Profile.MATCH,
     preset: str | None = None,
     strength: float | None = None,
     factor: int | None = None,
@@ -207,6 +212,11 @@ def check_options(
     interpolates = factor is not None or fps is not None or slow_motion or drop_duplicates
     wrongs = (
         (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
+        (profile not in list(Profile), f"There is no profile '{profile}'. The profiles are: {', '.join(Profile)}."),
+        (
+            preset is not None and profile != Profile.MATCH,
+            "--preset article is delivered as the article has it. Leave out --profile or --preset.",
+        ),
         (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
         (
             preset is not None and route not in (None, Route.DEBAND, Route.INTERPOLATE),
