@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +33,7 @@ _MUXERS_OWN = frozenset(
 )
 """Tags that a muxer makes, or that stand in a field of their own here."""
 _MXF_OWN = ("uid", "umid", "operational_pattern", "product_", "toolkit_version", "modification_date", "application_platform")
+_MARKUP = re.compile(r"<[^>]+>|\{\\[^}]*\}")
 _ADTS_SYNC, _ADTS_MASK = 0xFFF0, 0xFFF6
 
 
@@ -61,6 +63,22 @@ def hidden_tags(path: Path) -> dict[str, str]:
 def is_muxers_own(key: str) -> bool:
     """Whether a muxer makes this tag (lower case), or it has a field of its own here."""
     return key in _MUXERS_OWN or key.startswith("_statistics") or any(part in key for part in _MXF_OWN)
+
+
+def with_markup(container: InputContainer, selectors: Collection[str]) -> set[str]:
+    """Which of these text subtitles hold more than words: colours, places, italics."""
+    asked = {part.stream.index: part.selector for part in parts.of(container).others if part.selector in selectors}
+    found: set[str] = set()
+    for packet in container.demux([stream for stream in container.streams if stream.index in asked]):
+        data, codec = bytes(packet), parts.codec(packet.stream)
+        text = _text(codec, data)
+        if (
+            _MARKUP.search(text)
+            or (codec == "mov_text" and len(data) > 2 + int.from_bytes(data[:2]))
+            or packet.has_sidedata("webvtt_settings")
+        ):
+            found.add(asked[packet.stream_index])
+    return found
 
 
 @dataclass
@@ -153,7 +171,7 @@ def _track(part: Part, seen: _Seen) -> Track:
         digest=seen.digest.hexdigest(),
         language=_language(stream),
         title=_title(stream),
-        roles=_roles(stream),
+        roles=parts.roles(stream),
         texts=tuple(seen.texts),
     )
 
@@ -169,7 +187,7 @@ def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
         last_duration=seen.last_duration * clip.time_base if seen.last_duration else None,
         language=_language(stream),
         title=_title(stream),
-        roles=_roles(stream),
+        roles=parts.roles(stream),
     )
 
 
@@ -189,8 +207,3 @@ def _title(stream: Any) -> str | None:
 
 def _tag(stream: Any, key: str) -> str | None:
     return next((value for name, value in stream.metadata.items() if name.lower() == key), None)
-
-
-def _roles(stream: Any) -> tuple[str, ...]:
-    flags = stream.disposition
-    return tuple(flag.name.lower() for flag in type(flags) if flag & flags)

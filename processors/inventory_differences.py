@@ -41,7 +41,7 @@ def differences(source: Inventory, result: Inventory, treatment: Treatment) -> t
     """
     new_times = treatment.route is Route.INTERPOLATE
     found = [] if new_times else list(_frame_times(source.pictures, result.pictures))
-    found += _names(PICTURE, source.pictures, result.pictures)
+    found += _names(PICTURE, source.pictures, result.pictures, marked=_is_marked(source))
     found += _tracks(source, result, slower=treatment.slow_motion)
     found += _timecode(source, result, new_times=new_times)
     found += _chapters(source, result)
@@ -82,7 +82,7 @@ def _tracks(source: Inventory, result: Inventory, *, slower: bool) -> Iterator[D
             yield Difference(track.name, f"{track.name.capitalize()} is gone.")
             continue
         left.remove(mine)
-        yield from _track(track, mine, source.pictures, result.pictures, slower=slower)
+        yield from _track(track, mine, source.pictures, result.pictures, slower=slower, marked=_is_marked(source))
     for track in left:
         yield Difference(track.name, f"{track.name.capitalize()} is there that the source does not have.", grave=True)
 
@@ -101,20 +101,25 @@ def _is_same(track: Track, mine: Track) -> bool:
     return mine.digest == track.digest or (bool(track.texts) and mine.codec != track.codec and mine.texts == track.texts)
 
 
-def _track(track: Track, mine: Track, before: Pictures, after: Pictures, *, slower: bool) -> Iterator[Difference]:
+def _track(track: Track, mine: Track, before: Pictures, after: Pictures, *, slower: bool, marked: bool) -> Iterator[Difference]:
     name = track.name
     if not _is_same(track, mine):
         yield Difference(name, f"{name.capitalize()} does not hold the same data.", grave=True)
     elif track.kind not in _WITHOUT_TIMES and not slower:
         yield from _places(track, mine, before, after)
-    yield from _names(name, track, mine)
+    yield from _names(name, track, mine, marked=marked)
 
 
-def _names(name: str, before: Track | Pictures, after: Track | Pictures) -> Iterator[Difference]:
+def _is_marked(source: Inventory) -> bool:
+    return any(each.roles for each in (source.pictures, *source.tracks) if each.roles != ("attached_pic",))
+
+
+def _names(name: str, before: Track | Pictures, after: Track | Pictures, *, marked: bool) -> Iterator[Difference]:
+    """``marked``: the source's container has marks."""
     if (before.language, before.title) != (after.language, after.title):
         was, now = (f"{each.title or 'without title'} ({each.language or 'no language'})" for each in (before, after))
         yield Difference(f"name of {name}", f"{name.capitalize()} is called {now} instead of {was}.")
-    if set(before.roles) != set(after.roles):
+    if set(before.roles) != set(after.roles) - (set() if marked else {"default"}):
         was, now = (", ".join(each.roles) or "nothing" for each in (before, after))
         yield Difference(f"marks of {name}", f"{name.capitalize()} is marked {now} instead of {was}.")
 
@@ -123,7 +128,7 @@ def _places(track: Track, mine: Track, before: Pictures, after: Pictures) -> Ite
     """Where a track lies against the first frame, packet by packet."""
     name = track.name
     if len(track.times) != len(mine.times):
-        pairs = [(track.times[0], mine.times[0]), (track.times[-1], mine.times[-1])]  # cut into packets otherwise: PCM
+        pairs = [(track.times[0], mine.times[0])]  # PCM, cut into packets otherwise; its bytes were compared
     else:
         pairs = list(zip(track.times, mine.times, strict=True))
     shift = after.at(0) - before.at(0)

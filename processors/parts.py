@@ -71,6 +71,12 @@ def is_cover(stream: Any) -> bool:
     return bool(stream.disposition & stream.disposition.attached_pic)
 
 
+def roles(stream: Any) -> tuple[str, ...]:
+    """FFmpeg's dispositions: default, forced, comment, ..."""
+    flags = stream.disposition
+    return tuple(flag.name.lower() for flag in type(flags) if flag & flags)
+
+
 def tags(container: Any) -> dict[str, str]:
     """Of the file, by lower-case key."""
     return {key.lower(): value for key, value in container.metadata.items()}
