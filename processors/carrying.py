@@ -7,16 +7,17 @@ by the names of ``parts``: verification takes nothing else as an excuse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from . import held, inventory, media, parts, timecodes, webp
-from .inventory_records import CHAPTERS, ROUNDED, TIMECODE, tag_name
+from . import grid, held, inventory, media, parts, timecodes, webp
+from .inventory_records import CHAPTERS, PICTURE, ROUNDED, TIMECODE, tag_name
 from .records import Route
 
 if TYPE_CHECKING:
+    from .grid import Grid
     from .parts import Part
     from .records import Clip, Treatment
 
@@ -57,6 +58,7 @@ class Along:
     timecode: str | None = None  # where it is not the source's
     roles: str = "default"  # of the picture, FFmpeg's disposition
     has_chapters: bool = True
+    grid: Grid | None = None  # of frame times
 
 
 @dataclass(frozen=True)
@@ -76,28 +78,52 @@ class _Source:
         return tuple(part for part in self.others if part.kind == kind)
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What is to be carried, and where it goes."""
+
+    clip: Clip
+    treatment: Treatment
+    source: _Source
+    muxer: str
+    exact: Grid | None
+
+    @property
+    def suffix(self) -> str:
+        return _SUFFIXES[self.muxer]
+
+    @property
+    def keeps_times(self) -> bool:
+        return self.treatment.route is not Route.INTERPOLATE
+
+
 def choose(clip: Clip, treatment: Treatment, video: dict[str, Any]) -> Carried:
     """``video``: FFmpeg's options for the picture, ``c:v`` among them."""
     source = _source(clip)
     muxer = _muxer(clip, [part.codec for part in source.of_kind("sound")])
+    exact = grid.of(clip) if muxer in _BOXED and treatment.route is not Route.INTERPOLATE else None
+    case = _Case(clip, treatment, source, muxer, exact)
     suffix = clip.path.suffix.lower()
-    if _MUXERS.get(suffix) != muxer:
-        suffix = _SUFFIXES[muxer]
-    kept = tuple(part for part in source.others if _reason(part, muxer, source, treatment) is None)
+    kept = tuple(part for part in source.others if _reason(part, case) is None)
     as_files = tuple(part for part in kept if part.kind == "cover" and muxer == "matroska")
-    carried = tuple(part for part in kept if part not in as_files)
+    copied = tuple(part for part in kept if part not in as_files)
     along = Along(
-        source.picture,
-        {part.selector: held.TEXT_SUBTITLES[muxer] for part in carried if not held.holds(muxer, part.kind, part.codec)},
-        as_files,
-        source.hidden if muxer in held.HAVE_TAGS else {},
-        timecodes.of_result(source.timecode, clip, treatment),
-        "+".join(role for role in source.roles if role != _SECOND_VIEW) or "0",
+        picture=source.picture,
+        converted={part.selector: held.TEXT_SUBTITLES[muxer] for part in copied if not held.holds(muxer, part.kind, part.codec)},
+        covers=as_files,
+        tags=source.hidden if muxer in held.HAVE_TAGS else {},
+        timecode=timecodes.of_result(source.timecode, clip, treatment),
+        roles="+".join(role for role in source.roles if role != _SECOND_VIEW) or "0",
         has_chapters=not treatment.slow_motion,
+        grid=exact,
     )
-    lost = tuple(_lost(clip, treatment, muxer, source))
     return Carried(
-        suffix, muxer, _muxer_options(clip, treatment, muxer, video, source), tuple(part.selector for part in carried), lost, along
+        suffix=suffix if _MUXERS.get(suffix) == muxer else case.suffix,
+        muxer=muxer,
+        options=_muxer_options(case, video),
+        streams=tuple(part.selector for part in copied),
+        lost=tuple(_lost(case)),
+        along=along,
     )
 
 
@@ -113,18 +139,17 @@ def _muxer(clip: Clip, sound: list[str]) -> str:
     return muxer if all(held.holds(muxer, "sound", codec) for codec in holdable) else "matroska"
 
 
-def _muxer_options(clip: Clip, treatment: Treatment, muxer: str, video: dict[str, Any], source: _Source) -> dict[str, Any]:
-    if muxer not in _BOXED:
-        return {"f": muxer}
-    has_own_tags = any(
-        key.split("-")[0] not in held.COMMON_TAGS and not inventory.is_muxers_own(key) for key in (*source.tags, *source.hidden)
-    )
-    options: dict[str, Any] = {"f": muxer, "movflags": "+faststart" + "+use_metadata_tags" * has_own_tags}
+def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
+    if case.muxer not in _BOXED:
+        return {"f": case.muxer}
+    keys = (*case.source.tags, *case.source.hidden)
+    has_own_tags = any(key.split("-")[0] not in held.COMMON_TAGS and not inventory.is_muxers_own(key) for key in keys)
+    options: dict[str, Any] = {"f": case.muxer, "movflags": "+faststart" + "+use_metadata_tags" * has_own_tags}
     if video["c:v"] == "libx265":
         options["tag:v:0"] = "hvc1"
-    clock = clip.time_base
-    is_fine = clip.container.startswith("mov,") or clock.denominator >= _FINE_CLOCK
-    if clock.numerator == 1 and is_fine and treatment.route is not Route.INTERPOLATE:
+    clock = case.exact.time_base if case.exact is not None else case.clip.time_base
+    is_fine = case.clip.container.startswith("mov,") or clock.denominator >= _FINE_CLOCK
+    if clock.numerator == 1 and is_fine and case.keeps_times:
         options["video_track_timescale"] = clock.denominator
     return options
 
@@ -151,36 +176,41 @@ def _source(clip: Clip) -> _Source:
         )
 
 
-def _reason(part: Part, muxer: str, source: _Source, treatment: Treatment) -> str | None:
+def _reason(part: Part, case: _Case) -> str | None:
     """Why a part does not go along; None where it does."""
-    if treatment.slow_motion and part.kind not in _TIMELESS:
+    if case.treatment.slow_motion and part.kind not in _TIMELESS:
         return _SLOW
-    if held.holds(muxer, part.kind, part.codec):
+    if held.holds(case.muxer, part.kind, part.codec):
         return None
-    if part.kind == "subtitle" and part.codec in inventory.TEXT_CODECS and muxer in held.TEXT_SUBTITLES:
-        return f"its style would be lost in {_SUFFIXES[muxer]}" if part.selector in source.markup else None
-    return f"{_SUFFIXES[muxer]} does not hold it"
+    if part.kind == "subtitle" and part.codec in inventory.TEXT_CODECS and case.muxer in held.TEXT_SUBTITLES:
+        return f"its style would be lost in {case.suffix}" if part.selector in case.source.markup else None
+    return f"{case.suffix} does not hold it"
 
 
-def _lost(clip: Clip, treatment: Treatment, muxer: str, source: _Source) -> list[str]:
-    suffix = _SUFFIXES[muxer]
-    reasons = [(part.name, _reason(part, muxer, source, treatment)) for part in source.others]
-    lost = [f"{name} is left out: {reason}" for name, reason in reasons if reason is not None]
-    if source.chapters and (treatment.slow_motion or muxer == "mpegts"):
-        lost.append(f"{CHAPTERS} are left out: {_SLOW if treatment.slow_motion else f'{suffix} does not hold them'}")
+def _lost(case: _Case) -> Iterator[str]:
+    source, suffix, slow = case.source, case.suffix, case.treatment.slow_motion
+    for part in source.others:
+        reason = _reason(part, case)
+        if reason is not None:
+            yield f"{part.name} is left out: {reason}"
+    if source.chapters and (slow or case.muxer == "mpegts"):
+        yield f"{CHAPTERS} are left out: {_SLOW if slow else f'{suffix} does not hold them'}"
     if _SECOND_VIEW in source.roles:
-        lost.append(f"marks of {PICTURE}: its second view (MV-HEVC) is left out, the first is repaired")
-    if source.timecode and muxer not in held.HAVE_TAGS:
-        lost.append(f"{TIMECODE} {source.timecode} is left out: {suffix} does not hold it")
-    if muxer not in held.HAVE_TAGS:
-        lost += [f"{tag_name(key)} is left out: {suffix} holds no tags" for key in source.tags if not inventory.is_muxers_own(key)]
-    if muxer == "matroska" and _is_rounded(clip, treatment):
-        lost.append(f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts")
-    return lost
+        yield f"marks of {PICTURE}: its second view (MV-HEVC) is left out, the first is repaired"
+    if case.muxer not in held.HAVE_TAGS:
+        if source.timecode:
+            yield f"{TIMECODE} {source.timecode} is left out: {suffix} does not hold it"
+        for key in source.tags:
+            if not inventory.is_muxers_own(key):
+                yield f"{tag_name(key)} is left out: {suffix} holds no tags"
+    if case.exact is not None:
+        yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
+    if case.muxer == "matroska" and _is_rounded(case):
+        yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
 
 
-def _is_rounded(clip: Clip, treatment: Treatment) -> bool:
-    ticks = [clip.time_base / _MATROSKA_TICK]
-    if not clip.variable_frame_rate and treatment.route is not Route.INTERPOLATE:
-        ticks = [ticks[0], 1 / clip.frame_rate / _MATROSKA_TICK]
+def _is_rounded(case: _Case) -> bool:
+    ticks = [case.clip.time_base / _MATROSKA_TICK]
+    if not case.clip.variable_frame_rate and case.keeps_times:
+        ticks = [ticks[0], 1 / case.clip.frame_rate / _MATROSKA_TICK]
     return all(each.denominator != 1 for each in ticks)

@@ -4,11 +4,11 @@ not see there, and cover pictures, which its Matroska muxer takes from files alo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from . import media, parts
 
@@ -59,7 +59,7 @@ def _covers(clip: Clip, wanted: tuple[Part, ...], output: Path, made: list[Path]
         found = [part for part in parts.of(container).others if part.selector in selectors]
         for part in found:
             mime, suffix = _MIME[part.codec]
-            data = next((bytes(packet) for packet in container.demux(part.stream) if packet.size), b"")
+            data = next((bytes(packet) for packet in cast("Iterator[Any]", container.demux(part.stream)) if packet.size), b"")
             container.seek(0)
             path = _write(output.with_name(f"{output.name}.cover-{part.number}"), data, made)
             yield Cover(path, part.stream.metadata.get("filename", f"cover{suffix}"), part.stream.metadata.get("mimetype", mime))

@@ -18,6 +18,7 @@ from .enclosures import Enclosed
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from .encoding import Encoding
+    from .grid import Grid
     from .media import Shown
     from .records import Clip, Progress
 
@@ -47,11 +48,16 @@ def encode(
     """
     require_space(output.parent, settings)
     rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None
+    exact = encoding.along.grid if rate == clip.frame_rate else None
     if rate == clip.frame_rate:
         rate, last = media.declared_rate(clip), media.last_frame(clip)
+    if last is not None and exact is not None:
+        last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:
         argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last)
-        return feed(argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin)
+        return feed(
+            argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin, grid=exact
+        )
 
 
 def feed(
@@ -65,16 +71,17 @@ def feed(
     progress: Progress | None = None,
     expected_frames: int | None = None,
     origin: Fraction = Fraction(0),
+    grid: Grid | None = None,
 ) -> int:
     """Run an FFmpeg command that reads NUT from its standard input and writes ``output``; the number of frames written.
 
-    ``origin``, in seconds, is taken from every frame's time. Raises as ``encode`` does.
+    ``origin``, in seconds, is taken from every frame's time, once that is on the ``grid``. Raises as ``encode`` does.
     """
     require_space(output.parent, settings)
     watched = _watched(frames, output.parent, settings, progress, expected_frames or clip.frames)
     with ffmpeg.running(argv, stdin=True) as run:
         with ffmpeg.feeding(run, output) as pipe:
-            _write(pipe, clip, watched, frame_rate, origin)
+            _write(pipe, clip, watched, frame_rate, origin, grid)
             pipe.close()
         return run.finish(output)
 
@@ -182,18 +189,22 @@ def _watched(
         yield frame
 
 
-def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], frame_rate: Fraction, origin: Fraction) -> None:
+def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], frame_rate: Fraction, origin: Fraction, grid: Grid | None) -> None:
     first = next(frames, None)
     if first is None:
         raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
-    time_base = Fraction(first.time_base or clip.time_base)
+    clock, first_pts = Fraction(first.time_base or clip.time_base), first.pts or 0
+    grid = grid if grid is not None and grid.clock == clock else None
+    time_base = grid.time_base if grid is not None else clock
     shift = round(origin / time_base)
     with av.open(_WriteOnly(pipe), "w", format="nut") as container:
         stream = container.add_stream("rawvideo", rate=frame_rate)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
         stream.time_base = stream.codec_context.time_base = time_base
         for frame in chain((first,), frames):
-            frame.pts = (frame.pts or 0) - shift
+            pts = frame.pts or 0
+            frame.pts = (grid.tick(pts, first_pts) if grid is not None else pts) - shift
+            frame.time_base = time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 

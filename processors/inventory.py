@@ -18,7 +18,6 @@ from .inventory_records import Chapter, Inventory, Pictures, Track
 from .prompts import container_texts, picture_texts
 
 if TYPE_CHECKING:
-    import av
     from av.container import InputContainer
 
     from .parts import Part
@@ -111,7 +110,7 @@ def _of_container(container: InputContainer, clip: Clip) -> Inventory:
     )
 
 
-def _see_picture(packet: av.Packet, seen: _Seen) -> None:
+def _see_picture(packet: Any, seen: _Seen) -> None:
     if packet.is_discard or packet.pts is None:
         return
     if packet.pts >= seen.latest:
@@ -119,7 +118,7 @@ def _see_picture(packet: av.Packet, seen: _Seen) -> None:
     seen.times.append(packet.pts)
 
 
-def _see(packet: av.Packet, seen: _Seen) -> None:
+def _see(packet: Any, seen: _Seen) -> None:
     assert packet.pts is not None
     data, codec = bytes(packet), parts.codec(packet.stream)
     if packet.stream.type == "subtitle":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Kind = Literal["video", "sound", "subtitle", "data", "attachment", "cover"]
 
@@ -73,8 +73,8 @@ def is_cover(stream: Any) -> bool:
 
 def roles(stream: Any) -> tuple[str, ...]:
     """FFmpeg's dispositions: default, forced, comment, ..."""
-    flags = stream.disposition
-    return tuple(flag.name.lower() for flag in type(flags) if flag & flags)
+    kinds = cast("Any", type(stream.disposition))
+    return tuple(str(kind.name).lower() for kind in kinds if kind & stream.disposition)
 
 
 def tags(container: Any) -> dict[str, str]:
