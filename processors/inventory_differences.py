@@ -38,10 +38,10 @@ _WITHOUT_TIMES = ("attachment", "cover")
 
 
 def differences(source: Inventory, result: Inventory, treatment: Treatment) -> tuple[Difference, ...]:
-    """Everything that is not as it was, the gravest first. An interpolated clip has frame times of its own, and a slower one a length
-    of its own: what hangs on them is compared as far as it can be.
+    """Everything that is not as it was, the gravest first. An interpolated clip, or one rendered again, has frame times of its own, and a
+    slower one a length of its own: what hangs on them is compared as far as it can be.
     """
-    new_times = treatment.route is Route.INTERPOLATE
+    new_times = treatment.route in (Route.INTERPOLATE, Route.REGENERATE)
     found = [] if new_times else list(_frame_times(source.pictures, result.pictures))
     found += _names(PICTURE, source.pictures, result.pictures, marked=_is_marked(source))
     found += _tracks(source, result, slower=treatment.slow_motion)
