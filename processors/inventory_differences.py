@@ -113,7 +113,9 @@ def _is_same(track: Track, mine: Track) -> bool:
 
 def _track(track: Track, mine: Track, before: Pictures, after: Pictures, *, slower: bool, marked: bool) -> Iterator[Difference]:
     name = track.name
-    if not _is_same(track, mine):
+    if not _is_same(track, mine) and track.codec != mine.codec:
+        yield Difference(name, f"{name.capitalize()} was encoded again as {mine.codec}.")
+    elif not _is_same(track, mine):
         yield Difference(name, f"{name.capitalize()} does not hold the same data.", grave=True)
     elif track.kind not in _WITHOUT_TIMES and not slower:
         yield from _places(track, mine, before, after)

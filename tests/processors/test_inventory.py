@@ -30,7 +30,7 @@ def _found(source: Path, arguments: str, treatment: Treatment = SMOOTH) -> tuple
 
 
 def test_a_copy_does_not_differ(source: Path) -> None:
-    assert _found(source, "-i a.mp4 -map 0:v -map 0:a -map 0:s") == ()
+    assert _found(source, "-i a.mp4 -map 0:v -map 0:a -map 0:s -map_metadata:g 0") == ()
 
 
 @pytest.mark.parametrize(
