@@ -1,6 +1,6 @@
 """Carrying: the container of a result, and what goes into it from the source besides the picture.
 
-The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else mov (alpha, PCM), else Matroska.
+The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else the codec's own, mov for PCM, else Matroska.
 """
 
 from __future__ import annotations
@@ -17,15 +17,29 @@ if TYPE_CHECKING:
 
     from .records import Clip, Treatment
 
-_MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".mts": "mpegts", ".m2ts": "mpegts"}
-_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts"}
-_FAMILIES: dict[str, tuple[str, ...]] = {"mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"), "matroska,webm": ("matroska",), "mpegts": ("mpegts",)}
+_MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".ts": "mpegts",
+    ".mts": "mpegts",
+    ".m2ts": "mpegts",
+    ".webm": "webm",
+}
+_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts", "webm": ".webm"}
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"),
+    "matroska,webm": ("matroska", "webm"),
+    "mpegts": ("mpegts",),
+}
 """The muxers that write what a demuxer reads; any other source goes to Matroska."""
 
 _HOLDS = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "mov_text", "dvd_subtitle"},
     "mov": {"aac", "mp3", "ac3", "eac3", "alac", "mp2", "amr_nb", "amr_wb", "mov_text"},
     "mpegts": {"aac", "mp3", "ac3", "eac3", "mp2", "opus", "dts", "truehd", "dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"},
+    "webm": {"opus", "vorbis", "webvtt"},
     "matroska": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "truehd", "wavpack", "tta"}
     | {"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text", "ttf", "otf"},
 }
@@ -58,10 +72,10 @@ class _Source:
     has_own_tags: bool = False  # that MP4 has no field for: ComfyUI's workflow
 
 
-def choose(clip: Clip, treatment: Treatment, video: dict[str, Any]) -> Carried:
-    """``video``: FFmpeg's options for the picture, ``c:v`` among them."""
+def choose(clip: Clip, treatment: Treatment, video: dict[str, Any], muxers: tuple[str, ...]) -> Carried:
+    """``video``: FFmpeg's options for the picture, ``c:v`` among them. ``muxers`` hold it, the first where the source's does not."""
     source = _source_streams(clip)
-    muxer = _muxer(clip, [codec for _, codec in source.sound])
+    muxer = _muxer(clip, [codec for _, codec in source.sound], muxers)
     streams, lost = _kept((*source.sound, *source.others), muxer, treatment)
     suffix = clip.path.suffix.lower()
     if _MUXERS.get(suffix) != muxer:
@@ -69,13 +83,12 @@ def choose(clip: Clip, treatment: Treatment, video: dict[str, Any]) -> Carried:
     return Carried(suffix, muxer, _muxer_options(muxer, video, source), streams, lost)
 
 
-def _muxer(clip: Clip, sound: list[str]) -> str:
-    family = _FAMILIES.get(clip.container, ("matroska",))
+def _muxer(clip: Clip, sound: list[str], muxers: tuple[str, ...]) -> str:
+    family = _FAMILIES.get(clip.container, muxers[:1])
     wished = _MUXERS.get(clip.path.suffix.lower(), family[0])
-    muxer = wished if wished in family else family[0]
-    if clip.has_alpha:
-        return "mov"
-    if muxer == "mp4" and any(codec.startswith("pcm_") for codec in sound):
+    own = wished if wished in family else family[0]
+    muxer = own if own in muxers else muxers[0]
+    if muxer == "mp4" and "mov" in muxers and any(codec.startswith("pcm_") for codec in sound):
         muxer = "mov"
     return muxer if all(_holds(muxer, codec) for codec in sound if _holds("matroska", codec)) else "matroska"
 
@@ -83,7 +96,7 @@ def _muxer(clip: Clip, sound: list[str]) -> str:
 def _muxer_options(muxer: str, video: dict[str, Any], source: _Source) -> dict[str, Any]:
     if muxer not in ("mp4", "mov"):
         return {"f": muxer}
-    tag = {"tag:v": "hvc1"} if video["c:v"] == "libx265" else {}
+    tag = {"tag:v": "hvc1"} if video["c:v"] == "libx265" or video["c:v"].startswith("hevc_") else {}
     return {"f": muxer, "movflags": "+faststart" + "+use_metadata_tags" * source.has_own_tags, **tag}
 
 

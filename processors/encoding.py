@@ -22,12 +22,13 @@ class Encoding:
     description: str
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
+    conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
     picture = picture_codecs.choose(clip, treatment)
-    carried = carrying.choose(clip, treatment, picture.options)
+    carried = carrying.choose(clip, treatment, picture.options, picture.muxers)
     return Encoding(
         carried.suffix,
         carried.muxer,
@@ -36,4 +37,5 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.description,
         carried.streams,
         (*picture.notes, *carried.lost),
+        picture.conversion,
     )
