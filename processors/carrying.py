@@ -1,6 +1,6 @@
 """Carrying: the container of a result, and what goes into it from the source besides the picture.
 
-The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else mov (alpha, PCM), else Matroska. Sound comes
+The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else the codec's own, mov for PCM, else Matroska. Sound comes
 first: where a container does not hold all of it, another is taken. What the container cannot hold is named, one sentence for each thing,
 by the names of ``parts``: verification takes nothing else as an excuse.
 """
@@ -21,12 +21,26 @@ if TYPE_CHECKING:
     from .parts import Part
     from .records import Clip, Treatment
 
-_MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".mts": "mpegts", ".m2ts": "mpegts"}
-_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts"}
-_FAMILIES: dict[str, tuple[str, ...]] = {"mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"), "matroska,webm": ("matroska",), "mpegts": ("mpegts",)}
-"""The muxers that write what a demuxer reads; any other source goes to mov or Matroska."""
+_MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".ts": "mpegts",
+    ".mts": "mpegts",
+    ".m2ts": "mpegts",
+    ".webm": "webm",
+}
+_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts", "webm": ".webm"}
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"),
+    "matroska,webm": ("matroska", "webm"),
+    "mpegts": ("mpegts",),
+}
+"""The muxers that write what a demuxer reads; for any other source the codec says."""
 
 _BOXED = ("mp4", "mov")
+_IN_MILLISECONDS = ("matroska", "webm")
 _SLOW = "slow motion changes the length"
 _MATROSKA_TICK = Fraction(1, 1000)
 _FINE_CLOCK = 600
@@ -98,10 +112,10 @@ class _Case:
         return self.treatment.route is not Route.INTERPOLATE
 
 
-def choose(clip: Clip, treatment: Treatment, video: dict[str, Any]) -> Carried:
-    """``video``: FFmpeg's options for the picture, ``c:v`` among them."""
+def choose(clip: Clip, treatment: Treatment, video: dict[str, Any], muxers: tuple[str, ...]) -> Carried:
+    """``video``: FFmpeg's options for the picture, ``c:v`` among them. ``muxers`` hold it, the first where the source's does not."""
     source = _source(clip)
-    muxer = _muxer(clip, [part.codec for part in source.of_kind("sound")])
+    muxer = _muxer(clip, [part.codec for part in source.of_kind("sound")], muxers)
     exact = grid.of(clip) if muxer in _BOXED and treatment.route is not Route.INTERPOLATE else None
     case = _Case(clip, treatment, source, muxer, exact)
     suffix = clip.path.suffix.lower()
@@ -129,13 +143,14 @@ def choose(clip: Clip, treatment: Treatment, video: dict[str, Any]) -> Carried:
     )
 
 
-def _muxer(clip: Clip, sound: list[str]) -> str:
-    """The source's own where it holds the sound, else the first of the others that does; what none holds does not count."""
-    family = _FAMILIES.get(clip.container, ("matroska",))
+def _muxer(clip: Clip, sound: list[str], muxers: tuple[str, ...]) -> str:
+    """The source's own where it holds picture and sound, else the first of the others that does; sound that none holds does not count."""
+    family = _FAMILIES.get(clip.container, muxers[:1])
     wished = _MUXERS.get(clip.path.suffix.lower(), family[0])
-    muxer = wished if wished in family else family[0]
+    own = wished if wished in family else family[0]
+    muxer = own if own in muxers else muxers[0]
     is_pcm = any(codec.startswith("pcm_") for codec in sound)
-    if clip.has_alpha or (is_pcm and (muxer == "mp4" or clip.container not in _FAMILIES)):
+    if is_pcm and "mov" in muxers and (muxer == "mp4" or clip.container not in _FAMILIES):
         muxer = "mov"
     holdable = [codec for codec in sound if held.holds("matroska", "sound", codec)]
     return muxer if all(held.holds(muxer, "sound", codec) for codec in holdable) else "matroska"
@@ -147,7 +162,7 @@ def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
     keys = (*case.source.tags, *case.source.hidden)
     has_own_tags = any(key.split("-")[0] not in held.COMMON_TAGS and not inventory.is_muxers_own(key) for key in keys)
     options: dict[str, Any] = {"f": case.muxer, "movflags": "+faststart" + "+use_metadata_tags" * has_own_tags}
-    if video["c:v"] == "libx265":
+    if video["c:v"] == "libx265" or video["c:v"].startswith("hevc_"):
         options["tag:v:0"] = "hvc1"
     clock = case.exact.time_base if case.exact is not None else case.clip.time_base
     is_fine = case.clip.container.startswith("mov,") or clock.denominator >= _FINE_CLOCK
@@ -207,7 +222,7 @@ def _lost(case: _Case) -> Iterator[str]:
                 yield f"{tag_name(key)} is left out: {suffix} holds no tags"
     if case.exact is not None:
         yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
-    if case.muxer == "matroska" and _is_rounded(case):
+    if case.muxer in _IN_MILLISECONDS and _is_rounded(case):
         yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
 
 

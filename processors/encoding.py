@@ -24,6 +24,7 @@ class Encoding:
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
     along: Along = field(default_factory=Along)
+    conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
 
     def without_streams(self, reason: str) -> Encoding:
         """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
@@ -36,7 +37,7 @@ class Encoding:
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
     picture = picture_codecs.choose(clip, treatment)
-    carried = carrying.choose(clip, treatment, picture.options)
+    carried = carrying.choose(clip, treatment, picture.options, picture.muxers)
     return Encoding(
         carried.suffix,
         carried.muxer,
@@ -45,5 +46,6 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.description,
         carried.streams,
         (*picture.notes, *carried.lost),
-        carried.along,
+        along=carried.along,
+        conversion=picture.conversion,
     )

@@ -167,16 +167,16 @@ def require_space(folder: Path, settings: Settings) -> None:
 
 
 def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
-    color = media.delivered_color(clip)
+    color, delivered = media.delivered_color(clip), media.delivered_color(clip, encoding.pixel_format)
     tags = {
         "range": color.range,
-        "color_primaries": color.primaries,
-        "color_trc": color.transfer,
+        "color_primaries": delivered.primaries,
+        "color_trc": delivered.transfer,
         "colorspace": color.matrix,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
-    return ",".join(part for part in (*parts, filters or "", f"format={encoding.pixel_format}") if part)
+    return ",".join(part for part in (*parts, filters or "", encoding.conversion or f"format={encoding.pixel_format}") if part)
 
 
 def _watched(

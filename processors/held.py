@@ -14,6 +14,7 @@ SOUND: Mapping[str, frozenset[str]] = {
     "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis"}),
     "mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "mp2", "amr_nb", "amr_wb"} | _PCM["mov"]),
     "mpegts": frozenset({"aac", "mp3", "ac3", "eac3", "mp2", "opus", "dts", "truehd"}),
+    "webm": frozenset({"opus", "vorbis"}),
     "matroska": frozenset(
         {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "truehd", "wavpack", "tta"} | _PCM["matroska"]
     ),
@@ -22,6 +23,7 @@ SUBTITLES: Mapping[str, frozenset[str]] = {
     "mp4": frozenset({"mov_text", "dvd_subtitle"}),
     "mov": frozenset({"mov_text"}),
     "mpegts": frozenset({"dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}),
+    "webm": frozenset({"webvtt"}),
     "matroska": frozenset({"subrip", "ass", "ssa", "webvtt", "text", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle"}),
 }
 TEXT_SUBTITLES: Mapping[str, str] = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip"}
@@ -30,6 +32,7 @@ PICTURES: Mapping[str, frozenset[str]] = {
     "mp4": frozenset(_MP4_PICTURES),
     "mov": frozenset({*_MP4_PICTURES, "prores", "dnxhd"}),
     "mpegts": frozenset({"h264", "hevc", "mpeg2video", "mpeg4"}),
+    "webm": frozenset({"vp8", "vp9", "av1"}),
     "matroska": frozenset({*_MP4_PICTURES, "prores", "vp8", "ffv1", "theora"}),
 }
 DATA: Mapping[str, frozenset[str]] = {
@@ -47,7 +50,7 @@ COMMON_TAGS = frozenset(
     }
 )
 """What MP4 has fields for; other keys need FFmpeg's ``use_metadata_tags``."""
-HAVE_TAGS = ("mp4", "mov", "matroska")
+HAVE_TAGS = ("mp4", "mov", "matroska", "webm")
 
 _BY_KIND: Mapping[Kind, Mapping[str, frozenset[str]]] = {"sound": SOUND, "subtitle": SUBTITLES, "video": PICTURES, "data": DATA}
 

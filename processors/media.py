@@ -227,10 +227,13 @@ def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
 
 
 def working_format(clip: Clip) -> str:
-    """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 for deeper sources."""
+    """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 or 16 for deeper sources. RGB gets two bits
+    more, which the way there and back takes.
+    """
     layout = av.VideoFormat(clip.pixel_format)
     is_rgb = _is_rgb(layout)
-    depth = 10 if clip.bit_depth <= 10 else 12
+    needed = clip.bit_depth + 2 * is_rgb
+    depth = 10 if needed <= 10 else 12 if needed <= 12 and not clip.has_alpha else 16  # no format has 4:2:0, 12 bit and alpha
     chroma = "444"
     if not is_rgb and len(layout.components) >= 3:
         half_width = layout.chroma_width(16) < 16
@@ -241,8 +244,10 @@ def working_format(clip: Clip) -> str:
     return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
 
 
-def delivered_color(clip: Clip) -> ColorTags:
-    """The tags of frames that ``to_format`` brought to the working format: the source's, but for RGB sources."""
+def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
+    """The tags of frames in the working format, or in ``pixel_format`` made of it: the source's, but where RGB became YUV."""
+    if pixel_format is not None and _is_rgb(av.VideoFormat(pixel_format)):
+        return replace(clip.color, range="pc", matrix="gbr")
     if not _is_rgb(av.VideoFormat(clip.pixel_format)):
         return clip.color
     return replace(
@@ -304,7 +309,8 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
 
 def _decoder(stream: VideoStream) -> av.VideoCodecContext:
     name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
+    has_alpha = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+    if name is None or not has_alpha:
         stream.thread_type = "AUTO"
         return stream.codec_context
     return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
