@@ -85,11 +85,12 @@ def fix(
     if profile is not None:
         raise WrongUsage("--profile is not in this version. Leave it out.")
     from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
+    from ..processors.options import Options
 
     options: dict[str, Any] = dict(route=route, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
     options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates, candidates=candidates, preview=preview)
     settings = session.settings
-    api.check_options(**options)
+    Options(**options).check()
 
     def tell(receipt: Receipt) -> bool:
         summary = delivery.summary(receipt)
