@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from . import untrusted
+from . import comfyui_subgraphs, untrusted
 from .comfyui_graph import MOST_NODES, Graph, Node
 
 _NEVER, _BYPASSED = 2, 4  # a node's mode
@@ -95,7 +95,7 @@ class _PageNode:
 
 def of_page(value: Any) -> Graph | None:
     """The graph in JSON's value; None where it is not one in the page's form."""
-    given = untrusted.mapping(value)
+    given = comfyui_subgraphs.flattened(untrusted.mapping(value))
     listed = untrusted.items(given.get("nodes"))
     if not 0 < len(listed) <= MOST_NODES:
         return None
