@@ -54,6 +54,7 @@ WIDGETS: dict[str, tuple[str, ...]] = {
     "HunyuanImageToVideo": ("width", "height", "length", "batch_size", "guidance_type"),
     "SVD_img2vid_Conditioning": ("width", "height", "video_frames", "motion_bucket_id", "fps", "augmentation_level"),
     "VideoLinearCFGGuidance": ("min_cfg",),
+    "ModelSamplingSD3": ("shift",),
     "CreateVideo": ("fps",),
     "SaveVideo": ("filename_prefix", "format", "codec"),
     "SaveAnimatedWEBP": ("filename_prefix", "fps", "lossless", "quality", "method"),
