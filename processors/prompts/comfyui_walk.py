@@ -139,8 +139,9 @@ def _model(graph: Graph, found: Walk, chain: list[Node]) -> None:
 
 def _shift(graph: Graph, found: Walk, node: Node) -> None:
     value = graph.value(node, "shift")
-    if value is not None and "flow_shift" not in found.extra:
-        _add(found, "flow_shift", value.node, untrusted.number(value.value, 0.1, 100))
+    shift = untrusted.number(value.value, 0.1, 100) if value is not None else None
+    if value is not None and shift is not None and "flow_shift" not in found.extra:
+        _add(found, "flow_shift", value.node, round(shift, 6))  # the page's buttons leave 8.000000000000002
 
 
 def _size(graph: Graph, found: Walk, sampler: Node) -> None:
