@@ -67,12 +67,12 @@ def run(pipe: Any, ask: Ask, adapter: Adapter, options: dict[str, Any], progress
 
     Raises torch's error where memory does not suffice.
     """
-    import torch
+    import torch  # its inference mode is not asked for: weights that offload by layer moved within it cannot be moved outside
 
     keywords = _keywords(pipe, ask, adapter) | {key: value for key, value in options.items() if key in _takes(pipe)}
     keywords["generator"] = torch.Generator("cpu").manual_seed(ask.seed)
     try:
-        with pipelines.quiet(), _shifted(pipe, ask, adapter), _told(pipe, progress) as step, torch.inference_mode():
+        with pipelines.quiet(), _shifted(pipe, ask, adapter), _told(pipe, progress) as step:
             made = pipe(**keywords, output_type="np", callback_on_step_end=step).frames
     finally:
         pipe.maybe_free_model_hooks()

@@ -138,9 +138,9 @@ def _of_class(pipe: Any, name: str) -> Any:
 def _park() -> None:
     """Bring the kept pipeline back to main memory; drop it where its weights cannot be moved, as quantised ones cannot."""
     for kept in _kept[:]:
-        kept.pipe.remove_all_hooks()
         try:
             with quiet():
+                kept.pipe.remove_all_hooks()
                 kept.pipe.to("cpu")
         except (ValueError, NotImplementedError, RuntimeError) as error:
             log.info("not kept: %s", error)
