@@ -185,7 +185,7 @@ def _picture(graph: Graph, found: Walk, sampler: Node) -> None:
 def _add(found: Walk, name: str, node: Node, value: float | None) -> None:
     if value is not None:
         found.extra[name] = int(value) if value.is_integer() and name in _WHOLE else value
-        found.nodes.setdefault(name, str(node))
+        found.nodes.setdefault(f"extra.{name}" if name in found.values else name, str(node))
 
 
 def _reason(graph: Graph, found: Walk, chain: list[Node], upstream: list[Node]) -> str | None:

@@ -95,6 +95,7 @@ SAMPLES: dict[str, Sample] = {
         "StableVideoDiffusionPipeline",
         extra={"motion_bucket_id": 127, "noise_aug_strength": 0.0, "fps": 6, "min_guidance_scale": 1.0, "max_guidance_scale": 2.5},
         where={
+            "extra.fps": "SVD_img2vid_Conditioning node 12, of the text prompt",
             "noise_aug_strength": "SVD_img2vid_Conditioning node 12, of the text prompt",
             "fps": "SaveAnimatedWEBP node 10, of the text prompt",
         },
