@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from . import paths
 from .errors import SettingsError
+from .profiles import Profile
 from .quiet_hours import QuietHours
 
 _ENVIRONMENT_PREFIX = "DESHIMMER_"
@@ -61,6 +62,7 @@ class HotFolder(_Section):
 
     path: UserPath
     output: UserPath | None = Field(default=None, description="where results go; default: deshimmered/ inside the hot folder")
+    profile: Profile = Field(default=Profile.MATCH, description="what results are delivered as (docs/profiles.md)")
     routes: tuple[Literal["smooth", "deband"], ...] = Field(default=("smooth", "deband"), description="repairs that may run unasked")
     existing: Literal["ignore", "process"] = Field(default="ignore", description="renders that lie there at the first start")
     ignore: tuple[str, ...] = Field(default=(), description="globs of names or relative paths that are left alone")

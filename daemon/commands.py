@@ -69,7 +69,7 @@ def fix(
     clips: Clips,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; default: deshimmered/ beside the clip.")] = None,
     route: Annotated[str | None, typer.Option(metavar="R", help="keep, smooth, deband, deband+smooth, interpolate or regenerate.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="P", help="Delivery profile (not in this version).")] = None,
+    profile: Annotated[str, typer.Option(metavar="P", help="What the result is delivered as (docs/profiles.md).")] = "match",
     preset: Annotated[str | None, typer.Option(metavar="article", help="The article's recipe as written.")] = None,
     strength: Annotated[float | None, typer.Option(help="Of smoothing, 0 to 2; 1 removes what was measured.")] = None,
     factor: Annotated[int | None, typer.Option(metavar="N", help="Interpolate to N times the frame rate.")] = None,
@@ -82,12 +82,10 @@ def fix(
     candidates: Annotated[int | None, typer.Option(metavar="N", help="Render N seeds and keep the best; with --route regenerate.")] = None,
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
-    if profile is not None:
-        raise WrongUsage("--profile is not in this version. Leave it out.")
     from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
     from ..processors.options import Options
 
-    options: dict[str, Any] = dict(route=route, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
+    options: dict[str, Any] = dict(route=route, profile=profile, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
     options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates, candidates=candidates, preview=preview)
     settings = session.settings
     Options(**options).check()

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import MissingClip, UnreadableClip
+from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
 from .options import Options
@@ -126,6 +127,7 @@ def fix(
     settings: Settings | None = None,
     *,
     route: Route | str | None = None,
+    profile: Profile | str = Profile.MATCH,
     preset: str | None = None,
     strength: float | None = None,
     factor: int | None = None,
@@ -150,7 +152,7 @@ def fix(
     interrupts it, no work files stay.
     """
     settings = settings or load_settings()
-    options = Options(route, preset, strength, factor, fps, slow_motion, drop_duplicates, candidates, preview)
+    options = Options(route, profile, preset, strength, factor, fps, slow_motion, drop_duplicates, candidates, preview)
     options.check()
     source = _existing(path)
     folder = source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute()

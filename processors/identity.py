@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from ..config.profiles import Profile
 from .records import Route, to_json
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def job_digest(content_digest: str, request: Request, settings: Settings, *, pro
         "ffmpeg": settings.tools.ffmpeg,
         **({"models": settings.models.model_dump(mode="json")} if request.route in _WITH_MODELS else {}),
         **({"candidates": request.candidates, "prompt": prompt_digest} if request.route is Route.REGENERATE else {}),
-        **({"approved": True} if request.approved else {}),  # absent elsewhere: ids of older jobs stay what they were
+        # absent where they are as ever: ids of older jobs stay what they were
+        **({"approved": True} if request.approved else {}),
+        **({"profile": request.profile} if request.profile is not Profile.MATCH else {}),
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..config.errors import WrongUsage
+from ..config.profiles import Profile
 from ..config.settings import Settings
 from .records import Request, Route
 
@@ -20,6 +21,7 @@ class Options:
     """As ``api.fix`` takes them."""
 
     route: Route | str | None = None
+    profile: Profile | str = Profile.MATCH
     preset: str | None = None
     strength: float | None = None
     factor: int | None = None
@@ -48,6 +50,7 @@ class Options:
             output_dir=output_dir,
             shown_path=shown_path,
             route=Route.INTERPOLATE if self.interpolates else named,
+            profile=Profile(self.profile),
             preset=self.preset,
             strength=settings.repair.strength if self.strength is None else self.strength,
             factor=self.factor,
@@ -63,6 +66,7 @@ class Options:
         route, preset, strength, factor, fps, candidates = self.route, self.preset, self.strength, self.factor, self.fps, self.candidates
         return (
             (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
+            (self.profile not in list(Profile), f"There is no profile '{self.profile}'. The profiles are: {', '.join(Profile)}."),
             (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
             (strength is not None and not 0 <= strength <= 2, "--strength goes from 0 to 2; 1 removes what was measured."),
             (factor is not None and factor < 2, "--factor multiplies the frame rate: give 2 or more."),
@@ -73,6 +77,10 @@ class Options:
     def _not_together(self) -> tuple[tuple[bool, str], ...]:
         route = self.route
         return (
+            (
+                self.preset is not None and self.profile != Profile.MATCH,
+                "--preset article is delivered as the article has it. Leave out --profile or --preset.",
+            ),
             (
                 self.preset is not None and route not in (None, Route.DEBAND, Route.INTERPOLATE),
                 f"The article has no preset for the route {route}. Use it with deband or interpolate.",

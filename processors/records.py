@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
+from ..config.profiles import Profile
 from .families.family import Kind, Means
 from .prompts.stored import Stored, StoredPrompt
 
@@ -83,6 +84,7 @@ class Request:
     name: str = "{stem}.deshimmered"
     routes: tuple[Route, ...] = (Route.SMOOTH, Route.DEBAND)  # that may run unasked
     route: Route | None = None  # that the user named
+    profile: Profile = Profile.MATCH
     preset: str | None = None  # "article"
     strength: float = 1.0
     factor: int | None = None  # of interpolation
@@ -263,6 +265,7 @@ class Treatment:
     fps: Fraction | None = None
     slow_motion: bool = False
     drops_duplicates: bool = False  # repeated frames count as one that lasts longer: interpolation moves on where they stood still
+    profile: Profile = Profile.MATCH  # of its delivery
     preset: str | None = None
     regeneration: Regeneration | None = None
 

@@ -31,6 +31,11 @@ def route_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
 
 def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings, stored: Stored | None = None) -> Plan:
     """Raises RouteRefused where the clip does not fit what was asked for, NotSetUp for what is not here."""
+    planned = _plan(request, clip, diagnosis, settings, stored)
+    return replace(planned, treatments=tuple(replace(one, profile=request.profile) for one in planned.treatments))
+
+
+def _plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings, stored: Stored | None) -> Plan:
     named = request.route or (Route.DEBAND if request.preset else None)
     if named is Route.REGENERATE and request.preset is None:
         return regenerating.plan(request, clip, diagnosis, stored, settings)
