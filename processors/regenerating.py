@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import util
 from typing import TYPE_CHECKING
 
 from ..config.errors import NotSetUp, RouteRefused
 from . import rife
-from .families import store
+from .families import needs, pipelines, store
 from .families.family import Family, Kind, Means
 from .families.table import family_of
 from .prompts.lint import corrected
@@ -27,7 +26,6 @@ NO_PROMPT = (
     "or use --route smooth."
 )
 NO_COMFYUI = "The clip carries a ComfyUI graph. Start ComfyUI and set models.comfyui to its address, http://127.0.0.1:8188 as a rule."
-NO_DIFFUSERS = 'Rendering needs PyTorch and diffusers. Install them: pip install "deshimmer[ai]"'
 _INTERLACED = "It is interlaced, and models draw whole frames. Deinterlace it first."
 _SAME_AGAIN = "seed-same-again"
 
@@ -70,8 +68,8 @@ def ready(made: Regeneration, settings: Settings, *, fetch: bool = True) -> Rege
         if settings.models.comfyui is None:
             raise NotSetUp(NO_COMFYUI)
         return made
-    if any(util.find_spec(name) is None for name in ("torch", "diffusers")):
-        raise NotSetUp(NO_DIFFUSERS)
+    if lacking := needs.missing():
+        raise NotSetUp(f"{pipelines.REMEDY} (not here: {', '.join(lacking)})")
     model = made.prompt.model or family_name(made.prompt)
     return replace(made, model=store.locate(model, made.prompt.revision, settings, fetch=fetch))
 
