@@ -93,6 +93,7 @@ class Request:
     comparison: bool = True
     candidates: int = 1  # of regeneration: so many seeds, of which the best is kept
     approved: bool = False  # an offer of regeneration was taken: delivered only where it verifies
+    unasked: bool = False  # by the hot folder's policy, not by a person: only with weights that lie on this disk
     regenerate: Literal["ask", "auto", "never"] = "ask"  # the hot folder's policy
 
 

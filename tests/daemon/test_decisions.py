@@ -29,6 +29,8 @@ OFFER: dict[str, Any] = {
     "minutes": 12.0,
     "memory_gb": 18.5,
     "device": "NVIDIA RTX 4090",
+    "on_gpu": True,
+    "here": True,
     "reason": "The shot's content stays.",
     "changes": [{"field": "num_inference_steps", "before": 20, "after": 40, "rule": "cogvideox-steps"}],
     "lint": [],
@@ -230,7 +232,13 @@ def test_a_sidecar_that_came_while_no_daemon_ran_is_found(tmp_path: Path, faulty
 
 @pytest.mark.parametrize(
     ("offer", "jobs"),
-    [(OFFER, 2), (OFFER | {"means": "comfyui", "device": None}, 2), (OFFER | {"device": "cpu"}, 1), (UNREADY, 1)],
+    [
+        (OFFER, 2),
+        (OFFER | {"means": "comfyui", "device": None, "on_gpu": False}, 2),
+        (OFFER | {"device": "CPU", "on_gpu": False}, 1),
+        (OFFER | {"here": False}, 1),
+        (UNREADY, 1),
+    ],
 )
 def test_auto_starts_once_where_a_gpu_or_comfyui_does_it(tmp_path: Path, faulty_road: str, offer: JSON, jobs: int) -> None:
     desk = Desk(tmp_path, "auto")

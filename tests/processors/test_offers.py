@@ -11,6 +11,7 @@ import prompts
 import pytest
 from prompts import COGVIDEOX, SHOT, STEPS, diagnosis, stored
 
+from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Models, Settings
 from deshimmer.processors import offers
 from deshimmer.processors.families.family import Family, Kind, Means
@@ -18,7 +19,9 @@ from deshimmer.processors.prompts.stored import StoredPrompt
 from deshimmer.processors.records import Passage, Request, Route, Verdict, Verification
 
 REQUEST = Request(SHOT.path, Path("/out"), "a.mp4")
-KEYS = {"means", "kind", "model", "pipeline", "minutes", "memory_gb", "device", "reason", "changes", "lint", "ready", "remedy"}
+KEYS = {
+    *("means", "kind", "model", "pipeline", "minutes", "memory_gb", "device", "on_gpu", "here", "reason", "changes", "lint", "ready", "remedy"),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Cost:
     memory_gb: float
     device: str
     fits: bool = True
+    on_gpu: bool = True
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +118,21 @@ def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: p
     assert (made.ready, made.minutes) == (False, None)
     assert made.remedy == "It needs about 26 GB on RTX 9090, more than is free now. Close what uses it."
     assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in offers.in_words(made.as_dict(), "abc-1")
+
+
+@pytest.mark.parametrize(("here", "words"), [(True, ""), (False, " The model is fetched first.")])
+def test_weights_that_would_be_fetched_are_ready_but_not_here(here: bool, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locate(model: str, revision: str | None, settings: Settings, *, fetch: bool = True) -> Path:
+        assert not fetch
+        if not here and not settings.models.allow_download:
+            raise NotSetUp("deshimmer models add it")
+        return Path("/weights")
+
+    monkeypatch.setattr("deshimmer.processors.families.store.locate", locate)
+    made = offers.offer(passage(), Settings(models=Models(allow_download=True)))
+    assert made is not None
+    assert (made.ready, made.on_gpu, made.here) == (True, True, here)
+    assert f"on cuda:0.{words} Approve it" in offers.in_words(made.as_dict(), "abc-1")
 
 
 def test_a_graph_is_offered_through_comfyui_and_nobody_knows_for_how_long() -> None:
