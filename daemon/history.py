@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from ..config.settings import Settings
 from ..processors import naming
-from ..processors.identity import job_digest
+from ..processors.identity import is_of_queue, job_digest, prompt_digest
 from ..processors.records import Outcome, Receipt, Request, from_json
 
 log = logging.getLogger(__name__)
 
-_CHOSEN = ("route", "approved", "candidates", "regenerate")
+_CHOSEN = ("route", "approved", "unasked", "candidates", "regenerate")
 """Of a request: what a person decided for one run, and what decides nothing about the result."""
 
 _WRONG = (ValidationError, ValueError, KeyError, TypeError, OSError)
@@ -33,7 +33,7 @@ class Found(NamedTuple):
     @property
     def is_of_queue(self) -> bool:
         """False for a receipt of ``fix``."""
-        return self.receipt.id.rpartition("-")[2].isdecimal()
+        return is_of_queue(self.receipt.id)
 
 
 def read_receipt(path: Path) -> dict[str, Any] | None:
@@ -43,6 +43,12 @@ def read_receipt(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return cast(dict[str, Any], record) if isinstance(record, dict) and "id" in record and "outcome" in record else None
+
+
+def own_receipt(path: str | None, job_id: str) -> dict[str, Any] | None:
+    """This job's; None also where another run of the render has put its own there."""
+    record = read_receipt(Path(path)) if path else None
+    return record if record is not None and record["id"] == job_id else None
 
 
 def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:
@@ -67,9 +73,26 @@ def standing(request: Request, content_digest: str, settings: Settings) -> Recei
             found = _read(names.receipt)
         except _WRONG:
             continue
-        if _serves(found, request) and found.receipt.id.startswith(f"{job_digest(content_digest, found.request, settings)}-"):
+        if _serves(found, request) and _is_of(found, content_digest, settings):
             return found.receipt
     return None
+
+
+def known_prompt(request: Request) -> str | None:
+    """The digest of the prompt that the last receipt of this render tells of; None where none does."""
+    for names in naming.likely(request):
+        record = read_receipt(names.receipt) or {}
+        details: dict[str, Any] = record.get("details") or {}
+        if details.get("source") == str(request.path):
+            return prompt_digest(details.get("stored"))
+    return None
+
+
+def _is_of(found: Found, content_digest: str, settings: Settings) -> bool:
+    """Whether the job's id is that of this content; its prompt counts in it where it was known when the job was entered."""
+    prompts = (None, prompt_digest(found.receipt.details.get("stored")))
+    digests = {job_digest(content_digest, found.request, settings, prompt_digest=each) for each in prompts}
+    return found.receipt.id.startswith(tuple(f"{digest}-" for digest in digests))
 
 
 def _serves(found: Found, request: Request) -> bool:

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import offers
-from .afterwards import KEPT_BY_CHOICE
 from .prompts import station
-from .records import Clip, Diagnosis, Passage, Receipt, Request, Verification, from_json, to_json
+from .records import KEPT_BY_CHOICE, Clip, Diagnosis, Passage, Receipt, Request, Verification, from_json, to_json
 
 if TYPE_CHECKING:
     from ..config.settings import Settings

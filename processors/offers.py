@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from . import regenerating
 from .families import cost as cost_of
 from .families.family import Kind, Means
 from .families.table import family_of
+from .identity import is_of_queue
 from .prompts.stored import Lint
 from .records import Change, Clip, Passage, Regeneration, Route, Verdict, to_json
 
@@ -102,7 +104,7 @@ def _cost(made: Regeneration, clip: Clip, settings: Settings) -> _Cost:
     return _Cost(minutes, round(cost.memory_gb, 1), cost.device, cost.on_gpu, None if cost.fits else busy)
 
 
-def in_words(offer: dict[str, Any], job_id: str) -> str:
+def in_words(offer: Mapping[str, Any], job_id: str, shown_path: str) -> str:
     """For a report: what it would cost, and how to have it."""
     if offer["memory_gb"] is None:
         cost = "in ComfyUI takes as long as it took the first time"
@@ -110,11 +112,12 @@ def in_words(offer: dict[str, Any], job_id: str) -> str:
         time = "a time that nobody can tell" if offer["minutes"] is None else f"about {_duration(offer['minutes'])}"
         cost = f"would take {time} and {offer['memory_gb']:g} GB on {offer['device']}"
     first = " The model is fetched first." if _fetches_first(offer) else ""
-    how = f"Approve it with: deshimmer approve {job_id}" if offer["ready"] else f"Before that: {offer['remedy']}"
+    begins = f"approve {job_id}" if is_of_queue(job_id) else f"fix --route regenerate -- {shlex.quote(shown_path)}"
+    how = f"Approve it with: deshimmer {begins}" if offer["ready"] else f"Before that: {offer['remedy']}"
     return f"Rendering it again {cost}.{first} {how}"
 
 
-def fetches_first(offer: Mapping[str, Any]) -> bool:
+def _fetches_first(offer: Mapping[str, Any]) -> bool:
     """Whether an approval begins with a download."""
     return offer["ready"] and offer.get("here") is False
 

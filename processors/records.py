@@ -73,6 +73,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+KEPT_BY_CHOICE = "kept the original, as you chose"
+"""The reason on a receipt whose result was taken away again."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What was asked for, from the command line, the API or a hot folder. Paths are absolute."""

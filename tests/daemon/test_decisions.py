@@ -18,7 +18,7 @@ from offering_road import sidecar_of
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.api import api_file
 from deshimmer.daemon.app import Daemon
-from deshimmer.processors.afterwards import KEPT_BY_CHOICE
+from deshimmer.processors.records import KEPT_BY_CHOICE
 
 ROAD = "offering_road"
 OFFER: dict[str, Any] = {

@@ -49,7 +49,7 @@ def test_a_repair_is_delivered_and_rendering_again_offered(clip: Path) -> None:
     assert any(change["field"] == "num_inference_steps" for change in receipt.offer["changes"])
     assert receipt.outcome in (Outcome.REPAIRED, Outcome.FLAGGED)
     assert receipt.report is not None
-    assert f"deshimmer approve {receipt.id}" in receipt.report.read_text()
+    assert "deshimmer fix --route regenerate" in receipt.report.read_text()
 
 
 def test_rendered_again_and_delivered(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
