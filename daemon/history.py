@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -49,6 +49,16 @@ def own_receipt(path: str | None, job_id: str) -> dict[str, Any] | None:
     """This job's; None also where another run of the render has put its own there."""
     record = read_receipt(Path(path)) if path else None
     return record if record is not None and record["id"] == job_id else None
+
+
+def left_result(record: Mapping[str, Any] | None) -> Path | None:
+    """What an earlier job delivered and this one, which delivers nothing, left there."""
+    if record is None or record.get("output"):
+        return None
+    details: dict[str, Any] = record.get("details") or {}
+    former: dict[str, Any] = details.get("former") or {}
+    output = former.get("output")
+    return Path(output) if output and Path(output).is_file() else None
 
 
 def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:

@@ -140,14 +140,14 @@ class Jobs:
             self._gate = Gate(self._settings.courtesy, self._senses, self._pool, self._waiting_changed)
             self._steps = Steps(self._table, self._pool, self._gate, self._settings, self._ended, self.hub)
             self._decisions = Decisions(self._table, self._pool, self.hub, self._lock, self._begin, self.content_digest)
-            stack.callback(self._decisions.close)
+            stack.callback(self._decisions.renewals.close)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
             stack.callback(self._pool.close)
             stack.callback(self._gate.close)
             self._launch_dbos()
             self._reconcile()
-            self._decisions.begin_all_by_itself(self._settings)
+            self._decisions.go_on(self._settings)
             self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
             self._keeper.start()
             self._stack = stack.pop_all()
@@ -174,7 +174,7 @@ class Jobs:
         None: it is done, by ``fix`` or a job that the history has forgotten. An unfinished job of the same path with other content
         is cancelled as replaced.
         """
-        digest = job_digest(content_digest, request, self._settings)
+        digest = self._identity(request, content_digest)
         with self._lock:
             for older in self._table.unfinished(str(request.path)):
                 if older.content_digest != content_digest:
@@ -228,9 +228,11 @@ class Jobs:
             row = self._table.find(prefix)
             if not row.state.is_final:
                 raise DaemonError(f"{row.id} is {row.state}. Cancel it first, or wait for its end.", path=row.path)
-            request = replace(row.request, route=_route(route)) if route else row.request
+            request = replace(row.request, unasked=False)
+            if route:
+                request = replace(request, route=_route(route), approved=False)
             content_digest = self._digest_now(row)
-            digest = job_digest(content_digest, request, self._settings)
+            digest = self._identity(request, content_digest)
             latest = self._table.latest(digest)
             if latest is not None and not latest.state.is_final:
                 return latest
@@ -247,12 +249,12 @@ class Jobs:
     def renew(self, prefix: str) -> JobRow:
         """Read the prompt of this job's clip again, and say what rendering it again costs now. Raises DaemonError."""
         row = self._table.find(prefix)
-        self._decisions.renew(row.id, self._settings)
+        self._decisions.renewals.renew(row.id, self._settings)
         return self.get(row.id)
 
     def prompt_came(self, clip: Path, arrived: float | None = None) -> None:
         """A file that may hold this clip's prompt came or changed; ``arrived``: when, where nobody saw it. Returns at once."""
-        self._decisions.prompt_came(clip, arrived, self._settings)
+        self._decisions.renewals.came(clip, arrived, self._settings)
 
     def pause(self, seconds: float | None = None, *, what: What = What.ALL, now: bool = False) -> Pause:
         """Start no further stage, or none on the GPU, for so long or until ``resume``; kept over restarts.
@@ -379,7 +381,11 @@ class Jobs:
         except OSError:
             return row.content_digest  # its job will say that the file is not there
 
-    def _begin(self, request: Request, content_digest: str, priority: int, prompt_digest: str) -> JobRow:
+    def _identity(self, request: Request, content_digest: str) -> str:
+        prompt = history.known_prompt(request) if request.route is Route.REGENERATE else None
+        return job_digest(content_digest, request, self._settings, prompt_digest=prompt)
+
+    def _begin(self, request: Request, content_digest: str, priority: int, prompt_digest: str | None) -> JobRow:
         digest = job_digest(content_digest, request, self._settings, prompt_digest=prompt_digest)
         return self._add(digest, request, content_digest, priority)
 

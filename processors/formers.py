@@ -31,8 +31,13 @@ def with_files(receipt: Receipt, earlier: Iterable[Path]) -> Receipt:
     return receipts.with_details(receipt, files=[*files, *(name for name in stay if name not in files)])
 
 
+def left(receipt: Receipt) -> dict[str, Any]:
+    """``details.former``, where this job delivers nothing itself."""
+    return (receipt.details.get("former") or {}) if receipt.output is None else {}
+
+
 def results(receipt: Receipt) -> tuple[Path, ...]:
     """Result and comparison that lie there for this render: the job's own, and those of an earlier one that it left."""
-    earlier = {} if receipt.output else receipt.details.get("former") or {}
+    earlier = left(receipt)
     named = (receipt.output, receipt.comparison, earlier.get("output"), earlier.get("comparison"))
     return tuple(Path(path) for path in named if path)

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ..config import whole
 from ..config.errors import DeshimmerError
-from . import charts, comparison, media, offers, pictures, regenerating
+from . import charts, comparison, formers, media, offers, pictures, regenerating
 from .checks import treated_bands
 from .prompts import shown
 from .records import (
@@ -297,7 +297,7 @@ def _fate(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield "This result was not delivered."
     elif receipt.output is None and passage.request.preview:
         yield "This is a preview: only the stretch shown was repaired, and nothing was delivered."
-    earlier = (receipt.details.get("former") or {}) if receipt.output is None else {}
+    earlier = formers.left(receipt)
     if earlier.get("output"):
         yield f"What job {earlier['id']} delivered before stays: {Path(earlier['output']).name}."
 

@@ -108,7 +108,7 @@ class JobView:
 
     @property
     def may_keep_original(self) -> bool:
-        return may_keep_original(self.row, has_result="result" in self.media)
+        return may_keep_original(self.row, has_result="result" in self.media or history.left_result(self.record) is not None)
 
     @property
     def error(self) -> dict[str, Any] | None:

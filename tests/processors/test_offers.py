@@ -133,9 +133,8 @@ def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: p
     assert made is not None
     assert (made.ready, made.minutes) == (False, None)
     assert made.remedy == "It needs about 26 GB on RTX 9090, more than is free now. Close what uses it."
-    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in offers.in_words(
-        made.as_dict(), "abc-1", "a b.mp4"
-    )
+    told = offers.in_words(made.as_dict(), "abc-1", "a b.mp4")
+    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in told
 
 
 @pytest.mark.parametrize(("here", "words"), [(True, ""), (False, " The model is fetched first.")])
