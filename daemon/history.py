@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -15,6 +15,9 @@ from ..config.settings import Settings
 from ..processors import naming
 from ..processors.identity import is_of_queue, job_digest, prompt_digest
 from ..processors.records import Outcome, Receipt, Request, from_json
+
+if TYPE_CHECKING:
+    from .table import Table
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +75,14 @@ def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:
                 continue
             if found.is_of_queue:
                 yield found
+
+
+def enter(table: Table, folders: Iterable[Path]) -> int:
+    """Enter the jobs whose receipts lie below these folders and that the table does not know. How many."""
+    from ..processors import receipts  # here: it brings numpy
+
+    found = find_receipts(folders)
+    return sum(table.insert_ended(receipts.summary(receipt), request, digest, written) for receipt, request, digest, written in found)
 
 
 def standing(request: Request, content_digest: str, settings: Settings) -> Receipt | None:
