@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -46,14 +46,18 @@ class Verdict(StrEnum):
     INCOHERENT = "incoherent"
 
 
-VERDICT_NAMES = {
-    Verdict.CLEAN: "Steady",
-    Verdict.LUMINANCE: "Brightness flicker",
-    Verdict.GENERATIVE: "Generative flicker",
-    Verdict.CODEC: "Compression damage",
-    Verdict.INCOHERENT: "Incoherent content",
+class _Words(NamedTuple):
+    name: str  # as report and page head it
+    means: str  # as the terminal and the plot go on after the verdict
+
+
+VERDICT_WORDS = {
+    Verdict.CLEAN: _Words("Steady", "does not flicker"),
+    Verdict.LUMINANCE: _Words("Brightness flicker", "brightness pulses"),
+    Verdict.GENERATIVE: _Words("Generative flicker", "drawn anew each frame"),
+    Verdict.CODEC: _Words("Compression damage", "codec damage"),
+    Verdict.INCOHERENT: _Words("Incoherent content", "objects change"),
 }
-"""As report and page say it."""
 
 
 class Route(StrEnum):

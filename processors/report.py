@@ -26,7 +26,7 @@ from .checks import treated_bands
 from .prompts import shown
 from .records import (
     KEPT_BY_CHOICE,
-    VERDICT_NAMES,
+    VERDICT_WORDS,
     Band,
     Candidate,
     Check,
@@ -195,7 +195,7 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
 def _headline(verdict: Verdict | None) -> tuple[str, str]:
     """What the clip has, in two or three words and in a sentence."""
     return (
-        (VERDICT_NAMES[verdict], VERDICTS[verdict])
+        (VERDICT_WORDS[verdict].name, VERDICTS[verdict])
         if verdict is not None
         else ("Not diagnosed", "The job ended before the clip was measured.")
     )
@@ -226,7 +226,7 @@ def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]
     strongest = _strongest_fall(passage)
     if strongest is not None:
         yield strongest
-    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICT_NAMES[found.verdict].lower()
+    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICT_WORDS[found.verdict].name.lower()
     yield "Time taken", f"{receipt.seconds:.1f} s", f"for {float(passage.clip.duration):.1f} s of video" if passage.clip else ""
 
 
@@ -253,7 +253,9 @@ def _excerpt(passage: Passage) -> str | None:
 def _amounts(passage: Passage) -> tuple[tuple[str, float], ...]:
     if passage.diagnosis is None:
         return ()
-    return tuple((VERDICT_NAMES[verdict], amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN)
+    return tuple(
+        (VERDICT_WORDS[verdict].name, amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN
+    )
 
 
 def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
