@@ -34,6 +34,7 @@ class Renewals:
         self._lock = lock
         self._on_renewed = on_renewed
         self._came: set[str] = set()  # clips whose prompt came while their job was at work, perhaps too late for it
+        self._coming = threading.Lock()  # round reading a job's state and entering its clip; ``lock`` may be held by who waits for us
         self._late = ThreadPoolExecutor(1, "late-prompts")
 
     def close(self) -> None:
@@ -65,7 +66,7 @@ class Renewals:
 
     def take_up(self, path: str, settings: Settings) -> bool:
         """The job of this render has ended: whether its prompt came meanwhile, and is now read."""
-        with self._lock:
+        with self._coming:
             if path not in self._came:
                 return False
             self._came.discard(path)
@@ -99,7 +100,7 @@ class Renewals:
 
     def _waits_for_it(self, clip: Path, arrived: float | None) -> JobRow | None:
         """The job whose receipt a prompt changes now; one that is at work, or was when the daemon stopped, takes it up at its end."""
-        with self._lock:
+        with self._coming:
             row = self._table.latest_of(str(clip))
             if row is None:
                 return None
