@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
+from contextvars import Context
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -265,12 +266,12 @@ class Jobs(Board):
         return self._add(digest, request, content_digest, priority)
 
     def _ended(self, receipt: Receipt) -> None:
-        """Apart from the workflow that ended, of which what follows is no part."""
-        follower = threading.Thread(target=self._decisions.ended, args=(receipt.id, self._settings), name="follower")
-        follower.start()
-        follower.join()
-        if self._on_finished is not None:
-            self._on_finished(receipt)
+        """What follows is no part of the workflow, by whose context DBOS knows it. No other thread: this one may hold the lock."""
+        try:
+            Context().run(self._decisions.ended, receipt.id, self._settings)
+        finally:
+            if self._on_finished is not None:
+                self._on_finished(receipt)
 
     def _add(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
         row = self._table.insert(digest, request, content_digest, priority)

@@ -118,12 +118,12 @@ class Renewals:
             summary = receipts.summary(receipt)
             if before.state is not State.DONE or (receipt == former and self._table.summary(receipt.id) == summary):
                 return
+            offer = _begun(before, receipt)
             if receipt != former:
                 afterwards.rewrite(receipt, former)
-            self._table.amend(receipt.id, summary)
-            offer = _begun(before, self._table.offer(receipt.id))
             if offer is not None:
                 attention.offered_late(self._table, receipt.id)
+            self._table.amend(receipt.id, summary)
         by_itself = offer is not None and before.request.regenerate == "auto" and offering.starts_by_itself(offer)
         self.tell(receipt.id, offered=late and offer is not None and not by_itself)
 
@@ -132,6 +132,8 @@ class Renewals:
         self._hub.tell("amended", {"job": self._table.get(job_id).as_dict(), "offered": offered})
 
 
-def _begun(before: JobRow, known: offering.Known | None) -> Mapping[str, Any] | None:
+def _begun(before: JobRow, receipt: Receipt) -> Mapping[str, Any] | None:
     """An offer that waits for somebody since now."""
-    return known.offer if known is not None and known.state is Offered.WAITING and before.offer is not Offered.WAITING else None
+    if receipt.offer is None or before.offer not in (None, Offered.UNREADY):
+        return None
+    return receipt.offer if offering.state_of(receipt.offer) is Offered.WAITING else None

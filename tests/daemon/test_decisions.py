@@ -260,8 +260,14 @@ def test_a_late_offer_is_news_once_also_of_a_job_that_was_looked_at(desk: Desk) 
     sidecar_of(clip).write_text(json.dumps({"offer": OFFER}))
     desk.wait(lambda: desk.status()["approving"] == 1)
     sidecar_of(clip).write_text(json.dumps({"offer": OFFER | {"minutes": 14.0}}))
-    desk.wait(lambda: desk.status()["waiting_for_approval"][0]["minutes"] == 14.0)
-    told = [json.loads(event.text) for event in desk.daemon.jobs.hub.since(since) if event.kind == "amended"]
+    told: list[JSON] = []
+
+    def heard() -> bool:
+        told[:] = [json.loads(event.text) for event in desk.daemon.jobs.hub.since(since) if event.kind == "amended"]
+        return len(told) == 2
+
+    desk.wait(heard)
+    assert desk.status()["waiting_for_approval"][0]["minutes"] == 14.0
     assert [(each["job"]["offer"], each["offered"]) for each in told] == [("waiting", True), ("waiting", False)]
 
 
