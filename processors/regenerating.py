@@ -35,7 +35,8 @@ def plan(request: Request, clip: Clip, found: Diagnosis, stored: Stored | None, 
 
     Raises RouteRefused where the clip cannot be rendered again, NotSetUp for what is not here.
     """
-    made = ready(choose(clip, found, stored, settings, candidates=request.candidates), settings)
+    made = choose(clip, found, stored, settings, candidates=request.candidates)
+    made = ready(made, offline(settings) if request.unasked else settings)
     treatment = Treatment(Route.REGENERATE, regeneration=made)
     return Plan(Route.REGENERATE, (treatment,), named_by_user=not request.approved, reason=made.reason)
 
@@ -72,6 +73,11 @@ def ready(made: Regeneration, settings: Settings, *, fetch: bool = True) -> Rege
         raise NotSetUp(f"{pipelines.REMEDY} (not here: {', '.join(lacking)})")
     model = made.prompt.model or family_name(made.prompt)
     return replace(made, model=store.locate(model, made.prompt.revision, settings, fetch=fetch))
+
+
+def offline(settings: Settings) -> Settings:
+    """The same, but nothing is fetched: what is not on this disk is not here."""
+    return settings.model_copy(update={"models": settings.models.model_copy(update={"allow_download": False})})
 
 
 def finds_gpu() -> bool:
