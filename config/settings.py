@@ -75,6 +75,10 @@ class HotFolder(_Section):
         default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix"
     )
     comparison: bool = Field(default=True, description="make the side-by-side video")
+    markers: bool = Field(
+        default=False,
+        description="mark what was found and repaired in files for editing programs, EDL and OpenTimelineIO (docs/handoff.md)",
+    )
 
     @property
     def results(self) -> Path:

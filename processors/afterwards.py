@@ -21,7 +21,7 @@ def rewrite(receipt: Receipt) -> None:
 
 
 def keep_original(receipt: Receipt) -> Receipt:
-    """Take the result and the comparison of this job out of the output folder, where they are its own. Returns the receipt as it is now.
+    """Take the result, the comparison and the markers of this job out of the output folder, where they are its own. Returns the receipt as it is now.
 
     Raises DaemonError and CannotWrite; may be done again after either.
     """
@@ -29,7 +29,8 @@ def keep_original(receipt: Receipt) -> Receipt:
     with locks.holding(_lock()):
         source, ours = naming.owned(receipt.receipt)
         _require_own(receipt)
-        going = {path for path in (receipt.output, receipt.comparison) if path in ours and str(path) != source}
+        results = {receipt.output, receipt.comparison, *(path for path in ours if path.name.endswith(naming.MARKERS))}
+        going = {path for path in results if path in ours and str(path) != source}
         try:
             for path in going:
                 path.unlink(missing_ok=True)
