@@ -138,7 +138,9 @@ class Models(_Section):
 
 
 class Tools(_Section):
-    ffmpeg: str | None = Field(default=None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+    ffmpeg: str | None = Field(
+        default=None, description="an FFmpeg of your own: its path, its folder, or its name on the PATH; default: the one that comes along"
+    )
     rife_ncnn_vulkan: UserPath | None = Field(default=None, description="path of rife-ncnn-vulkan; default: the one on the PATH")
 
 
