@@ -41,7 +41,7 @@ class Options:
             if is_wrong:
                 raise WrongUsage(message)
 
-    def request(self, source: Path, output_dir: Path, shown_path: str, settings: Settings, *, comparison: bool) -> Request:
+    def request(self, source: Path, output_dir: Path, shown_path: str, settings: Settings, *, comparison: bool, markers: bool) -> Request:
         """Raises WrongUsage as ``check`` does."""
         self.check()
         named = None if self.route is None else Route(self.route)
@@ -59,6 +59,7 @@ class Options:
             drops_duplicates=self.drop_duplicates,
             preview=self.preview,
             comparison=comparison,
+            markers=markers,
             candidates=self.candidates or 1,
         )
 
