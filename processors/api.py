@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import profiles
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
@@ -212,7 +213,7 @@ def check_options(
     interpolates = factor is not None or fps is not None or slow_motion or drop_duplicates
     wrongs = (
         (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
-        (profile not in list(Profile), f"There is no profile '{profile}'. The profiles are: {', '.join(Profile)}."),
+        (profile not in list(Profile), profiles.unknown(profile)),
         (
             preset is not None and profile != Profile.MATCH,
             "--preset article is delivered as the article has it. Leave out --profile or --preset.",

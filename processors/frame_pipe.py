@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import ffmpeg, media, webp
+from . import encoders, ffmpeg, media, webp
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -38,8 +38,9 @@ def encode(
 
     Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
-    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder.
     """
+    encoders.require(encoding.options["c:v"], settings)
     origin = media.origin(clip)
     argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin)
     rate = frame_rate or clip.frame_rate
