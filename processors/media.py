@@ -6,6 +6,7 @@ Everything is opened by ``containers``, with its allow-list.
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -137,14 +138,51 @@ def first_frame(clip: Clip) -> av.VideoFrame:
 
 def origin(clip: Clip) -> Fraction:
     """The time in seconds at which the first of picture and sound starts."""
+    return _first_start(clip)[0]
+
+
+def common_origin(clip: Clip) -> Fraction:
+    """The last moment before ``origin`` that picture and sound both have a tick at: taken from the times of both, none is rounded."""
+    start, ticks = _first_start(clip)
+    common = Fraction(math.lcm(*(tick.numerator for tick in ticks)), math.gcd(*(tick.denominator for tick in ticks)))
+    return math.floor(start / common) * common
+
+
+def _first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
+    """Seconds, and the clocks of the tracks."""
     if clip.excerpt is not None:
-        return clip.excerpt.first_pts * clip.time_base
+        return clip.excerpt.first_pts * clip.time_base, [clip.time_base]
     if clip.container == webp.CONTAINER:
-        return Fraction(0)
+        return Fraction(0), [clip.time_base]
     with open_container(clip.path) as container:
         tracks = (video_stream(container, clip.path), *container.streams.audio)
-        starts = [track.start_time * track.time_base for track in tracks if track.start_time is not None and track.time_base]
-    return Fraction(min(starts, default=Fraction(0)))
+        known = [(track.start_time, Fraction(track.time_base)) for track in tracks if track.start_time is not None and track.time_base]
+    return min((start * tick for start, tick in known), default=Fraction(0)), [clip.time_base, *(tick for _, tick in known)]
+
+
+def declared_rate(clip: Clip) -> Fraction:
+    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
+    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
+        return clip.frame_rate
+    with open_container(clip.path) as container:
+        return Fraction(video_stream(container, clip.path).average_rate or clip.frame_rate)
+
+
+class Shown(NamedTuple):
+    time: Fraction  # seconds
+    duration: Fraction  # seconds
+
+
+def last_frame(clip: Clip) -> Shown | None:
+    """When the last frame is shown, and for how long; None where the file does not say."""
+    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+        return None
+    with open_container(clip.path) as container:
+        stream = video_stream(container, clip.path)
+        container.seek(2**31, stream=stream, backward=True)
+        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
+    time, duration = max(shown, default=(0, 0))
+    return Shown(time * clip.time_base, duration * clip.time_base) if duration else None
 
 
 def planes(frame: av.VideoFrame) -> Planes:
