@@ -19,9 +19,9 @@ from deshimmer.config import spawn
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.app import request_for
 from deshimmer.processors import api, edl, ffmpeg, identity, markers, media, ranges
+from deshimmer.processors.frame_numbers import Counting, Start
 from deshimmer.processors.ranges import FLICKER, Range
 from deshimmer.processors.records import Band, Outcome, Receipt, Request, Route, Treatment
-from deshimmer.processors.timecode import Counting, Start
 
 NTSC = Fraction(30000, 1001)
 SETTINGS = Settings()
