@@ -205,11 +205,12 @@ def media(row: JobRow) -> dict[str, Path]:
     """The job's files that are there: ``original``, ``result``, ``comparison``, ``report``, ``edl``, ``otio``."""
     record = _record(row)[0] or {}
     named = {"original": row.path, "result": record.get("output"), "comparison": record.get("comparison"), "report": record.get("report")}
-    named |= _markers(record)
+    named |= markers_of(record)
     return {what: Path(path) for what, path in named.items() if path and Path(path).is_file()}
 
 
-def _markers(record: Mapping[str, Any]) -> dict[str, Path]:
+def markers_of(record: Mapping[str, Any]) -> dict[str, Path]:
+    """The files for editing programs that a receipt claims: ``edl``, ``otio``."""
     folder = Path(record.get("receipt") or "").parent
     nothing: dict[str, Any] = {}
     names: list[str] = (record.get("details") or nothing).get("files") or []

@@ -18,10 +18,11 @@ from clipmaker import exposure_flicker, pan, write
 from deshimmer.config import spawn
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.app import request_for
-from deshimmer.processors import api, edl, ffmpeg, identity, markers, media, ranges
+from deshimmer.daemon.page import job_view
+from deshimmer.processors import afterwards, api, edl, ffmpeg, identity, markers, media, ranges, receipts
+from deshimmer.processors.frame_numbers import Counting, Start
 from deshimmer.processors.ranges import FLICKER, Range
-from deshimmer.processors.records import Band, Outcome, Receipt, Request, Route, Treatment
-from deshimmer.processors.timecode import Counting, Start
+from deshimmer.processors.records import Band, Cause, Outcome, Receipt, Request, Route, Treatment, Verdict
 
 NTSC = Fraction(30000, 1001)
 SETTINGS = Settings()
@@ -193,9 +194,6 @@ def test_a_varying_rate_is_named(probed: Any):
 
 
 def test_close_causes_are_one_marker_and_clean_shots_have_none(job: Receipt):
-    from deshimmer.processors import receipts
-    from deshimmer.processors.records import Cause, Verdict
-
     passage = receipts.passage_of(job)
     assert passage.diagnosis is not None
     causes = tuple(Cause("bad_frame", frame, frame, 0.01, "Odd.") for frame in (3, 5, 9, 60))
@@ -208,3 +206,17 @@ def test_close_causes_are_one_marker_and_clean_shots_have_none(job: Receipt):
 
 def test_names_of_requests_default_to_no_markers(tmp_path: Path):
     assert not Request(tmp_path / "a.mp4", tmp_path, "a.mp4").markers
+
+
+def test_the_page_gives_them_and_keeping_the_original_takes_them_away(tmp_path: Path):
+    clip = write(tmp_path / "clip.mp4", exposure_flicker(pan(12, (96, 64)), 10))
+    receipt = api.fix(clip, settings=SETTINGS, markers=True, comparison=False)
+    assert receipt.receipt is not None
+    files = job_view.markers_of(json.loads(receipt.receipt.read_bytes()))
+    assert files == {kind: receipt.receipt.parent / f"clip.markers.{kind}" for kind in ("edl", "otio")}
+    assert all(path.is_file() for path in files.values())
+    kept = afterwards.keep_original(receipt)
+    assert not any(path.exists() for path in files.values())
+    assert job_view.markers_of(json.loads(receipts.as_bytes(kept))) == {}
+    stranger = {"receipt": str(receipt.receipt), "details": {"files": ["../../etc.markers.edl"]}}
+    assert job_view.markers_of(stranger) == {}

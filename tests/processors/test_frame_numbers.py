@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from deshimmer.config import spawn
 from deshimmer.config.settings import Settings
-from deshimmer.processors import ffmpeg, timecode
-from deshimmer.processors.timecode import Counting
+from deshimmer.processors import ffmpeg, frame_numbers
+from deshimmer.processors.frame_numbers import Counting
 
 NTSC, FILM = Fraction(30000, 1001), Fraction(24000, 1001)
 
@@ -57,15 +57,15 @@ def test_an_hour_of_2997_is_an_hour_by_the_clock():
     ],
 )
 def test_rates_that_are_meant(measured: Fraction, frames: int, meant: Fraction):
-    assert timecode.exact_rate(measured, frames) == meant
+    assert frame_numbers.exact_rate(measured, frames) == meant
 
 
 @pytest.mark.parametrize(("written", "drops"), [("01:00:00:00", False), ("01:00:00;00", True)])
 def test_the_start_is_the_files_own(tmp_path: Path, written: str, drops: bool):
     plain = write(tmp_path / "plain.mp4", pan(4, (64, 48)), fps=NTSC)
-    assert timecode.start(plain, NTSC) == timecode.Start(0, Counting(NTSC, True))
+    assert frame_numbers.start(plain, NTSC) == frame_numbers.Start(0, Counting(NTSC, True))
     timed = tmp_path / "timed.mov"
     given = ffmpeg.graph.output(ffmpeg.source(plain), ffmpeg.url(timed), vcodec="copy", timecode=written)
     spawn.run(ffmpeg.arguments(ffmpeg.tool(Settings()), given), timeout_s=60)
-    begins = timecode.start(timed, NTSC)
+    begins = frame_numbers.start(timed, NTSC)
     assert (begins.counting.drops, begins.counting.written(begins.frame)) == (drops, written)
