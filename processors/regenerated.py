@@ -18,7 +18,7 @@ from .families.family import Kind
 from .families.table import family_of
 from .inventory_records import Difference
 from .likeness import Likeness
-from .records import VERDICT_NAMES, Candidate, Check, Clip, Diagnosis, Progress, Regeneration, Verdict, Verification
+from .records import VERDICT_WORDS, Candidate, Check, Clip, Diagnosis, Progress, Regeneration, Verdict, Verification
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -137,9 +137,9 @@ def gains(seen: Evidence) -> Iterator[Check]:
     for kind in (Verdict.LUMINANCE, Verdict.GENERATIVE, Verdict.INCOHERENT):
         old, new = seen.before.amounts.get(kind, 0.0), seen.after.amounts.get(kind, 0.0)
         if old >= LEAST_AMOUNT:
-            yield _check(f"flicker: {kind}", new < old, old, new, f"{VERDICT_NAMES[kind]} went from {old:.2f} to {new:.2f}.")
+            yield _check(f"flicker: {kind}", new < old, old, new, f"{VERDICT_WORDS[kind].name} went from {old:.2f} to {new:.2f}.")
         elif new >= LEAST_AMOUNT:
-            yield _check(f"no new flicker: {kind}", False, old, new, f"{VERDICT_NAMES[kind]}, which did not show, is {new:.2f} now.")
+            yield _check(f"no new flicker: {kind}", False, old, new, f"{VERDICT_WORDS[kind].name}, which did not show, is {new:.2f} now.")
 
 
 def harms(seen: Evidence) -> Iterator[Check]:
