@@ -211,6 +211,15 @@ def test_odd_sizes(tmp_path: Path, profile: Profile, size: tuple[int, int]) -> N
     assert np.abs(gray(result) - gray(source))[:, -1].mean() < 3  # the last column is where padding goes wrong
 
 
+def test_dnxhr_takes_the_matrices_that_its_files_can_tell() -> None:
+    """Its decoders take bt709 or bt2020nc from the stream, whatever the container says."""
+    for matrix in ("bt709", "bt2020nc"):
+        assert not chosen(made(color=ColorTags(matrix=matrix)), Profile.DNXHR).notes[:-1]
+    assert any("matrix" in note for note in chosen(made(), Profile.DNXHR).notes)
+    with pytest.raises(RouteRefused, match="smpte170m matrix"):
+        picture_codecs.require(made(color=ColorTags(matrix="smpte170m")), Profile.DNXHR)
+
+
 def test_vp9_keeps_its_transparency(tmp_path: Path) -> None:
     source = media.probe(noise(tmp_path / "a.webm", "yuva420p", codec="libvpx-vp9"))
     assert source.has_alpha
@@ -305,7 +314,7 @@ def test_a_profile_that_does_not_fit_ends_before_the_diagnosis(tmp_path: Path) -
     receipt = api.fix(write(tmp_path / "a.mp4", pan(2, (160, 120))), profile=Profile.DNXHR)
     assert receipt.error is not None
     assert "size 160x120" in (receipt.error.get("message") or "")
-    assert set(receipt.timings) <= {"probe"}
+    assert not set(receipt.details["timings"]) - {"probe"}
 
 
 def test_the_settings_form_lists_the_profiles() -> None:
