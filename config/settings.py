@@ -68,13 +68,17 @@ class HotFolder(_Section):
     ignore: tuple[str, ...] = Field(default=(), description="globs of names or relative paths that are left alone")
     regenerate: Literal["ask", "auto", "never"] = Field(
         default="ask",
-        description="rendering again from a stored prompt: offered, started by itself where a GPU and the weights are here, or never",
+        description="rendering again from a stored prompt: offered, started by itself where a GPU and the weights, or ComfyUI, are here, or never",
     )
     priority: int = Field(default=10, ge=1, le=1000, description="lower goes first")
     name: str = Field(
         default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix"
     )
     comparison: bool = Field(default=True, description="make the side-by-side video")
+    markers: bool = Field(
+        default=False,
+        description="mark what was found and repaired in files for editing programs, EDL and OpenTimelineIO (docs/handoff.md)",
+    )
 
     @property
     def results(self) -> Path:
@@ -134,7 +138,9 @@ class Models(_Section):
 
 
 class Tools(_Section):
-    ffmpeg: str | None = Field(default=None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+    ffmpeg: str | None = Field(
+        default=None, description="an FFmpeg of your own: its path, its folder, or its name on the PATH; default: the one that comes along"
+    )
     rife_ncnn_vulkan: UserPath | None = Field(default=None, description="path of rife-ncnn-vulkan; default: the one on the PATH")
 
 

@@ -80,22 +80,26 @@ def fix(
         bool, typer.Option("--drop-duplicates", help="Interpolate, and move on where frames of the clip are repeated.")
     ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Repair and compare the worst two seconds only.")] = False,
+    markers: Annotated[bool, typer.Option("--markers", help="Mark what was found for editing programs: EDL and OpenTimelineIO.")] = False,
     candidates: Annotated[int | None, typer.Option(metavar="N", help="Render N seeds and keep the best; with --route regenerate.")] = None,
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
     from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
+    from ..processors.options import Options
 
     options: dict[str, Any] = dict(route=route, profile=profile, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
     options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates, candidates=candidates, preview=preview)
     settings = session.settings
-    api.check_options(**options)
+    Options(**options).check()
 
     def tell(receipt: Receipt) -> bool:
         summary = delivery.summary(receipt)
         _end(session, summary)
         return summary["outcome"] != "failed"
 
-    return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
+    return _each(
+        session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, markers=markers, **options), tell
+    )
 
 
 def watch(

@@ -59,10 +59,31 @@ def _python(settings: Settings) -> Iterable[Check]:
 
 
 def _ffmpeg(settings: Settings) -> Iterable[Check]:
-    from ..processors import ffmpeg
+    from ..processors import ffmpeg, ffmpeg_builds
 
     probe = ffmpeg.probe(settings)
     yield Check("ffmpeg", probe.ok, False, probe.detail, probe.remedy)
+    if probe.version is None:
+        return
+    build = ffmpeg_builds.of(ffmpeg.tool(settings))
+    for part, problem in ffmpeg_builds.examine(build):
+        name = f"ffmpeg, {part.name}"
+        if problem is None:
+            yield Check(name, True, not part.is_needed, f"{part.wanted.encoder} encodes {part.wanted.pixel_format}")
+        else:
+            yield Check(name, False, not part.is_needed, f"it {problem}: {part.without}", ffmpeg_builds.REMEDY)
+    if ("filters", "libvmaf") not in build.has:
+        yield _measuring(settings)
+
+
+def _measuring(settings: Settings) -> Check:
+    from ..processors import ffmpeg
+
+    name = "ffmpeg, libvmaf"
+    try:
+        return Check(name, True, False, f"it has none: banding is measured with {ffmpeg.measuring_tool(settings)}")
+    except DeshimmerError as error:
+        return Check(name, False, False, f"it has none, and banding cannot be measured: {error}", error.message)
 
 
 def _packages(settings: Settings) -> Iterable[Check]:
@@ -141,11 +162,15 @@ def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check
 
 def _rendering(settings: Settings) -> Iterable[Check]:
     """What rendering clips again needs."""
-    from ..processors.families import quantisation, store
+    from ..processors.families import needs, quantisation, store
 
-    for package in ("diffusers", "transformers"):
-        present = find_spec(package) is not None
-        yield Check(package, present, True, metadata.version(package) if present else "not installed: clips are not rendered again", _AI)
+    missing = needs.missing()
+    for package in needs.PACKAGES:
+        if package in ("diffusers", "transformers") or (package in missing and "diffusers" not in missing):
+            present = package not in missing
+            yield Check(
+                package, present, True, metadata.version(package) if present else "not installed: clips are not rendered again", _AI
+            )
     add = "deshimmer models add THUDM/CogVideoX-5b, or a folder that you have"
     found = [model for model in store.installed(settings) if model.family is not None]
     if not found:
