@@ -5,7 +5,12 @@ DeshimmerError
 │   ├── UnreadableClip         no decoder makes frames of it
 │   ├── IncompleteClip         it is still being written, or was cut off
 │   ├── RefusedClip            it is readable, but we will not open it (playlists, scripts)
-│   └── MissingClip            there is no such file
+│   ├── MissingClip            there is no such file
+│   └── SequenceError          a folder is not one sequence of numbered frames
+│       ├── NoFrames               it holds none
+│       ├── MissingFrames          there are gaps in it
+│       ├── TwoSequences           it holds more than one
+│       └── MixedFrames            its frames differ in format, size or numbering
 ├── SidecarError           the stored prompt beside a clip is not as docs/sidecar.md says
 ├── RouteRefused           the route or preset asked for cannot treat this clip
 ├── NotSetUp               an optional part is absent; the message is its remedy
@@ -73,6 +78,26 @@ class RefusedClip(ClipError):
 
 class MissingClip(ClipError):
     title = "There is no such clip"
+
+
+class SequenceError(ClipError):
+    title = "The folder is not a sequence of frames"
+
+
+class NoFrames(SequenceError):
+    title = "There are no frames in the folder"
+
+
+class MissingFrames(SequenceError):
+    title = "Frames are missing"
+
+
+class TwoSequences(SequenceError):
+    title = "There are several sequences in the folder"
+
+
+class MixedFrames(SequenceError):
+    title = "The frames do not match each other"
 
 
 class SidecarError(DeshimmerError):
