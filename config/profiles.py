@@ -7,3 +7,6 @@ from enum import StrEnum
 
 class Profile(StrEnum):
     MATCH = "match"
+    PNG = "png"  # these three are folders of numbered frames
+    EXR = "exr"
+    TIFF = "tiff"

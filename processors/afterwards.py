@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..config import locks, paths, whole
 from ..config.errors import CannotWrite, DaemonError
-from . import naming, receipts
+from . import naming, receipts, work_folders
 from .records import Outcome, Receipt, Route
 
 KEPT_BY_CHOICE = "kept the original, as you chose"
@@ -32,7 +32,7 @@ def keep_original(receipt: Receipt) -> Receipt:
         going = {path for path in (receipt.output, receipt.comparison) if path in ours and str(path) != source}
         try:
             for path in going:
-                path.unlink(missing_ok=True)
+                work_folders.remove(path)
         except OSError as error:
             raise CannotWrite(
                 f"The result cannot be removed ({error.strerror}). Close what has it open, then try again.", path=receipt.output

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip, WrongUsage
 from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
-from . import evidence, identity, media, road, work_folders
+from . import evidence, identity, media, road, sequences, timing, work_folders
 from .prompts import lint, station
 from .prompts.stored import Stored
 from .prompts.writing import WrittenSidecar as WrittenSidecar
@@ -44,7 +44,6 @@ PRESETS = ("article",)
 MOST_CANDIDATES = 8
 _FIX_MARK = "-fix"
 """Tells the receipts and work folders of ``fix`` from those of the queue."""
-_ROUNDED_FPS = Fraction(1, 200)
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,8 @@ class Finding:
 def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, progress: StageProgress | None = None) -> Finding:
     """Measure a clip's flicker and say what it is. Writes nothing that stays.
 
-    Raises ClipError for a clip that is missing, unreadable, incomplete or refused; DeshimmerError for anything else.
+    ``path`` is a file, or a folder of numbered frames. Raises ClipError for a clip that is missing, unreadable, incomplete or refused;
+    DeshimmerError for anything else.
     """
     settings = settings or load_settings()
     source = _existing(path)
@@ -244,9 +244,7 @@ def check_options(
 
 def frame_rate(fps: Fraction | float) -> Fraction:
     """The frame rate that is meant: 23.976 (or 23.98), 29.97 and 59.94 are short for 24000/1001, 30000/1001 and 60000/1001."""
-    said = Fraction(fps).limit_denominator(1001)
-    broadcast = Fraction(round(said * 1001 / 1000) * 1000, 1001)
-    return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
+    return timing.exact_rate(fps)
 
 
 def _existing(path: str | PathLike[str]) -> Path:
@@ -258,12 +256,10 @@ def _existing(path: str | PathLike[str]) -> Path:
     except OSError as error:
         raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its path and permissions.", path=path) from None
     if stat.S_ISDIR(mode):
-        raise UnreadableClip(
-            "It is a folder; sequences of pictures are not in this version. Give the clips in it, or watch it with 'deshimmer watch'.",
-            path=path,
-        )
+        sequences.find(Path(path))  # says what the folder is not
+        return source
     if not stat.S_ISREG(mode):
-        raise UnreadableClip("It is not a regular file. Give a video file.", path=path)
+        raise UnreadableClip("It is not a regular file. Give a video file, or a folder of frames.", path=path)
     return source
 
 

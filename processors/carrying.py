@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import media, webp
+from . import media
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -92,7 +92,7 @@ def _holds(muxer: str, codec: str) -> bool:
 
 
 def _source_streams(clip: Clip) -> _Source:
-    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+    if not media.has_streams(clip) or clip.excerpt is not None:
         return _Source()
     with media.open_container(clip.path) as container:
         streams = container.streams

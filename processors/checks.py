@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import timing, tolerances
+from . import sequences, timing, tolerances
 from .fidelity import Fidelity
 from .inserted import Inserted
 from .jumps import Jumps
@@ -79,6 +79,8 @@ def _same_size(clip: Clip, result: Clip) -> bool:
 
 def _sound(evidence: Evidence) -> Check:
     mine, theirs = evidence.clip.audio, evidence.result.audio
+    if evidence.result.container == sequences.CONTAINER:
+        return _check("sound", True, len(mine), 0, "Frames hold no sound." if mine else "There is no sound, as in the source.")
     if evidence.treatment.slow_motion:
         return _check("sound", True, len(mine), len(theirs), "Slow motion has no sound.")
     tolerance_s = float(1 / evidence.clip.frame_rate) + 0.1  # a packet of AAC is 23-46 ms, one each side

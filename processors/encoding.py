@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import carrying, picture_codecs
+from . import carrying, picture_codecs, sequence_codecs
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -22,10 +22,23 @@ class Encoding:
     description: str
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
+    frames_of: str | None = None  # the kind of the frames, where the result is a folder of them
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
+    frames = sequence_codecs.choose(clip, treatment)
+    if frames is not None:
+        picture = frames.picture
+        return Encoding(
+            "",
+            sequence_codecs.MUXER,
+            picture.pixel_format,
+            picture.options,
+            picture.description,
+            notes=picture.notes,
+            frames_of=frames.kind,
+        )
     picture = picture_codecs.choose(clip, treatment)
     carried = carrying.choose(clip, treatment, picture.options)
     return Encoding(

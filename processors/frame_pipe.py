@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import ffmpeg, media, webp
+from . import ffmpeg, media
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -83,7 +83,7 @@ def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters:
     )
     parts: list[Any] = [piped["v:0"]]
     copied: dict[str, Any] = {}
-    if clip.container != webp.CONTAINER and clip.excerpt is None:
+    if media.has_streams(clip) and encoding.frames_of is None and clip.excerpt is None:
         source = ffmpeg.source(clip.path, itsoffset=f"{-float(origin):.6f}")
         selectors = encoding.streams or ("d:99?",)  # FFmpeg knows the source only when something is mapped from it
         parts += [source[selector] for selector in selectors]

@@ -16,12 +16,12 @@ from . import (
     depulsing,
     encoding,
     ffmpeg,
-    frame_pipe,
     interpolation,
     interpolators,
     media,
     regenerating,
     regeneration,
+    results,
     smoothing,
     timing,
 )
@@ -109,7 +109,7 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = timing.frame_count(job.clip, job.treatment)
-    written = frame_pipe.encode(
+    written = results.write(
         job.clip,
         frames,
         chosen,
