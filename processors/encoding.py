@@ -1,11 +1,14 @@
-"""Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in."""
+"""Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in; of
+folders of frames and of animated images ``sequence_codecs`` and ``animations`` say both.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import carrying, picture_codecs, sequence_codecs
+from . import animations, carrying, picture_codecs, sequence_codecs
+from .picture_codecs import Picture
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -22,6 +25,7 @@ class Encoding:
     description: str
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
+    alone: bool = False  # nothing of the source goes in with the pictures
     frames_of: str | None = None  # the kind of the frames, where the result is a folder of them
 
 
@@ -29,16 +33,10 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
     frames = sequence_codecs.choose(clip, treatment)
     if frames is not None:
-        picture = frames.picture
-        return Encoding(
-            "",
-            sequence_codecs.MUXER,
-            picture.pixel_format,
-            picture.options,
-            picture.description,
-            notes=picture.notes,
-            frames_of=frames.kind,
-        )
+        return _alone(frames.picture, "", sequence_codecs.MUXER, frames.kind)
+    animated = animations.choose(clip, treatment)
+    if animated is not None:
+        return _alone(animated, animations.suffix(clip), animations.MUXERS[clip.container])
     picture = picture_codecs.choose(clip, treatment)
     carried = carrying.choose(clip, treatment, picture.options)
     return Encoding(
@@ -49,4 +47,10 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.description,
         carried.streams,
         (*picture.notes, *carried.lost),
+    )
+
+
+def _alone(picture: Picture, suffix: str, muxer: str, frames_of: str | None = None) -> Encoding:
+    return Encoding(
+        suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=picture.notes, alone=True, frames_of=frames_of
     )

@@ -83,7 +83,7 @@ def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters:
     )
     parts: list[Any] = [piped["v:0"]]
     copied: dict[str, Any] = {}
-    if media.has_streams(clip) and encoding.frames_of is None and clip.excerpt is None:
+    if media.has_streams(clip) and not encoding.alone and clip.excerpt is None:
         source = ffmpeg.source(clip.path, itsoffset=f"{-float(origin):.6f}")
         selectors = encoding.streams or ("d:99?",)  # FFmpeg knows the source only when something is mapped from it
         parts += [source[selector] for selector in selectors]

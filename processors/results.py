@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import frame_pipe, sequence_codecs, sequence_results
+from . import animations, frame_pipe, sequence_codecs, sequence_results
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from .encoding import Encoding
     from .records import Clip, Progress
 
-_WRITERS: dict[str, Callable[..., int]] = {sequence_codecs.MUXER: sequence_results.write}
+_WRITERS: dict[str, Callable[..., int]] = {
+    sequence_codecs.MUXER: sequence_results.write,
+    **dict.fromkeys(animations.MUXERS.values(), animations.write),
+}
 """By muxer; FFmpeg alone writes all others."""
 
 
