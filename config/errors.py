@@ -3,14 +3,14 @@
 DeshimmerError
 ├── ClipError              the clip itself
 │   ├── UnreadableClip         no decoder makes frames of it
+│   │   └── SequenceError          a folder is not one sequence of numbered frames
+│   │       ├── NoFrames               it holds none
+│   │       ├── MissingFrames          there are gaps in it
+│   │       ├── TwoSequences           it holds more than one
+│   │       └── MixedFrames            its frames differ in format, size or numbering
 │   ├── IncompleteClip         it is still being written, or was cut off
 │   ├── RefusedClip            it is readable, but we will not open it (playlists, scripts)
-│   ├── MissingClip            there is no such file
-│   └── SequenceError          a folder is not one sequence of numbered frames
-│       ├── NoFrames               it holds none
-│       ├── MissingFrames          there are gaps in it
-│       ├── TwoSequences           it holds more than one
-│       └── MixedFrames            its frames differ in format, size or numbering
+│   └── MissingClip            there is no such file
 ├── SidecarError           the stored prompt beside a clip is not as docs/sidecar.md says
 ├── RouteRefused           the route or preset asked for cannot treat this clip
 ├── NotSetUp               an optional part is absent; the message is its remedy
@@ -80,7 +80,7 @@ class MissingClip(ClipError):
     title = "There is no such clip"
 
 
-class SequenceError(ClipError):
+class SequenceError(UnreadableClip):
     title = "The folder is not a sequence of frames"
 
 

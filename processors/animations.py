@@ -26,19 +26,32 @@ FASTEST_GIF = 50
 
 MUXERS = {GIF: "gif", APNG: "apng", webp.CONTAINER: "webp"}
 _LOSSY_QUALITY = 95
-_DITHER: dict[str, Any] = {"dither": "bayer", "bayer_scale": 4}
+_DITHER: dict[str, Any] = {"dither": "bayer", "bayer_scale": 5}
 """A pattern that stands still: what diffuses an error draws it anew in each frame."""
 
 
 def choose(clip: Clip, treatment: Treatment) -> Picture | None:
     """How the result is written where it is to be an animated image, else None."""
-    if clip.container not in MUXERS or treatment.profile is not Profile.MATCH or treatment.preset or treatment.as_movie:
-        return None
-    if clip.container == GIF and timing.frame_rate(clip, treatment) > FASTEST_GIF:
+    if not _is_asked(clip, treatment) or why_a_movie(clip, treatment):
         return None
     picture = _CHOICES[clip.container](clip)
     loops = animation_files.loops(clip)
     return replace(picture, options={**picture.options, ("plays" if clip.container == APNG else "loop"): loops})
+
+
+def why_a_movie(clip: Clip, treatment: Treatment) -> str | None:
+    """What keeps an animated image that was to come back as one from it."""
+    if not _is_asked(clip, treatment):
+        return None
+    if treatment.as_movie:
+        return "it is a movie, because in the 256 colours of a GIF the repair did not verify"
+    if clip.container == GIF and timing.frame_rate(clip, treatment) > FASTEST_GIF:
+        return f"it is a movie, because no GIF is shown at more than {FASTEST_GIF} frames a second"
+    return None
+
+
+def _is_asked(clip: Clip, treatment: Treatment) -> bool:
+    return clip.container in MUXERS and treatment.profile is Profile.MATCH and treatment.preset is None
 
 
 def suffix(clip: Clip) -> str:

@@ -46,7 +46,7 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.options | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *carried.lost),
+        (*picture.notes, *carried.lost, *([reason] if (reason := animations.why_a_movie(clip, treatment)) else [])),
     )
 
 

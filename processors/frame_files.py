@@ -1,6 +1,7 @@
 """One picture file at a time: decoded with the codec that its name and its first bytes both mean, and written back.
 
-No demuxer is asked: what is named .png and is none, a script for instance, is refused and never opened as something else.
+No demuxer is asked: what is named .png and is none, a script for instance, is refused and never opened as something else. An error's path
+is the folder, which is the clip; its message names the frame.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ def head(path: Path, size: int = 64) -> bytes:
     kind = kind_of(path)
     try:
         if path.is_symlink() or not path.is_file():
-            raise RefusedClip(f"{path.name} is a link or no regular file. Put the picture itself there.", path=path)
+            raise RefusedClip(f"{path.name} is a link or no regular file. Put the picture itself there.", path=path.parent)
         with path.open("rb") as file:
             found = file.read(size)
     except OSError as error:
-        raise UnreadableClip(f"{path.name} cannot be read ({error.strerror}). Check its permissions.", path=path) from None
+        raise UnreadableClip(f"{path.name} cannot be read ({error.strerror}). Check its permissions.", path=path.parent) from None
     if not found.startswith(kind.magic):
         raise RefusedClip(
-            f"{path.name} is no {kind.name.upper()} picture, whatever its name says. Export that frame again, or rename it.", path=path
+            f"{path.name} is no {kind.name.upper()} picture, whatever its name says. Export that frame again, or rename it.",
+            path=path.parent,
         )
     return found
 
@@ -68,15 +70,15 @@ def decode(path: Path) -> av.VideoFrame:
     """
     head(path)
     if path.stat().st_size > LARGEST_BYTES:
-        raise UnreadableClip(f"{path.name} is too large. Scale the frames to 16384x8192 or less.", path=path)
+        raise UnreadableClip(f"{path.name} is too large. Scale the frames to 16384x8192 or less.", path=path.parent)
     decoder = av.CodecContext.create(kind_of(path).codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     try:
         decoded = [*decoder.decode(av.Packet(path.read_bytes())), *decoder.decode(None)]
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise UnreadableClip(f"{path.name} cannot be decoded ({error}). Render or copy that frame again.", path=path) from None
+        raise UnreadableClip(f"{path.name} cannot be decoded ({error}). Render or copy that frame again.", path=path.parent) from None
     if not decoded:
-        raise UnreadableClip(f"{path.name} cannot be decoded. Render or copy that frame again.", path=path)
+        raise UnreadableClip(f"{path.name} cannot be decoded. Render or copy that frame again.", path=path.parent)
     frame = decoded[0]
     return linear_light.encoded(frame, path) if linear_light.is_linear(frame) else frame
 

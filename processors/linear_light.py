@@ -51,7 +51,7 @@ def encoded(frame: av.VideoFrame, path: Path) -> av.VideoFrame:
         raise UnreadableClip(
             f"{path.name} holds light from {least:.4g} to {most:.4g}. Only 0 to 1 can be worked on, and the rest would be clipped: "
             "tone-map or scale the frames first.",
-            path=path,
+            path=path.parent,
         )
     if len(planes) == 1:
         made = av.VideoFrame.from_ndarray(_levels(encode(planes[0])), format="gray16le")
@@ -66,7 +66,7 @@ def encoded(frame: av.VideoFrame, path: Path) -> av.VideoFrame:
 def light(frame: av.VideoFrame) -> av.VideoFrame:
     """The inverse of ``encoded``: a 16-bit frame on the curve as floats (``gbrpf32le``, ``gbrapf32le``)."""
     alpha = any(component.is_alpha for component in frame.format.components)
-    levels = frame.to_ndarray(format="rgba64le" if alpha else "rgb48le").astype(np.float32) / _TOP
+    levels = frame.to_ndarray(format="rgba64le" if alpha else "rgb48le").astype(np.float32) / np.float32(_TOP)
     red, green, blue = (decode(levels[..., index]) for index in range(3))
     planes = [green, blue, red, levels[..., 3]] if alpha else [green, blue, red]
     made = av.VideoFrame(frame.width, frame.height, "gbrapf32le" if alpha else "gbrpf32le")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from ..config.errors import ClipError, MixedFrames, SidecarError
+from ..config.errors import MixedFrames, SidecarError
 from . import colors, frame_files, sequences, timing
 from .prompts import sidecar
 from .records import Clip, ColorTags
@@ -36,7 +36,7 @@ def probe(folder: Path, fps: Fraction | None = None) -> Clip:
     Raises SequenceError, RefusedClip or UnreadableClip.
     """
     sequence = sequences.find(folder)
-    first = _decoded(sequence.file(sequence.first), folder)
+    first = frame_files.decode(sequence.file(sequence.first))
     pixel_format = _format(sequence, first)
     layout = av.VideoFormat(pixel_format)
     rate = stored_rate(sequence) or fps or DEFAULT_FPS
@@ -81,7 +81,7 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
     Raises MixedFrames for one that differs in size or would lose something in the clip's format, UnreadableClip.
     """
     for index, file in enumerate(sequences.find(clip.path).files()):
-        frame = _decoded(file, clip.path)
+        frame = frame_files.decode(file)
         if (frame.width, frame.height) != (clip.width, clip.height):
             raise MixedFrames(
                 f"{file.name} is {frame.width}x{frame.height}, the frames before it are {clip.width}x{clip.height}. Export all at one size.",
@@ -110,14 +110,6 @@ def stored_rate(sequence: sequences.Sequence) -> Fraction | None:
     except SidecarError:
         return None  # metadata fails no job; the prompt's lint tells of it
     return next((timing.exact_rate(fps) for fps in rates if fps is not None), None)
-
-
-def _decoded(file: Path, folder: Path) -> av.VideoFrame:
-    try:
-        return frame_files.decode(file)
-    except ClipError as error:
-        error.path = str(folder)  # the clip is the folder; its message names the frame
-        raise
 
 
 def _format(sequence: sequences.Sequence, first: av.VideoFrame) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 
@@ -115,8 +115,9 @@ def _as_exr(made: Path, target: Path, said: tuple[png_chunks.Chunk, ...], clip: 
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = light.width, light.height, light.format.name, Fraction(1, 25)
     encoder.options = {"compression": "zip16", "format": "half" if is_half(clip) else "float"}
-    packets = [*encoder.encode(light), *encoder.encode(None)]
-    target.write_bytes(b"".join(bytes(packet) for packet in packets))
+    with target.open("wb") as file:
+        packets = cast("list[Any]", [*encoder.encode(light), *encoder.encode(None)])  # their stub leaves open what they hold
+        file.writelines(bytes(packet) for packet in packets)
 
 
 _FINISHERS: dict[str, Callable[[Path, Path, tuple[png_chunks.Chunk, ...], Clip], None]] = {
