@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Clips = Annotated[
-    list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
+    list[str], typer.Argument(metavar="CLIP", help="Video files, or folders of numbered frames. Names that begin with '-' go after '--'.", show_default=False)
 ]
 
 

@@ -71,18 +71,23 @@ def comments(path: Path) -> tuple[str, ...]:
 
 
 def comment_gif(path: Path, texts: tuple[str, ...]) -> None:
-    """Write comments into a GIF, before its end."""
+    """Write comments into a GIF, before its first frame: FFmpeg would take one at the end for a frame."""
     data = path.read_bytes()
+    start = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
     added = b"".join(b"\x21\xfe" + _blocks(text.encode("utf-8", "replace")) for text in texts)
-    path.write_bytes(data[:-1] + added + data[-1:])
+    path.write_bytes(data[:start] + added + data[start:])
 
 
-def describe_webp(source: Path, path: Path) -> None:
-    """Carry colour profile, EXIF (ComfyUI's prompt and graph among it) and XMP of one WebP into another."""
-    said = {part.kind: part for part in _parts(source.read_bytes()) if part.kind in (b"ICCP", b"EXIF", b"XMP ")}
-    if not said:
-        return
+def describe_webp(source: Path, path: Path, delay: Fraction | None) -> None:
+    """Carry colour profile, EXIF (ComfyUI's prompt and graph among it) and XMP of one WebP into another; and let the last frame stay for
+    ``delay`` seconds, as long as the source's where it is None: the encoder is not told and takes the mean.
+    """
+    given = [*_parts(source.read_bytes())]
+    said = {part.kind: part for part in given if part.kind in (b"ICCP", b"EXIF", b"XMP ")}
     head, *parts = [part for part in _parts(path.read_bytes()) if part.kind not in said]
+    stays = [part.data[12:15] for part in given if part.kind == b"ANMF"][-1] if delay is None else round(delay * 1000).to_bytes(3, "little")
+    last = max(place for place, part in enumerate(parts) if part.kind == b"ANMF")
+    parts[last] = _Part(b"ANMF", parts[last].data[:12] + stays + parts[last].data[15:])
     flags = head.data[0]
     for kind, flag in ((b"ICCP", _ICC_FLAG), (b"EXIF", _EXIF_FLAG), (b"XMP ", _XMP_FLAG)):
         flags |= flag if kind in said else 0

@@ -95,7 +95,8 @@ def write(
             png_chunks.write(plain, output, png_chunks.kept(clip.path))
             plain.unlink()
         else:
-            animation_files.describe_webp(clip.path, output)
+            animation_files.describe_webp(clip.path, output, None if rate == clip.frame_rate else delay)
+            written = webp.facts(output).frames  # FFmpeg counts the one packet that holds them all
         return written
     except OSError as error:
         raise CannotWrite(f"The result cannot be written ({error.strerror}). Free some space, then retry.", path=output.parent) from error

@@ -101,7 +101,7 @@ def test_a_movie_becomes_frames_in_its_own_colours(tmp_path: Path, matrix: int, 
         frame.colorspace, frame.color_range = matrix, 1
 
     source = write(
-        tmp_path / "a.nut",
+        tmp_path / "a.mkv",
         pan(3, (64, 48)),
         fps=Fraction(24000, 1001),
         codec="ffv1",
@@ -112,11 +112,8 @@ def test_a_movie_becomes_frames_in_its_own_colours(tmp_path: Path, matrix: int, 
     result, _ = delivered(source, tmp_path / "result", Treatment(Route.SMOOTH, profile=Profile.PNG))
     clip = media.probe(source)
     assert sorted(os.listdir(result.path)) == ["a_0001.png", "a_0002.png", "a_0003.png", "frames.deshimmer.json"]
-    assert (result.frame_rate, result.duration, result.bit_depth) == (
-        Fraction(24000, 1001),
-        clip.duration,
-        8 if clip.bit_depth == 8 else 16,
-    )
+    assert (result.frame_rate, result.bit_depth) == (Fraction(24000, 1001), 8 if clip.bit_depth == 8 else 16)
+    assert abs(result.duration - clip.duration) < Fraction(1, 500)
     scale = 2 ** (clip.bit_depth - 8)
     for before, after in zip(media.frames(clip), media.frames(result), strict=True):
         lumas = (media.planes(before).y.astype(float) / scale, media.planes(after).y.astype(float) / (1 if result.bit_depth == 8 else 256))
