@@ -4,10 +4,11 @@ folders of frames and of animated images ``sequence_codecs`` and ``animations`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import animations, carrying, picture_codecs, sequence_codecs
+from .carrying import Along
 from .picture_codecs import Picture
 
 if TYPE_CHECKING:
@@ -25,8 +26,16 @@ class Encoding:
     description: str
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
-    alone: bool = False  # nothing of the source goes in with the pictures
+    along: Along = field(default_factory=Along)
+    conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
     frames_of: str | None = None  # the kind of the frames, where the result is a folder of them
+
+    def without_streams(self, reason: str) -> Encoding:
+        """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
+        left_out = (f"{self.along.names[selector]} is left out: {reason}" for selector in self.streams)
+        along = replace(self.along, has_chapters=False)
+        chapters = (f"chapters are left out: {reason}",) if self.along.has_chapters else ()
+        return replace(self, streams=(), notes=(*self.notes, *left_out, *chapters), along=along)
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
@@ -38,7 +47,7 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
     if animated is not None:
         return _alone(animated, animations.suffix(clip), animations.MUXERS[clip.container])
     picture = picture_codecs.choose(clip, treatment)
-    carried = carrying.choose(clip, treatment, picture.options)
+    carried = carrying.choose(clip, treatment, picture.options, picture.muxers)
     return Encoding(
         carried.suffix,
         carried.muxer,
@@ -47,10 +56,10 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.description,
         carried.streams,
         (*picture.notes, *carried.lost, *([reason] if (reason := animations.why_a_movie(clip, treatment)) else [])),
+        along=carried.along,
+        conversion=picture.conversion,
     )
 
 
 def _alone(picture: Picture, suffix: str, muxer: str, frames_of: str | None = None) -> Encoding:
-    return Encoding(
-        suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=picture.notes, alone=True, frames_of=frames_of
-    )
+    return Encoding(suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=picture.notes, frames_of=frames_of)

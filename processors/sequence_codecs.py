@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
-from . import frame_files, sequences
+from . import carrying, frame_files, sequences
+from .inventory_records import ROUNDED
 from .picture_codecs import Picture
 from .records import Route
 
@@ -67,6 +68,7 @@ def _kind(clip: Clip, treatment: Treatment) -> str | None:
 def _refuse(clip: Clip, kind: str) -> None:
     refusals = (
         (clip.sample_aspect != 1, "its pixels are not square"),
+        (clip.variable_frame_rate, "its frames last differently long"),
         (bool(clip.rotation) or clip.mirrored, "it is turned by a tag"),
         (kind == "exr" and clip.color.is_hdr, "it is HDR, whose light is on another curve than EXR's is made from"),
     )
@@ -77,17 +79,16 @@ def _refuse(clip: Clip, kind: str) -> None:
 
 
 def _notes(clip: Clip, kind: str) -> Iterable[str]:
-    if clip.audio:
-        yield "sound is left out: frames hold none"
-    if clip.variable_frame_rate:
-        yield f"its frames last differently long; in the sequence each is one of {float(clip.frame_rate):g} a second"
+    yield from carrying.lost_in_frames(clip, f"{kind.upper()} frames", keeps_tags=kind == "png")
+    if clip.container != sequences.CONTAINER and (1 / clip.frame_rate / clip.time_base).denominator != 1:
+        yield f"{ROUNDED}: each frame is one of {clip.frame_rate} a second"
     if clip.color.is_hdr:
         yield f"the frames hold {clip.color.transfer} values of {clip.color.primaries}, which no tag of theirs says"
     if clip.container == sequences.CONTAINER:
         if clip.codec == "jpeg":
             yield "JPEG would lose once more at each writing: the frames are PNG"
         if kind != "png":
-            yield f"texts and other tags of the frames are left out of {kind.upper()}"
+            yield f"whatever else the files say is left out of {kind.upper()}"
         yield from _channels(clip, kind)
 
 

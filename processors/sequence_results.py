@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 
 from ..config.errors import CannotWrite
-from . import ffmpeg, frame_files, frame_pipe, linear_light, media, naming, png_chunks, sequences
-from .prompts import container_texts, sidecar
+from . import carrying, ffmpeg, frame_files, frame_pipe, linear_light, media, naming, png_chunks, sequences
+from .prompts import sidecar
 from .sequence_codecs import is_half
 from .sequences import Sequence
 
@@ -85,7 +85,7 @@ class _Naming:
     @classmethod
     def of(cls, clip: Clip, output: Path, kind: str, count: int) -> _Naming:
         if clip.container != sequences.CONTAINER:
-            tags = () if clip.path.is_dir() else png_chunks.texts(container_texts.read(clip.path).items())
+            tags = png_chunks.texts(carrying.tags(clip).items())
             prefix = f"{naming.shortened(clip.path.stem)}_"
             return cls(Sequence(output, prefix, _DIGITS, _SUFFIXES[kind], 1, count), None, tags)
         source = sequences.find(clip.path)
