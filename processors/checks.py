@@ -376,7 +376,7 @@ def praise(evidence: Evidence) -> str:
     measured = (
         ("motion", seen.motion_kept is not None),
         ("detail", seen.detail_kept is not None or seen.edges_kept is not None),
-        ("sound", bool(evidence.clip.audio)),
+        ("sound", bool(evidence.result.audio)),
     )
     kept = _listed([name for name, known in measured if known]) or "brightness and colour"
     parts = [
