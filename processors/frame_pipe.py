@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import enclosures, ffmpeg, media
+from . import enclosures, encoders, ffmpeg, media
 from .enclosures import Enclosed
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ def encode(
 
     Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
-    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder.
     """
     require_space(output.parent, settings)
+    encoders.require(encoding.options["c:v"], settings)
     rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None
     as_source = rate == clip.frame_rate and expected_frames in (None, clip.frames)
     exact = encoding.along.grid if as_source else None
