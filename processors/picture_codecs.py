@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
-from . import coders, colors, media, webp
+from . import coders, colors, media
 from .coders import Coder, FullRange
 from .containers import video_stream
 from .picture_needs import Colours, Layout, Need
@@ -181,7 +181,7 @@ def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
 
 def _hdr(clip: Clip) -> dict[str, str]:
     """HDR's static metadata. Raises RouteRefused for colours that only a Dolby decoder understands."""
-    if clip.bit_depth <= 8 or clip.container == webp.CONTAINER:
+    if clip.bit_depth <= 8 or not media.has_streams(clip):
         return {}
     frame = media.first_frame(clip)
     if colors.is_dolby_vision_only(frame):
@@ -193,7 +193,7 @@ def _hdr(clip: Clip) -> dict[str, str]:
 
 def _is_all_intra(clip: Clip) -> bool:
     """Whether its first packets are all key frames, as cameras write that are made for cutting."""
-    if clip.container == webp.CONTAINER or clip.codec not in ("h264", "hevc", "mpeg2video"):
+    if not media.has_streams(clip) or clip.codec not in ("h264", "hevc", "mpeg2video"):
         return False
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
