@@ -61,7 +61,7 @@ def left_result(record: Mapping[str, Any] | None) -> Path | None:
     details: dict[str, Any] = record.get("details") or {}
     former: dict[str, Any] = details.get("former") or {}
     output = former.get("output")
-    return Path(output) if output and Path(output).is_file() else None
+    return Path(output) if output and Path(output).exists() else None
 
 
 def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:

@@ -42,6 +42,8 @@ class _Waiting:
     changed_at: float
     seen_at: float  # the rest of an incomplete file is waited for from here: a copy may carry its original's old date
     closed: bool
+    least_quiet_s: float = 0.0
+    was_taken: bool = False  # with another content
     recheck_at: float = 0.0  # quiet but not whole: not looked at again before
     recheck_s: float = _RECHECK_S
 
@@ -60,21 +62,32 @@ class Intake:
         self._quiet_s = quiet_s
         self._incomplete_s = incomplete_s
 
-    def observe(self, path: Path, stamp: Stamp, modified_at: float, now: float, *, closed: bool = False, written: bool = False) -> None:
+    def observe(
+        self,
+        path: Path,
+        stamp: Stamp,
+        modified_at: float,
+        now: float,
+        *,
+        closed: bool = False,
+        written: bool = False,
+        least_quiet_s: float = 0.0,
+    ) -> None:
         """A look at the file. ``closed``: an event said that its writer is done; ``written``: one said that it was written to.
+        ``least_quiet_s``: this one must be quiet for so long at least.
 
         A new stamp counts as a change at ``modified_at``, or at ``now`` if that lies in the future.
         """
         if self._taken.get(path) == stamp:
             return
-        self._taken.pop(path, None)
         waiting = self._waiting.get(path)
+        was_taken = self._taken.pop(path, None) is not None or (waiting is not None and waiting.was_taken)
         if waiting is None or waiting.stamp != stamp:
-            self._waiting[path] = _Waiting(stamp, min(modified_at, now), now, closed)
+            self._waiting[path] = _Waiting(stamp, min(modified_at, now), now, closed, least_quiet_s, was_taken)
         elif written:
-            self._waiting[path] = _Waiting(stamp, now, now, closed)
+            self._waiting[path] = _Waiting(stamp, now, now, closed, least_quiet_s, was_taken)
         elif closed:
-            self._waiting[path] = _Waiting(stamp, waiting.changed_at, now, closed)
+            self._waiting[path] = _Waiting(stamp, waiting.changed_at, now, closed, least_quiet_s, was_taken)
 
     def skip(self, path: Path, stamp: Stamp) -> None:
         """This content is done with: it lay there before us."""
@@ -86,9 +99,9 @@ class Intake:
         self._waiting[path] = _Waiting(self._taken.pop(path), at, at, closed=False)
 
     def forget(self, path: Path) -> bool:
-        """The file is gone. True when it had been taken."""
-        self._waiting.pop(path, None)
-        return self._taken.pop(path, None) is not None
+        """The file is gone. True when it had been taken, be it with an earlier content."""
+        waiting = self._waiting.pop(path, None)
+        return self._taken.pop(path, None) is not None or (waiting is not None and waiting.was_taken)
 
     def due(self, now: float) -> list[Path]:
         """Renders that are quiet: look whether each is whole, and call ``judge``."""
@@ -114,6 +127,11 @@ class Intake:
         waiting = self._waiting.get(path)
         return waiting.stamp if waiting else self._taken.get(path)
 
+    def will_look(self, path: Path) -> bool:
+        """True while it waits to be quiet: a look at it is due then, whatever happens meanwhile."""
+        waiting = self._waiting.get(path)
+        return waiting is not None and not waiting.recheck_at
+
     def unfinished(self) -> dict[Path, float]:
         """Renders that were quiet and not whole when they were last looked at, and since when they have been known."""
         return {path: waiting.seen_at for path, waiting in self._waiting.items() if waiting.recheck_at}
@@ -125,4 +143,5 @@ class Intake:
         return max(self._quiet_at(waiting), waiting.recheck_at)
 
     def _quiet_at(self, waiting: _Waiting) -> float:
-        return waiting.changed_at + (min(QUIET_AFTER_CLOSE_S, self._quiet_s) if waiting.closed else self._quiet_s)
+        quiet_s = min(QUIET_AFTER_CLOSE_S, self._quiet_s) if waiting.closed else self._quiet_s
+        return waiting.changed_at + max(quiet_s, waiting.least_quiet_s)

@@ -32,17 +32,23 @@ def is_prompt_name(name: str) -> bool:
 
 
 class Owners:
-    """Whose such a file is, of these clips: that of the same name, else those of which one name begins the other's."""
+    """Whose such a file is, of these clips: the sequence in whose folder it lies, that of the same name, else those of which one name
+    begins the other's.
+    """
 
     def __init__(self, clips: Iterable[Path]) -> None:
         self._named: dict[Path, list[Path]] = defaultdict(list)
         self._begun: dict[Path, list[Path]] = defaultdict(list)
+        self._clips: set[Path] = set()
         for clip in clips:
+            self._clips.add(clip)
             self._named[clip.with_suffix("")].append(clip)
             for beginning in _beginnings(clip.stem):
                 self._begun[clip.with_name(beginning)].append(clip)
 
     def of(self, file: Path) -> list[Path]:
+        if file.parent in self._clips:
+            return [file.parent]
         base = file.with_name(_TAGS.sub("", file.stem) or file.stem)
         exact = self._named.get(base)
         if exact:

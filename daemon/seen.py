@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..config.errors import ClipError
+from . import frame_folders
 from .database import FOLDERS, SEEN
 
 
@@ -43,21 +45,21 @@ class Seen:
             _replace(connection, path, size, mtime_ns, digest)
 
     def content_digest(self, path: Path) -> str:
-        """Of the file as it is now, read only where it is not known yet. Raises FileNotFoundError.
+        """Of the file or the sequence as it is now, read only where it is not known yet. Raises FileNotFoundError.
 
-        A file that cannot be read has one too, so that it gets a job, which ends with what is wrong with it.
+        One that cannot be read has one too, so that it gets a job, which ends with what is wrong with it.
         """
         from ..processors import media  # here: it brings FFmpeg's libraries
 
         status = path.stat()
-        stamp = status.st_size, status.st_mtime_ns
+        stamp = frame_folders.content_stamp(path) if path.is_dir() else (status.st_size, status.st_mtime_ns)
         digest = self.digest(path, *stamp)
         if digest is None:
             try:
                 digest = media.digest(path)
             except FileNotFoundError:
                 raise
-            except OSError:
+            except (OSError, ClipError):
                 return "unreadable-{}-{}".format(*stamp)
             self.remember(path, *stamp, digest)
         return digest

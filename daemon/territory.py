@@ -1,4 +1,4 @@
-"""What of a hot folder is looked at: which files are renders, which are none of our business, which are our own results."""
+"""What of a hot folder is looked at: which files and folders of frames are renders, which are none of our business, which are our own results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ..config.settings import HotFolder
+from . import frame_folders
 from .intake import Stamp
 
-RENDER_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".mxf", ".gif", ".webp"})
+RENDER_SUFFIXES = frame_folders.VIDEO_SUFFIXES | {".webp"}
 _UNFINISHED = frozenset({".part", ".tmp", ".crdownload", ".partial"})
 
 
@@ -52,11 +53,22 @@ class Territory:
         """True when this file, if it is there, is a render to take."""
         return self.owns_folder(path.parent) and self._is_render(path)
 
+    def owns_sequence(self, folder: Path) -> bool:
+        """True when this folder, if it holds a sequence, is a render to take: never the hot folder itself."""
+        if os.path.realpath(folder) == self._real_root or not self.owns_folder(folder):
+            return False
+        return ".deshimmered" not in folder.name.lower() and not self._is_own_folder(folder) and not self._is_ignored(folder)
+
+    def frames(self, folder: Path, names: Iterable[str]) -> frozenset[str]:
+        """Those of a folder's files that are frames of one render."""
+        found = frame_folders.frame_names(folder, names) if self.owns_sequence(folder) else frozenset[str]()
+        return frozenset() if found and self._is_ignored(folder / min(found)) else found
+
     def walk(
         self, on_problem: Callable[[Path, OSError], None], on_other: Callable[[Path], None] = lambda path: None
     ) -> Iterator[tuple[Path, Stamp]]:
-        """Every render with its stamp; ``on_other`` is called with every other file. A link to a folder is followed unless that folder
-        was walked already; what cannot be read is named to ``on_problem`` and passed over.
+        """Every render with its stamp; ``on_other`` is called with every other file that is no frame of one. A link to a folder is followed
+        unless that folder was walked already; what cannot be read is named to ``on_problem`` and passed over.
         """
         walked: set[str] = set()
         folders = [(self.root, self._real_root)]
@@ -66,8 +78,14 @@ class Territory:
             if real in walked or self._is_foreign(real):
                 continue
             walked.add(real)
-            for entry in _entries(folder, on_problem):
+            entries = _entries(folder, on_problem)
+            frames = self.frames(folder, (entry.name for entry in entries if not _is_folder(entry)))
+            if frames and (stamp := _look(folder, on_problem)):
+                yield folder, stamp
+            for entry in entries:
                 path = folder / entry.name
+                if entry.name in frames:
+                    continue
                 if not _is_folder(entry):
                     if not self._is_render(path):
                         on_other(path)
@@ -89,6 +107,13 @@ class Territory:
         matches = (pattern.fullmatch(path.name) for pattern in self._own_names)
         return any(match and path.with_name(f"{match[1]}.receipt.json").exists() for match in matches)
 
+    def _is_own_folder(self, folder: Path) -> bool:
+        """A result of frames bears the template's name without a suffix."""
+        if self.hot_folder.name == "{stem}":
+            return False
+        match = re.fullmatch(re.escape(self.hot_folder.name).replace(re.escape("{stem}"), "(.+)"), folder.name, re.DOTALL)
+        return match is not None and folder.with_name(f"{match[1]}.receipt.json").exists()
+
     def _is_ignored(self, path: Path) -> bool:
         if not self.hot_folder.ignore:
             return False
@@ -97,7 +122,7 @@ class Territory:
 
 
 def look(path: Path) -> Stamp | None:
-    """The file's stamp, links followed; None when there is no regular file (any more).
+    """The stamp of the file, or of the sequence in the folder, links followed; None when there is none (any more).
 
     Raises OSError when the disk does not answer.
     """
@@ -109,6 +134,8 @@ def look(path: Path) -> Stamp | None:
         if error.errno == errno.ELOOP:  # a link to itself
             return None
         raise
+    if stat.S_ISDIR(status.st_mode):
+        return frame_folders.look(path)
     return Stamp(status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..config.errors import DaemonError, DeshimmerError, IncompleteClip
+from ..config.errors import DaemonError, DeshimmerError, IncompleteClip, MissingFrames, NoFrames
 from ..config.settings import HotFolder, Settings
 from ..processors import wholeness
+from . import frame_folders
 from .hints import Events, Gathered, Hint
 from .intake import Intake, Judgement, Stamp
 from .prompt_files import PromptFiles, is_prompt_name
@@ -183,8 +184,11 @@ class Watcher:
             self._rescan_at = min(self._rescan_at, now + _RESCAN_SOON_S)
         for root in gathered.folders & {watch.territory.root for watch in self._watches}:
             self._leave(root)
+        folders = {path.parent for path in gathered.files if frame_folders.is_frame_name(path.name)}
+        sequences = {folder for folder in folders if self._follow_folder(folder)}
         for path, hint in gathered.files.items():
-            self._follow(path, hint)
+            if path.parent not in sequences or not frame_folders.is_frame_name(path.name):
+                self._follow(path, hint)
         if now >= self._rescan_at:
             for watch in self._watches:
                 self._walk(watch)
@@ -297,6 +301,23 @@ class Watcher:
             elif watch.root_id == _identity(watch.territory.root):
                 self._forget(watch, path)
 
+    def _follow_folder(self, folder: Path) -> bool:
+        """Numbered pictures in this folder changed. True when they are a sequence's."""
+        watch = next((watch for watch in self._watches if watch.territory.owns_sequence(folder)), None)
+        if watch is None:
+            return False
+        if watch.intake.will_look(folder):
+            return True
+        with suppress(OSError):  # the walk reports it
+            found = watch.territory.frames(folder, os.listdir(folder)) if folder.is_dir() else frozenset[str]()
+            stamp = look(folder) if found else None
+            if stamp is not None:
+                self._observe(watch, folder, stamp, Hint())
+            elif watch.root_id == _identity(watch.territory.root):
+                self._forget(watch, folder)
+            return stamp is not None
+        return False
+
     def _follow_prompt(self, path: Path) -> None:
         watch = next((watch for watch in self._watches if watch.territory.owns_folder(path.parent)), None)
         if watch is not None and is_prompt_name(path.name):
@@ -306,17 +327,21 @@ class Watcher:
         if self._seen is not None and watch.intake.stamp(path) != stamp and self._seen.is_seen(path, *stamp):
             watch.intake.skip(path, stamp)
             return
+        least_quiet_s, modified = 0.0, stamp.mtime_ns / 1e9
+        if watch.intake.stamp(path) != stamp and (pace := _pace(path)) is not None:
+            modified, least_quiet_s = pace.arrived, pace.quiet_s
         now = time.monotonic()
-        modified_at = now - (time.time() - stamp.mtime_ns / 1e9)
-        watch.intake.observe(path, stamp, modified_at, now, closed=hint.closed, written=hint.written)
+        modified_at = now - (time.time() - modified)
+        watch.intake.observe(path, stamp, modified_at, now, closed=hint.closed, written=hint.written, least_quiet_s=least_quiet_s)
 
     def _settle(self, watch: _Watch) -> list[Path]:
         """Hand over what is due. Returns the paths."""
         return [path for path in watch.intake.due(time.monotonic()) if self._settle_one(watch, path)]
 
     def _settle_one(self, watch: _Watch, path: Path) -> bool:
-        whole = _is_whole(path)
         try:
+            changed = path.is_dir() and look(path) != watch.intake.stamp(path)  # no frame need be opened then
+            whole = not changed and _is_whole(path)
             stamp = look(path)
         except OSError as error:
             log.warning("%s: %s", path, error)
@@ -325,7 +350,7 @@ class Watcher:
             self._forget(watch, path)
         elif stamp != watch.intake.stamp(path):
             self._observe(watch, path, stamp, Hint())
-        elif not watch.territory.owns(path):
+        elif not _is_to_take(watch.territory, path):
             watch.intake.skip(path, stamp)
         elif watch.intake.judge(path, whole=whole, now=time.monotonic()) is not Judgement.WAITING:
             return self._hand_over(watch, path)
@@ -365,11 +390,25 @@ def _until(moments: Iterable[float | None]) -> float | None:
 def _is_whole(path: Path) -> bool:
     try:
         wholeness.check(path)
-    except (IncompleteClip, OSError):
+    except (IncompleteClip, MissingFrames, NoFrames, OSError):
         return False
     except DeshimmerError:
         return True  # waiting does not make it readable: its job says what is wrong with it
     return True
+
+
+def _is_to_take(territory: Territory, path: Path) -> bool:
+    if path.is_dir():
+        return territory.owns_sequence(path)
+    is_frame = path.suffix.lower() == ".webp" and path.parent != territory.root and frame_folders.is_frame_name(path.name)
+    return territory.owns(path) and not (is_frame and not frame_folders.is_animation(path))
+
+
+def _pace(path: Path) -> frame_folders.Pace | None:
+    try:
+        return frame_folders.pace(path)
+    except OSError:
+        return None
 
 
 def _is_gone(path: Path) -> bool:

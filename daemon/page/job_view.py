@@ -202,11 +202,11 @@ def traces(row: JobRow) -> dict[str, Any]:
 
 
 def media(row: JobRow) -> dict[str, Path]:
-    """The job's files that are there: ``original``, ``result``, ``comparison``, ``report``, ``edl``, ``otio``."""
+    """The job's files and folders of frames that are there: ``original``, ``result``, ``comparison``, ``report``, ``edl``, ``otio``."""
     record = _record(row)[0] or {}
     named = {"original": row.path, "result": record.get("output"), "comparison": record.get("comparison"), "report": record.get("report")}
     named |= markers_of(record)
-    return {what: Path(path) for what, path in named.items() if path and Path(path).is_file()}
+    return {what: Path(path) for what, path in named.items() if path and Path(path).exists()}
 
 
 def markers_of(record: Mapping[str, Any]) -> dict[str, Path]:

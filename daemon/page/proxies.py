@@ -22,6 +22,7 @@ from typing import Any
 from ...config import paths, spawn
 from ...config.errors import DeshimmerError, MissingClip, ToolFailed
 from ...config.settings import Settings
+from .. import frame_folders
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +123,10 @@ def _sizes(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 def _place(kind: str, source: Path, frame: int) -> Path:
     try:
         status = source.stat()
+        size_bytes, mtime_ns = frame_folders.content_stamp(source) if source.is_dir() else (status.st_size, status.st_mtime_ns)
     except OSError:
         raise MissingClip("The file is not there (any more). Check its path.", path=source) from None
-    facts = f"{_VERSION}:{status.st_size}:{status.st_mtime_ns}:{frame}:".encode()
+    facts = f"{_VERSION}:{size_bytes}:{mtime_ns}:{frame}:".encode()
     digest = hashlib.blake2b(facts + os.fsencode(source), digest_size=16).hexdigest()
     folder = paths.cache_dir() / "page"
     folder.mkdir(exist_ok=True)
