@@ -13,7 +13,7 @@ import av.error
 import numpy as np
 
 from ..config.errors import ToolFailed, UnreadableClip
-from . import ffmpeg, frame_pipe, media, pictures, webp
+from . import ffmpeg, frame_pipe, media, pictures, timing, webp
 from .containers import open_container, video_stream
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _VIDEO: dict[str, Any] = {"c:v": "libx264", "crf": 15, "preset": "veryfast", "g"
 
 def plays_in_browsers(path: Path) -> bool:
     """Whether every browser shows this file as it is. Reads its header only. Raises ClipError."""
-    if path.suffix.lower() not in _PLAYED or webp.is_animated(path):
+    if path.is_dir() or path.suffix.lower() not in _PLAYED or webp.is_animated(path):
         return False
     with open_container(path) as container:
         stream = video_stream(container, path)
@@ -61,7 +61,7 @@ def make(source: Path, output: Path, settings: Settings, progress: Progress) -> 
     """Write the stand-in: MP4, H.264, yuv420p, silent, upright, square pixels, no larger than 1920x1080, and each frame at its own time
     from the first one on. It appears by rename. Raises DeshimmerError.
     """
-    clip = media.probe(source)
+    clip = media.probe(source, sequence_fps=timing.exact_rate(settings.sequences.fps))
     temporary = output.with_name(f"{output.stem}.part{output.suffix}")
     argv = ffmpeg.shown(ffmpeg.tool(settings), clip, _VIDEO, temporary)
     try:
