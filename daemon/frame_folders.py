@@ -78,16 +78,21 @@ def content_stamp(folder: Path) -> Stamp:
     return _stamp(frames)
 
 
-def pace(folder: Path) -> Pace | None:
+def pace(folder: Path, settled_at: float | None = None) -> Pace | None:
     """None for what is no folder of frames. A gap between two frames counts by when they came here, which a copy does not take along.
+    ``settled_at``: when it was last found to be quiet, in seconds since the epoch; a long gap round that was no renderer's.
 
     Raises OSError.
     """
     arrivals = sorted(frame.arrived for frame in _frames(folder))
     if not arrivals:
         return None
-    longest_s = max((min(later - earlier, MOST_GAP_S) for earlier, later in pairwise(arrivals)), default=0.0)
-    return Pace(arrivals[-1], GAPS_WAITED * longest_s)
+    gaps_s = [
+        later - earlier
+        for earlier, later in pairwise(arrivals)
+        if settled_at is None or later - earlier <= MOST_GAP_S or not earlier <= settled_at <= later
+    ]
+    return Pace(arrivals[-1], GAPS_WAITED * min(max(gaps_s, default=0.0), MOST_GAP_S))
 
 
 def is_animation(path: Path) -> bool:

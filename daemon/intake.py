@@ -133,8 +133,12 @@ class Intake:
         return waiting is not None and not waiting.recheck_at
 
     def unfinished(self) -> dict[Path, float]:
-        """Renders that were quiet and not whole when they were last looked at, and since when they have been known."""
-        return {path: waiting.seen_at for path, waiting in self._waiting.items() if waiting.recheck_at}
+        """Renders that were quiet and not whole when they were last looked at, or must be quiet for longer than usual, and since when
+        they have been known.
+        """
+        return {
+            path: waiting.seen_at for path, waiting in self._waiting.items() if waiting.recheck_at or waiting.least_quiet_s > self._quiet_s
+        }
 
     def known(self) -> set[Path]:
         return {*self._waiting, *self._taken}

@@ -44,7 +44,7 @@ class Seen(Protocol):
 
 
 class Writing(NamedTuple):
-    """A render that is not whole yet. ``since``: seconds since the epoch."""
+    """A render that is not whole yet, or a sequence whose next frame is waited for. ``since``: seconds since the epoch."""
 
     path: Path
     since: float
@@ -55,6 +55,7 @@ class _Watch:
     territory: Territory
     intake: Intake
     prompts: PromptFiles = field(default_factory=PromptFiles)
+    settled_at: dict[Path, float] = field(default_factory=lambda: {})  # of folders of frames, seconds since the epoch
     root_id: tuple[int, int] | None = None  # device and inode of the root when it was last walked
 
     @property
@@ -109,7 +110,7 @@ class Watcher:
 
     @property
     def writing(self) -> tuple[Writing, ...]:
-        """Renders that were quiet for a moment and are not whole yet."""
+        """Renders that were quiet for a moment and are not whole yet, and sequences of a slow renderer."""
         return self._writing
 
     @property
@@ -232,7 +233,7 @@ class Watcher:
         ]
         for watch in self._watches:
             if (old := former.get(watch.hot_folder.path)) is not None:
-                watch.intake, watch.prompts, watch.root_id = old.intake, old.prompts, old.root_id
+                watch.intake, watch.prompts, watch.root_id, watch.settled_at = old.intake, old.prompts, old.root_id, old.settled_at
         for path in former.keys() - hot_folders.keys():
             self._leave(former[path].territory.root)
             self._report(former[path].territory.root, {})
@@ -326,9 +327,10 @@ class Watcher:
     def _observe(self, watch: _Watch, path: Path, stamp: Stamp, hint: Hint) -> None:
         if self._seen is not None and watch.intake.stamp(path) != stamp and self._seen.is_seen(path, *stamp):
             watch.intake.skip(path, stamp)
+            watch.settled_at[path] = time.time()
             return
         least_quiet_s, modified = 0.0, stamp.mtime_ns / 1e9
-        if watch.intake.stamp(path) != stamp and (pace := _pace(path)) is not None:
+        if watch.intake.stamp(path) != stamp and (pace := _pace(path, watch.settled_at.get(path))) is not None:
             modified, least_quiet_s = pace.arrived, pace.quiet_s
         now = time.monotonic()
         modified_at = now - (time.time() - modified)
@@ -363,9 +365,12 @@ class Watcher:
             log.exception("%s could not be queued; it is offered again in %g s", path, self._settings.rescan_s)
             watch.intake.offer_again(path, time.monotonic() + self._settings.rescan_s)
             return False
+        if path.is_dir():
+            watch.settled_at[path] = time.time()
         return True
 
     def _forget(self, watch: _Watch, path: Path) -> None:
+        watch.settled_at.pop(path, None)
         if watch.intake.forget(path):
             self._on_gone(path)
 
@@ -404,9 +409,9 @@ def _is_to_take(territory: Territory, path: Path) -> bool:
     return territory.owns(path) and not (is_frame and not frame_folders.is_animation(path))
 
 
-def _pace(path: Path) -> frame_folders.Pace | None:
+def _pace(path: Path, settled_at: float | None) -> frame_folders.Pace | None:
     try:
-        return frame_folders.pace(path)
+        return frame_folders.pace(path, settled_at)
     except OSError:
         return None
 

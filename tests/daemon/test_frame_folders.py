@@ -176,15 +176,17 @@ def test_a_folder_moved_in_is_taken_at_once(start: Start, desk: Desk, hot: Path,
 
 
 def test_a_slow_renderer_is_not_cut(start: Start, desk: Desk, hot: Path, shots: Path) -> None:
-    start()
+    watcher = start()
     (hot / "shot").mkdir()
-    for number, wait_s in enumerate((0.2, 0.5, 0.9, 0.2, 1.0, 0.5), 1):
+    for number, wait_s in enumerate((0.2, 0.5, 0.7, 0.2, 0.8, 0.4), 1):
         (hot / "shot" / f"f_{number:04d}.png").write_bytes(frame(shots, number))
         last = time.time()
         time.sleep(wait_s)
         assert desk.taken == []
+    assert [each.path for each in watcher.writing] == [hot / "shot"]
     until(lambda: desk.taken)
-    assert desk.at[0] - last > 2.9  # three times the longest gap
+    assert watcher.writing == ()
+    assert desk.at[0] - last > 2.3  # three times the longest gap
     assert desk.taken == [hot / "shot"]
 
 
@@ -215,6 +217,9 @@ def test_a_pause_of_hours_is_not_waited_for(hot: Path, shots: Path, monkeypatch:
     pace = frame_folders.pace(hot / "shot")
     assert pace is not None
     assert pace.quiet_s == frame_folders.GAPS_WAITED * frame_folders.MOST_GAP_S
+    mended = frame_folders.pace(hot / "shot", settled_at=pace.arrived - 3600)
+    assert mended is not None
+    assert mended.quiet_s < 10
 
 
 def test_a_gap_is_waited_for_and_then_handed_over(start: Start, desk: Desk, hot: Path, shots: Path) -> None:

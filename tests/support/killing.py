@@ -19,9 +19,11 @@ from pathlib import Path
 import av
 import psutil
 
+from deshimmer.config.errors import ClipError
 from deshimmer.daemon.database import open_engine
 from deshimmer.daemon.states import State
 from deshimmer.daemon.table import JobRow, Table
+from deshimmer.processors import media
 
 DAEMON, WORKER, BOTH = "daemon", "worker", "both"
 MARK = "KILLING_FIELD"
@@ -218,20 +220,24 @@ def _count(field: Field, tally: Tally) -> None:
         for output in filter(None, (receipt["output"], receipt["comparison"])):
             if not _plays(Path(output)):
                 tally.partial.append(output)
-    clips = [str(path) for path in sorted(field.hot.rglob("*.mp4")) if results not in path.parents]
+    frames = {path.parent for path in field.hot.rglob("*.png")}
+    clips = [str(path) for path in sorted({*field.hot.rglob("*.mp4"), *frames}) if results not in path.parents]
     told = Counter(json.loads(line)["path"] for line in field.told.read_text().splitlines() if line.endswith("}"))
     tally.clips = len(clips)
     tally.lost = [clip for clip in clips if receipts[clip] == 0]
     tally.doubled = [clip for clip in clips if receipts[clip] > 1 or told[clip] > 1]
-    tally.partial += [str(path) for path in field.hot.rglob("*") if path.is_relative_to(results) and path.is_file() and path not in claimed]
+    made = [path for path in field.hot.rglob("*") if path.is_relative_to(results) and path.is_file()]
+    tally.partial += [str(path) for path in made if not claimed & {path, path.parent}]
     tally.partial += [str(path) for path in field.hot.rglob(".deshimmer-work")]
 
 
 def _plays(path: Path) -> bool:
     try:
+        if path.is_dir():
+            return sum(1 for _ in media.frames(media.probe(path))) > 0
         with av.open(str(path)) as container:
             return sum(1 for _ in container.decode(video=0)) > 0
-    except (OSError, av.FFmpegError):
+    except (OSError, av.FFmpegError, ClipError):
         return False
 
 
