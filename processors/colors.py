@@ -1,13 +1,13 @@
-"""What a stream says of its colours and its orientation, in FFmpeg's names."""
+"""What a stream says of its colours, its orientation and its fields, in FFmpeg's names."""
 
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
 
+from .hdr import side_data
 from .records import ColorTags
 
 _TRANSFERS = {
@@ -34,6 +34,8 @@ _MATRICES = {
 _UNSPECIFIED, _BT2020_NC, _BT2020_C = 2, 9, 10
 _CONVERTED = (0, 1, 2, 4, 5, 6, 7, _BT2020_NC)
 _RANGES = {1: "tv", 2: "pc"}
+_FIELD_ORDERS = {2: "top", 3: "bottom", 4: "top", 5: "bottom"}
+"""By AVFieldOrder. FFmpeg itself writes TB and BT where it means top and bottom first, and reads them so."""
 
 
 def tags(frame: av.VideoFrame) -> ColorTags:
@@ -61,52 +63,17 @@ def is_always_full_range(layout: av.VideoFormat) -> bool:
     return layout.name.startswith(("yuvj", "gray", "ya")) or layout.is_rgb or layout.has_palette
 
 
+def field_order(frame: av.VideoFrame, context: av.VideoCodecContext) -> str | None:
+    """Which field of a frame comes first, as it is flagged; None where it is flagged as a whole frame."""
+    if not frame.interlaced_frame:
+        return None
+    return _FIELD_ORDERS.get(int(context.field_order), "unknown")
+
+
 def is_mirrored(frame: av.VideoFrame) -> bool:
     """True when the display matrix flips the picture, besides turning it."""
-    matrix = _side_data(frame, Type.DISPLAYMATRIX)
+    matrix = side_data(frame, Type.DISPLAYMATRIX)
     if matrix is None:
         return False
     a, b, _, c, d, *_ = struct.unpack("9i", matrix)
     return a * d - b * c < 0
-
-
-def is_dolby_vision_only(frame: av.VideoFrame) -> bool:
-    """True for Dolby Vision profile 5, whose colours nothing but its own metadata explains.
-
-    Source: AVDOVIMetadata in FFmpeg's libavutil/dovi_meta.h; the header begins with rpu_type (uint8), rpu_format (uint16) and
-    vdr_rpu_profile (uint8), which is 0 for profile 5.
-    """
-    metadata = _side_data(frame, Type.DOVI_METADATA)
-    if metadata is None:
-        return False
-    (header,) = struct.unpack_from("N", metadata)
-    return metadata[header + 4] == 0
-
-
-def hdr_parameters(frame: av.VideoFrame) -> dict[str, str]:
-    """Mastering display and content light level of a decoded frame, as options of x265."""
-    options: dict[str, str] = {}
-    mastering = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
-    if mastering is not None:
-        values = struct.unpack("22i", mastering)
-        ratios = [
-            round(n / d * (50000 if index < 8 else 10000)) if d else 0
-            for index, (n, d) in enumerate(zip(values[0:20:2], values[1:20:2], strict=True))
-        ]
-        rx, ry, gx, gy, bx, by, wx, wy, low, high = ratios
-        if values[20] and values[21]:
-            options["master-display"] = f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({high},{low})"
-    light = _side_data(frame, Type.CONTENT_LIGHT_LEVEL)
-    if light is not None:
-        peak, average = struct.unpack("2I", light)
-        options["max-cll"] = f"{peak},{average}"
-    return options
-
-
-def _side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
-    try:
-        container: Any = frame.side_data  # its stub takes it for a mapping of strings
-        found = container.get(kind)
-    except ValueError:  # PyAV gives up on all side data where one kind is unknown to it (the views of MV-HEVC)
-        return None
-    return None if found is None else bytes(found)

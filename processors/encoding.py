@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import carrying, picture_codecs
+from . import carrying, picture_codecs, picture_facts
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -26,6 +26,7 @@ class Encoding:
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
+    lost = picture_facts.losses(clip)
     picture = picture_codecs.choose(clip, treatment)
     carried = carrying.choose(clip, treatment, picture.options)
     return Encoding(
@@ -35,5 +36,5 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.options | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *carried.lost),
+        (*picture.notes, *lost, *carried.lost),
     )

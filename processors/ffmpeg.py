@@ -7,9 +7,10 @@ ffmpeg-python compiles the arguments, ``config/spawn`` runs them. Every input ca
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -33,6 +34,7 @@ graph: Any = import_module("ffmpeg")
 
 ENCODERS = ("libx264", "libx265", "prores_ks")
 FILTERS = ("deflicker", "deband", "deblock", "libvmaf", "setparams", "setsar", "hstack", "drawtext")
+_LONGEST_DESCRIPTION = 20_000
 _REMEDY = "Install FFmpeg with 'pip install imageio-ffmpeg', or set tools.ffmpeg to the path of one."
 
 
@@ -112,6 +114,31 @@ def shown(binary: Path, clip: Clip, video: dict[str, Any], output: Path) -> list
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}
     return arguments(binary, graph.output(piped["v:0"], url(output), f="mp4", movflags="+faststart", **picture, **video))
+
+
+def require_options(options: Iterable[str], settings: Settings) -> None:
+    """Raises NotSetUp when this FFmpeg lacks one of its own options; older ones do."""
+    binary = tool(settings)
+    missing = sorted(set(options) - _options(binary, binary.stat().st_mtime_ns)) if options else []
+    if missing:
+        raise NotSetUp(
+            f"This FFmpeg cannot carry HDR's metadata (no -{', no -'.join(missing)}). Set tools.ffmpeg to a newer one, or remove the key.",
+            path=binary,
+        )
+
+
+@cache
+def _options(binary: Path, changed_ns: int) -> frozenset[str]:
+    told = spawn.run([str(binary), "-hide_banner", "-h", "long"], timeout_s=30).decode(errors="replace")
+    return frozenset(re.split(r"[\[ ]", line[1:], maxsplit=1)[0] for line in told.splitlines() if line.startswith("-"))
+
+
+def described(path: Path, settings: Settings) -> str:
+    """What FFmpeg says of a file's streams when it opens it, in its own words. Raises NotSetUp."""
+    asked = graph.output(source(path)["v:0"], "-", f="null", t=0, c="copy").global_args("-hide_banner", "-nostdin", "-v", "verbose")
+    with spawn.spawn([_argument(part) for part in asked.compile(cmd=str(tool(settings)))]) as process:
+        process.wait()
+        return process.error_tail(_LONGEST_DESCRIPTION)
 
 
 def arguments(binary: Path, output: Any) -> list[str]:

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import ffmpeg, media, webp
+from . import ffmpeg, media, picture_facts, webp
+from .picture_facts import PictureFacts
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .records import Clip, Progress
 
 _CHECK_EVERY_FRAMES = 16
+_FIELD_MODES = {"top": "tff", "bottom": "bff"}
 
 
 def encode(
@@ -38,10 +40,13 @@ def encode(
 
     Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
-    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp for an FFmpeg that
+    cannot write the clip's HDR metadata.
     """
     origin = media.origin(clip)
-    argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin)
+    facts = picture_facts.take(clip, settings)
+    ffmpeg.require_options(picture_facts.input_options(facts), settings)
+    argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, facts)
     rate = frame_rate or clip.frame_rate
     return feed(argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin)
 
@@ -71,16 +76,17 @@ def feed(
         return run.finish(output)
 
 
-def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters: str | None, origin: Fraction) -> list[str]:
+def command(
+    binary: Path, clip: Clip, encoding: Encoding, output: Path, filters: str | None, origin: Fraction, facts: PictureFacts
+) -> list[str]:
     """FFmpeg's arguments: NUT on standard input is the picture, the source gives all else.
 
     ``origin`` is the source's time, in seconds, that becomes 0; with ``-copyts`` nothing else moves sound against picture.
     """
     turned = {"display_rotation": -clip.rotation} if clip.rotation or clip.mirrored else {}
     flipped = {"display_hflip": None} if clip.mirrored else {}
-    piped = ffmpeg.graph.input(
-        "pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **turned, **flipped
-    )
+    told = {**turned, **flipped, **picture_facts.input_options(facts)}
+    piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **told)
     parts: list[Any] = [piped["v:0"]]
     copied: dict[str, Any] = {}
     if clip.container != webp.CONTAINER and clip.excerpt is None:
@@ -90,7 +96,8 @@ def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters:
         tags = {f"map_metadata:s:{index}": f"1:s:{selector}" for index, selector in enumerate(("v:0", *encoding.streams))}
         copied = {"map_metadata": 1, **tags, "map_chapters": 1, "c:a": "copy", "c:s": "copy", "c:t": "copy"}
     picture = {"vf": _chain(clip, encoding, filters), "fps_mode": "passthrough", "enc_time_base": "demux"}
-    written = ffmpeg.graph.output(*parts, ffmpeg.url(output), **picture, **encoding.options, **copied)
+    located = {"chroma_sample_location": facts.chroma_location} if facts.chroma_location else {}
+    written = ffmpeg.graph.output(*parts, ffmpeg.url(output), **picture, **located, **encoding.options, **copied)
     return ffmpeg.arguments(binary, written)
 
 
@@ -116,6 +123,7 @@ def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
         "color_primaries": color.primaries,
         "color_trc": color.transfer,
         "colorspace": color.matrix,
+        "field_mode": _FIELD_MODES.get(clip.field_order or ""),
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]

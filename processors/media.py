@@ -303,6 +303,7 @@ def _clip_of_stream(
         color=colors.tags(frame),
         audio=audio,
         mirrored=colors.is_mirrored(frame),
+        field_order=colors.field_order(frame, stream.codec_context),
     )
     return replace(timed(clip, table.count, table.pts), has_alpha=has_alpha and _shows_alpha(clip))
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..config.errors import RouteRefused
-from . import colors, media
+from . import media
 from .records import Route
 
 if TYPE_CHECKING:
@@ -38,19 +37,20 @@ class Picture:
 
 
 def choose(clip: Clip, treatment: Treatment) -> Picture:
-    """Raises RouteRefused where the result could not be what the source is."""
     if clip.has_alpha:
         options = {"c:v": "prores_ks", "profile:v": "4444", "vendor": "apl0", "alpha_bits": 16}
         return Picture("yuva444p10le", options, "ProRes 4444, 10 bit with alpha")
     if treatment.preset == "article":
         options = {"c:v": "libx264", "crf": 18 if treatment.route is Route.INTERPOLATE else 16}
-        return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it")
+        lost = ("the article's command writes 4:2:0 chroma",) if "420" not in media.working_format(clip) else ()
+        unnamed = ("the article's command names no matrix, primaries and transfer",) if media.delivered_color(clip) != clip.color else ()
+        return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it", (*lost, *unnamed))
     sampling, notes = _sampling(clip)
     lookahead = {"rc-lookahead": _LARGE_LOOKAHEAD_FRAMES} if clip.width * clip.height > _LARGE_PIXELS else {}
     if clip.interlaced:
         notes = (*notes, "the source is interlaced; the result holds the same pictures, not marked as fields")
     if _is_ten_bit(clip, treatment):
-        values = {**_X265, **lookahead, **_hdr(clip)}
+        values = {**_X265, **lookahead}
         parameters = ":".join(f"{key}={value}" for key, value in values.items())
         options = {"c:v": "libx265", "crf": 14, "preset": _X265_PRESET, "x265-params": parameters}
         deeper = ("the source has more than 10 bits; the result has 10",) if clip.bit_depth > 10 else ()
@@ -62,18 +62,6 @@ def choose(clip: Clip, treatment: Treatment) -> Picture:
 def _is_ten_bit(clip: Clip, treatment: Treatment) -> bool:
     debands = treatment.route in (Route.DEBAND, Route.DEBAND_SMOOTH)
     return treatment.preset is None and (clip.bit_depth > 8 or debands)
-
-
-def _hdr(clip: Clip) -> dict[str, str]:
-    """HDR's static metadata. Raises RouteRefused for colours that only a Dolby decoder understands."""
-    if clip.bit_depth <= 8:
-        return {}
-    frame = media.first_frame(clip)
-    if colors.is_dolby_vision_only(frame):
-        raise RouteRefused(
-            "It is Dolby Vision profile 5: without its metadata the colours are wrong. Export it as HDR10 or SDR.", path=clip.path
-        )
-    return colors.hdr_parameters(frame) if clip.color.is_hdr else {}
 
 
 def _sampling(clip: Clip) -> tuple[str, tuple[str, ...]]:

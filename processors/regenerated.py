@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, lasting, likeness, media, tolerances
-from .families.family import Kind
+from . import checks, diagnosis, lasting, likeness, media, picture_checks, tolerances
+from .families.family import Kind, Means
 from .families.table import family_of
 from .likeness import Likeness
 from .records import VERDICT_NAMES, Candidate, Check, Clip, Diagnosis, Progress, Regeneration, Verdict, Verification
@@ -48,6 +48,7 @@ class Evidence:
     after: Diagnosis
     alike: Likeness
     lasting: tuple[float, float]  # detail of original and result, levels squared
+    picture: tuple[Check, ...] = ()  # of its properties
 
 
 def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Verification:
@@ -63,11 +64,12 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
             lasting.detail(result, height_px, lambda done: progress(0.9 + 0.1 * done)),
         )
         alike = likeness.measure(clip, result, lambda done: progress(0.7 + 0.1 * done), framewise=made.kind is Kind.VIDEO)
+        picture = () if made.means is Means.COMFYUI else picture_checks.of(clip, result, candidate, settings)  # whose file is its own
     except ClipError as error:
         raise ToolFailed(
             f"The clip that was rendered cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    evidence = Evidence(clip, found, made, result, after, alike, kept)
+    evidence = Evidence(clip, found, made, result, after, alike, kept, picture)
     whole = tuple(wholeness(evidence))
     broken = not all(check.passed for check in whole)
     judged = whole if broken else (*whole, *gains(evidence), *harms(evidence))
@@ -88,6 +90,7 @@ def wholeness(seen: Evidence) -> Iterator[Check]:
     yield _check("duration", fits, float(had), float(length), f"It lasts {float(length):.2f} s; the original lasts {float(had):.2f} s.")
     yield _shape(seen)
     yield _sound(seen)
+    yield from seen.picture
 
 
 def promised_frames(clip: Clip, made: Regeneration) -> tuple[int, int | None]:
