@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 
 import av
+import av.error
+from av.filter import Graph
 from av.sidedata.sidedata import Type
 
 from .hdr import side_data
@@ -34,8 +36,6 @@ _MATRICES = {
 _UNSPECIFIED, _BT2020_NC, _BT2020_C = 2, 9, 10
 _CONVERTED = (0, 1, 2, 4, 5, 6, 7, _BT2020_NC)
 _RANGES = {1: "tv", 2: "pc"}
-_FIELD_ORDERS = {2: "top", 3: "bottom", 4: "top", 5: "bottom"}
-"""By AVFieldOrder. FFmpeg itself writes TB and BT where it means top and bottom first, and reads them so."""
 
 
 def tags(frame: av.VideoFrame) -> ColorTags:
@@ -63,11 +63,27 @@ def is_always_full_range(layout: av.VideoFormat) -> bool:
     return layout.name.startswith(("yuvj", "gray", "ya")) or layout.is_rgb or layout.has_palette
 
 
-def field_order(frame: av.VideoFrame, context: av.VideoCodecContext) -> str | None:
-    """Which field of a frame comes first, as it is flagged; None where it is flagged as a whole frame."""
+def field_order(frame: av.VideoFrame) -> str | None:
+    """Which field of a frame comes first, ``"top"`` or ``"bottom"``, as it is flagged; None where it is flagged as a whole frame.
+
+    PyAV does not tell, and what the stream says is often not so; a filter of FFmpeg knows the frame's own flag.
+    """
     if not frame.interlaced_frame:
         return None
-    return _FIELD_ORDERS.get(int(context.field_order), "unknown")
+    graph = Graph()
+    nodes = (
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
+        graph.add("select", "eq(interlace_type,TOPFIRST)"),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*nodes).configure()
+    graph.push(frame)
+    graph.push(None)
+    try:
+        graph.pull()
+    except av.error.EOFError:
+        return "bottom"
+    return "top"
 
 
 def is_mirrored(frame: av.VideoFrame) -> bool:

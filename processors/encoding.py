@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import carrying, picture_codecs, picture_facts
+from . import carrying, fields, picture_codecs, picture_facts
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -28,12 +28,13 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
     lost = picture_facts.losses(clip)
     picture = picture_codecs.choose(clip, treatment)
-    carried = carrying.choose(clip, treatment, picture.options)
+    video = fields.options(clip, picture.options)
+    carried = carrying.choose(clip, treatment, video)
     return Encoding(
         carried.suffix,
         carried.muxer,
         picture.pixel_format,
-        picture.options | carried.options,
+        video | carried.options,
         picture.description,
         carried.streams,
         (*picture.notes, *lost, *carried.lost),

@@ -20,19 +20,17 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config.errors import UnreadableClip
-from . import colors, webp, wholeness
+from ..config.errors import ChangingClip, UnreadableClip
+from . import colors, webp
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
-from .records import AudioTrack, Clip, ColorTags, Passage, Progress
+from .records import AudioTrack, Clip, ColorTags
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-    from ..config.settings import Settings
 
 LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
@@ -52,11 +50,6 @@ class Planes(NamedTuple):
     u: NDArray[np.uint8] | NDArray[np.uint16] | None
     v: NDArray[np.uint8] | NDArray[np.uint16] | None
     a: NDArray[np.uint8] | NDArray[np.uint16] | None
-
-
-def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
-    wholeness.check(passage.request.path)
-    return replace(passage, clip=probe(passage.request.path))
 
 
 def probe(path: Path) -> Clip:
@@ -97,12 +90,17 @@ def stamps(clip: Clip) -> tuple[int, ...]:
 
 
 def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
-    """Decode the clip's frames in display order, all of the clip's size and pixel format, ``pts`` in ``clip.time_base`` and rising.
+    """Decode the clip's frames (or one field of each, for a clip that is that) in display order, ``pts`` in ``clip.time_base`` and rising.
     A matrix that FFmpeg cannot convert is given as one that it can: what the stream says stands in ``clip.color``.
 
-    Undecodable packets are passed over. Close the generator to release the file.
+    Undecodable packets are passed over. Close the generator to release the file. Raises ChangingClip where size, format or colours are
+    not what they were at the beginning.
     """
-    with closing(webp.frames(clip.path) if clip.container == webp.CONTAINER else _frames_of_stream(clip)) as decoded:
+    if clip.field is not None:
+        with closing(frames(replace(clip, field=None, height=clip.height * 2))) as whole:
+            yield from (field_of(frame, clip.field) for frame in whole)
+        return
+    with closing(_decoded(clip)) as decoded:
         if clip.excerpt is None:
             yield from decoded
         else:
@@ -110,15 +108,19 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
             yield from islice((frame for frame in decoded if (frame.pts or 0) >= first_pts), clip.frames)
 
 
-def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
+def _decoded(clip: Clip, *, may_change: bool = False) -> Generator[av.VideoFrame, None, None]:
+    return webp.frames(clip.path) if clip.container == webp.CONTAINER else _frames_of_stream(clip, may_change=may_change)
+
+
+def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFrame, None, None]:
     last_pts: int | None = None
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
         if clip.excerpt is not None and clip.excerpt.seek_pts is not None:
             container.seek(clip.excerpt.seek_pts, stream=stream)
         for frame in _decode(container, stream):
-            if (frame.width, frame.height, frame.format.name) != (clip.width, clip.height, clip.pixel_format):
-                frame = _conformed(frame, clip)
+            if not may_change:
+                _require_as_begun(frame, clip)
             if last_pts is not None and frame.pts is not None and frame.pts <= last_pts:
                 frame.pts = last_pts + 1  # a damaged file's; no encoder takes it
             last_pts = frame.pts
@@ -128,7 +130,7 @@ def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
 
 def first_frame(clip: Clip) -> av.VideoFrame:
     """Raises UnreadableClip when there is none."""
-    with closing(frames(clip)) as decoded:
+    with closing(_decoded(clip, may_change=True)) as decoded:
         frame = next(decoded, None)
     if frame is None:
         raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
@@ -157,11 +159,28 @@ def planes(frame: av.VideoFrame) -> Planes:
     return Planes(y, u, v, alpha)
 
 
+def field_of(frame: av.VideoFrame, field: str) -> av.VideoFrame:
+    """The ``"top"`` or ``"bottom"`` lines of a planar frame, as a frame of half the height."""
+    made = av.VideoFrame(frame.width, frame.height // 2, frame.format.name)
+    tagged_like(frame, made)
+    for source, target in zip(planes(frame), planes(made), strict=True):
+        if source is not None and target is not None:
+            target[:] = source[field == "bottom" :: 2]  # pyright: ignore[reportArgumentType]  of one format
+    return made
+
+
+def tagged_like(frame: av.VideoFrame, made: av.VideoFrame) -> None:
+    """Give ``made`` the colour tags and the time of ``frame``."""
+    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
+        setattr(made, name, getattr(frame, name))
+    if frame.time_base is not None:
+        made.time_base = frame.time_base
+
+
 def blank_like(frame: av.VideoFrame) -> av.VideoFrame:
     """A frame without content of the same size, format, colour tags and pts."""
     made = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
-        setattr(made, name, getattr(frame, name))
+    tagged_like(frame, made)
     return made
 
 
@@ -262,12 +281,26 @@ def _decoder(stream: VideoStream) -> av.VideoCodecContext:
     return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
 
 
-def _conformed(frame: av.VideoFrame, clip: Clip) -> av.VideoFrame:
-    """The frame at the clip's size and in its format: some streams change theirs half-way."""
-    color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    return frame.reformat(
-        clip.width, clip.height, clip.pixel_format, interpolation="BICUBIC", src_color_range=color_range, dst_color_range=color_range
-    )
+def _require_as_begun(frame: av.VideoFrame, clip: Clip) -> None:
+    """Raises ChangingClip. Tags that come or go do not count, those that contradict do."""
+    began = {"size": (clip.width, clip.height), "pixel format": clip.pixel_format}
+    now = {"size": (frame.width, frame.height), "pixel format": frame.format.name}
+    seen = colors.tags(frame)
+    for name in ("primaries", "transfer", "matrix", "range"):
+        before, after = getattr(clip.color, name), getattr(seen, name)
+        if before is not None and after is not None:
+            began[name], now[name] = before, after
+    for name, value in now.items():
+        if value != began[name]:
+            at = float((frame.pts or 0) * clip.time_base)
+            raise ChangingClip(
+                f"Its {name} changes from {_shown(began[name])} to {_shown(value)} at {at:.2f} s. Export it anew with one {name}.",
+                path=clip.path,
+            )
+
+
+def _shown(value: str | tuple[int, int]) -> str:
+    return value if isinstance(value, str) else f"{value[0]}x{value[1]}"
 
 
 def _clip_of_stream(
@@ -303,7 +336,7 @@ def _clip_of_stream(
         color=colors.tags(frame),
         audio=audio,
         mirrored=colors.is_mirrored(frame),
-        field_order=colors.field_order(frame, stream.codec_context),
+        field_order=colors.field_order(frame),
     )
     return replace(timed(clip, table.count, table.pts), has_alpha=has_alpha and _shows_alpha(clip))
 

@@ -47,8 +47,10 @@ def choose(clip: Clip, treatment: Treatment) -> Picture:
         return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it", (*lost, *unnamed))
     sampling, notes = _sampling(clip)
     lookahead = {"rc-lookahead": _LARGE_LOOKAHEAD_FRAMES} if clip.width * clip.height > _LARGE_PIXELS else {}
-    if clip.interlaced:
-        notes = (*notes, "the source is interlaced; the result holds the same pictures, not marked as fields")
+    if clip.field_order is not None:  # of the codecs here only H.264 keeps fields apart
+        deep = clip.bit_depth > 8
+        options = {"c:v": "libx264", **_X264, **lookahead}
+        return Picture(f"yuv{sampling}p{'10le' * deep}", options, f"H.264 {10 if deep else 8} bit, crf 16, slow, as fields", notes)
     if _is_ten_bit(clip, treatment):
         values = {**_X265, **lookahead}
         parameters = ":".join(f"{key}={value}" for key, value in values.items())

@@ -155,7 +155,9 @@ class Clip:
     audio: tuple[AudioTrack, ...]
     mirrored: bool = False  # a player flips the picture left to right after turning it
     excerpt: Excerpt | None = None  # for a clip that is a stretch of its file
-    field_order: str | None = None  # as flagged: which field comes first, "top", "bottom" or "unknown"; None for whole frames
+    field_order: str | None = None  # as flagged: which field comes first, "top" or "bottom"; None for whole frames
+    is_mixed: bool = False  # whole frames and combed ones in turn, as 3:2 pulldown makes them
+    field: str | None = None  # "top" or "bottom" for a clip that is one field of each frame
 
     @property
     def display_size(self) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from clipmaker import pan, write
 
 from deshimmer.config.errors import ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, frame_pipe, media, road, work_folders
+from deshimmer.processors import encoding, frame_pipe, media, probing, road, work_folders
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
 
 SETTINGS = Settings()
@@ -93,7 +93,7 @@ def _marks(clip: Clip) -> set[str]:
 
 def _probe(path: Path) -> Clip:
     request = Request(path, path.parent / "out", str(path))
-    clip = media.probe_stage(Passage("job", request, path.parent), SETTINGS, lambda part: None).clip
+    clip = probing.probe_stage(Passage("job", request, path.parent), SETTINGS, lambda part: None).clip
     assert clip is not None
     return clip
 
