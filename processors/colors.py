@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 
 import av
 import av.error
@@ -35,6 +36,7 @@ _MATRICES = {
 }
 _UNSPECIFIED, _BT2020_NC, _BT2020_C = 2, 9, 10
 _CONVERTED = (0, 1, 2, 4, 5, 6, 7, _BT2020_NC)
+_ANY_TIME_BASE = Fraction(1, 1000)
 _RANGES = {1: "tv", 2: "pc"}
 
 
@@ -72,7 +74,7 @@ def field_order(frame: av.VideoFrame) -> str | None:
         return None
     graph = Graph()
     nodes = (
-        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME_BASE),
         graph.add("select", "eq(interlace_type,TOPFIRST)"),
         graph.add("buffersink"),
     )

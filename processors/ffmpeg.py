@@ -24,6 +24,7 @@ from ..config import spawn
 from ..config.errors import CannotWrite, DeshimmerError, NotSetUp, ToolFailed
 from ..config.probes import Probe
 from .media import OPEN_OPTIONS
+from .records import ColorTags
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -102,14 +103,15 @@ def source(path: Path, **options: Any) -> Any:
 
 
 def shown(binary: Path, clip: Clip, video: dict[str, Any], output: Path) -> list[str]:
-    """The command that writes frames for people to look at: NUT on standard input, upright, square pixels, tagged with the clip's colours."""
+    """The command that writes frames for people to look at: NUT on standard input, upright, square pixels, tagged with the clip's colours, or
+    BT.709 for HDR, which ``pictures.shown`` brings there."""
     piped = graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe")
-    untold = clip.color.matrix in (None, "gbr")
+    told = ColorTags("bt709", "bt709", "bt709") if clip.color.is_hdr else clip.color
     tags = {
         "range": "tv",
-        "color_primaries": clip.color.primaries,
-        "color_trc": clip.color.transfer,
-        "colorspace": "bt709" if untold else clip.color.matrix,
+        "color_primaries": told.primaries,
+        "color_trc": told.transfer,
+        "colorspace": "bt709" if told.matrix in (None, "gbr") else told.matrix,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}

@@ -18,7 +18,8 @@ _WEAVES = {"libx264": "+ilme+ildct", "prores_ks": "+ildct", "prores": "+ildct", 
 """FFmpeg's ``flags`` by which an encoder keeps two fields apart; FFV1 codes lines as they come."""
 
 _NOT_THIS_ROUTE = "It is interlaced, and the route {route} repairs whole frames only. Use the route smooth, or deinterlace it first."
-_UNFLAGGED = "Its frames are combed, but not flagged as fields. Deinterlace it first, or have its file say which field comes first."
+_UNFLAGGED = "It is interlaced, but its file does not say so, nor which field comes first. Deinterlace it first."
+_ODD_FIELDS = "It is interlaced, and its {height} lines make no two even fields. Deinterlace it first."
 _MIXED = (
     "It has whole frames and combed ones in turn, as 3:2 pulldown makes them. Take the pulldown out first (FFmpeg's fieldmatch,decimate)."
 )
@@ -38,14 +39,16 @@ def obstacle(clip: Clip, route: Route) -> str | None:
         return None
     if clip.is_mixed:
         return _MIXED
-    if clip.field_order not in ("top", "bottom") or clip.height % 4:
+    if clip.field_order is None:
         return _UNFLAGGED
+    if clip.height % 4:
+        return _ODD_FIELDS.format(height=clip.height)
     return None if route is Route.SMOOTH else _NOT_THIS_ROUTE.format(route=route)
 
 
 def options(clip: Clip, video: dict[str, Any]) -> dict[str, Any]:
     """FFmpeg's options for the picture, with those that keep fields apart. Raises RouteRefused where its encoder cannot."""
-    if clip.field_order not in ("top", "bottom"):
+    if clip.field_order is None:
         return video
     encoder = video["c:v"]
     if encoder in _WEAVES:

@@ -117,17 +117,17 @@ def require_space(folder: Path, settings: Settings) -> None:
 
 
 def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
+    """Range and fields are told before levels are converted, which they decide; the rest after, because FFmpeg converts no YCgCo."""
     color = media.delivered_color(clip)
-    tags = {
-        "range": color.range,
-        "color_primaries": color.primaries,
-        "color_trc": color.transfer,
-        "colorspace": color.matrix,
-        "field_mode": _FIELD_MODES.get(clip.field_order or ""),
-    }
+    before = _params(range=color.range, field_mode=_FIELD_MODES.get(clip.field_order or ""))
+    after = _params(color_primaries=color.primaries, color_trc=color.transfer, colorspace=color.matrix)
+    shape = f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"
+    return ",".join(part for part in (before, shape, filters or "", f"format={encoding.pixel_format}", after) if part)
+
+
+def _params(**tags: str | None) -> str:
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
-    parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
-    return ",".join(part for part in (*parts, filters or "", f"format={encoding.pixel_format}") if part)
+    return f"setparams={known}" if known else ""
 
 
 def _watched(

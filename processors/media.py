@@ -20,8 +20,8 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config.errors import ChangingClip, UnreadableClip
-from . import colors, webp
+from ..config.errors import UnreadableClip
+from . import changes, colors, webp
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
@@ -120,7 +120,7 @@ def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFram
             container.seek(clip.excerpt.seek_pts, stream=stream)
         for frame in _decode(container, stream):
             if not may_change:
-                _require_as_begun(frame, clip)
+                changes.require_as_begun(frame, clip)
             if last_pts is not None and frame.pts is not None and frame.pts <= last_pts:
                 frame.pts = last_pts + 1  # a damaged file's; no encoder takes it
             last_pts = frame.pts
@@ -194,7 +194,19 @@ def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     if _is_rgb(frame.format):
         return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
     color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    return frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+    made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+    _keep_opacity(frame, made)
+    return made
+
+
+def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
+    """FFmpeg shifts alpha like limited-range luma, so that what was opaque no longer is."""
+    depths = [each.format.components[-1].bits for each in (frame, made)]
+    if depths[0] == depths[1] or not (frame.format.components[-1].is_alpha and made.format.components[-1].is_alpha):
+        return
+    before, after = planes(frame).a, planes(made).a
+    if before is not None and after is not None:
+        after[:] = np.rint(before * (((1 << depths[1]) - 1) / ((1 << depths[0]) - 1)))
 
 
 def working_format(clip: Clip) -> str:
@@ -279,28 +291,6 @@ def _decoder(stream: VideoStream) -> av.VideoCodecContext:
         stream.thread_type = "AUTO"
         return stream.codec_context
     return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
-
-
-def _require_as_begun(frame: av.VideoFrame, clip: Clip) -> None:
-    """Raises ChangingClip. Tags that come or go do not count, those that contradict do."""
-    began = {"size": (clip.width, clip.height), "pixel format": clip.pixel_format}
-    now = {"size": (frame.width, frame.height), "pixel format": frame.format.name}
-    seen = colors.tags(frame)
-    for name in ("primaries", "transfer", "matrix", "range"):
-        before, after = getattr(clip.color, name), getattr(seen, name)
-        if before is not None and after is not None:
-            began[name], now[name] = before, after
-    for name, value in now.items():
-        if value != began[name]:
-            at = float((frame.pts or 0) * clip.time_base)
-            raise ChangingClip(
-                f"Its {name} changes from {_shown(began[name])} to {_shown(value)} at {at:.2f} s. Export it anew with one {name}.",
-                path=clip.path,
-            )
-
-
-def _shown(value: str | tuple[int, int]) -> str:
-    return value if isinstance(value, str) else f"{value[0]}x{value[1]}"
 
 
 def _clip_of_stream(
