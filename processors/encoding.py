@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import carrying, fields, picture_codecs, picture_facts
+from .carrying import Along
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -22,6 +23,15 @@ class Encoding:
     description: str
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
+    along: Along = field(default_factory=Along)
+    conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
+
+    def without_streams(self, reason: str) -> Encoding:
+        """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
+        left_out = (f"{self.along.names[selector]} is left out: {reason}" for selector in self.streams)
+        along = replace(self.along, has_chapters=False)
+        chapters = (f"chapters are left out: {reason}",) if self.along.has_chapters else ()
+        return replace(self, streams=(), notes=(*self.notes, *left_out, *chapters), along=along)
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
@@ -29,7 +39,7 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
     lost = picture_facts.losses(clip)
     picture = picture_codecs.choose(clip, treatment)
     video = fields.options(clip, picture.options)
-    carried = carrying.choose(clip, treatment, video)
+    carried = carrying.choose(clip, treatment, video, picture.muxers)
     return Encoding(
         carried.suffix,
         carried.muxer,
@@ -37,5 +47,7 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         video | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *lost, *carried.lost),
+        (*picture.notes, *fields.notes(clip, video), *lost, *carried.lost),
+        along=carried.along,
+        conversion=picture.conversion,
     )

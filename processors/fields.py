@@ -9,12 +9,11 @@ from typing import Any
 
 import av
 
-from ..config.errors import RouteRefused
 from . import combing, media
 from .records import Clip, Route
 
 FIELDS = ("top", "bottom")
-_WEAVES = {"libx264": "+ilme+ildct", "prores_ks": "+ildct", "prores": "+ildct", "dnxhd": "+ildct", "ffv1": ""}
+WEAVES = {"libx264": "+ilme+ildct", "prores_ks": "+ildct", "prores": "+ildct", "dnxhd": "+ildct", "ffv1": ""}
 """FFmpeg's ``flags`` by which an encoder keeps two fields apart; FFV1 codes lines as they come."""
 
 _NOT_THIS_ROUTE = "It is interlaced, and the route {route} repairs whole frames only. Use the route smooth, or deinterlace it first."
@@ -47,17 +46,15 @@ def obstacle(clip: Clip, route: Route) -> str | None:
 
 
 def options(clip: Clip, video: dict[str, Any]) -> dict[str, Any]:
-    """FFmpeg's options for the picture, with those that keep fields apart. Raises RouteRefused where its encoder cannot."""
-    if clip.field_order is None:
-        return video
-    encoder = video["c:v"]
-    if encoder in _WEAVES:
-        return video | ({"flags": _WEAVES[encoder]} if _WEAVES[encoder] else {})
-    if clip.interlaced:
-        raise RouteRefused(
-            f"It is interlaced, which {encoder} cannot write. Choose the profile h264, prores, dnxhr or ffv1.", path=clip.path
-        )
-    return video
+    """FFmpeg's options for the picture, with those that keep fields apart."""
+    flags = WEAVES.get(video["c:v"]) if clip.field_order is not None else None
+    return video | {"flags": flags} if flags else video
+
+
+def notes(clip: Clip, video: dict[str, Any]) -> tuple[str, ...]:
+    """Whole frames that are flagged as fields lose the flag where the encoder has none."""
+    keeps = clip.field_order is None or video["c:v"] in WEAVES
+    return () if keeps else ("its frames are whole, but were flagged as two fields each; the result has no such flag",)
 
 
 def half(clip: Clip, field: str) -> Clip:

@@ -6,6 +6,7 @@ Everything is opened by ``containers``, with its allow-list.
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -36,6 +37,7 @@ LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
 
 _FULL_RANGE = 2
+_RATE_ROUNDING = Fraction(1, 5_000_000)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders drop the transparency of WebM, which travels beside the picture."""
 
@@ -139,14 +141,60 @@ def first_frame(clip: Clip) -> av.VideoFrame:
 
 def origin(clip: Clip) -> Fraction:
     """The time in seconds at which the first of picture and sound starts."""
+    return _first_start(clip)[0]
+
+
+def common_origin(clip: Clip) -> Fraction:
+    """The last moment before ``origin`` that picture and sound both have a tick at: taken from the times of both, none is rounded."""
+    start, ticks = _first_start(clip)
+    common = Fraction(math.lcm(*(tick.numerator for tick in ticks)), math.gcd(*(tick.denominator for tick in ticks)))
+    return math.floor(start / common) * common
+
+
+def _first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
+    """Seconds, and the clocks of the tracks."""
     if clip.excerpt is not None:
-        return clip.excerpt.first_pts * clip.time_base
+        return clip.excerpt.first_pts * clip.time_base, [clip.time_base]
     if clip.container == webp.CONTAINER:
-        return Fraction(0)
+        return Fraction(0), [clip.time_base]
     with open_container(clip.path) as container:
         tracks = (video_stream(container, clip.path), *container.streams.audio)
-        starts = [track.start_time * track.time_base for track in tracks if track.start_time is not None and track.time_base]
-    return Fraction(min(starts, default=Fraction(0)))
+        known = [(track.start_time, Fraction(track.time_base)) for track in tracks if track.start_time is not None and track.time_base]
+    return min((start * tick for start, tick in known), default=Fraction(0)), [clip.time_base, *(tick for _, tick in known)]
+
+
+def declared_rate(clip: Clip) -> Fraction:
+    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
+    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
+        return clip.frame_rate
+    with open_container(clip.path) as container:
+        return stated_rate(video_stream(container, clip.path)) or clip.frame_rate
+
+
+def stated_rate(stream: VideoStream) -> Fraction | None:
+    """Frames per second as the header says. FFmpeg reads Matroska's 59.94 as 19001/317: such a rate is given as what it stands for."""
+    stated = stream.average_rate or stream.base_rate
+    if not stated:
+        return None
+    near = Fraction(round(stated * 1001 / 1000) * 1000, 1001)
+    return near if near and abs(stated / near - 1) < _RATE_ROUNDING else Fraction(stated)
+
+
+class Shown(NamedTuple):
+    time: Fraction  # seconds
+    duration: Fraction  # seconds
+
+
+def last_frame(clip: Clip) -> Shown | None:
+    """When the last frame is shown, and for how long; None where the file does not say."""
+    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+        return None
+    with open_container(clip.path) as container:
+        stream = video_stream(container, clip.path)
+        container.seek(2**31, stream=stream, backward=True)
+        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
+    time, duration = max(shown, default=(0, 0))
+    return Shown(time * clip.time_base, duration * clip.time_base) if duration else None
 
 
 def planes(frame: av.VideoFrame) -> Planes:
@@ -210,10 +258,13 @@ def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
 
 
 def working_format(clip: Clip) -> str:
-    """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 for deeper sources."""
+    """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 or 16 for deeper sources. RGB gets two bits
+    more, which the way there and back takes.
+    """
     layout = av.VideoFormat(clip.pixel_format)
     is_rgb = _is_rgb(layout)
-    depth = 10 if clip.bit_depth <= 10 else 12
+    needed = clip.bit_depth + 2 * is_rgb
+    depth = 10 if needed <= 10 else 12 if needed <= 12 and not clip.has_alpha else 16  # no format has 4:2:0, 12 bit and alpha
     chroma = "444"
     if not is_rgb and len(layout.components) >= 3:
         half_width = layout.chroma_width(16) < 16
@@ -224,8 +275,10 @@ def working_format(clip: Clip) -> str:
     return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
 
 
-def delivered_color(clip: Clip) -> ColorTags:
-    """The tags of frames that ``to_format`` brought to the working format: the source's, but for RGB sources."""
+def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
+    """The tags of frames in the working format, or in ``pixel_format`` made of it: the source's, but where RGB became YUV."""
+    if pixel_format is not None and _is_rgb(av.VideoFormat(pixel_format)):
+        return replace(clip.color, range="pc", matrix="gbr")
     if not _is_rgb(av.VideoFormat(clip.pixel_format)):
         return clip.color
     return replace(
@@ -287,7 +340,8 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
 
 def _decoder(stream: VideoStream) -> av.VideoCodecContext:
     name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
+    has_alpha = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+    if name is None or not has_alpha:
         stream.thread_type = "AUTO"
         return stream.codec_context
     return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
@@ -315,7 +369,7 @@ def _clip_of_stream(
         width=size[0],
         height=size[1],
         frames=1,
-        frame_rate=Fraction(stream.average_rate or stream.base_rate or 25),
+        frame_rate=stated_rate(stream) or Fraction(25),
         time_base=Fraction(stream.time_base or Fraction(1, 1000)),
         duration=Fraction(0),
         variable_frame_rate=False,

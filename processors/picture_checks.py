@@ -19,14 +19,16 @@ from .records import Candidate, Check, Clip, Route, Treatment
 if TYPE_CHECKING:
     from ..config.settings import Settings
 
-ALPHA_MEAN, ALPHA_MOST = 0.25, 2.0
-"""Levels of 255 by which transparency may differ, on average and anywhere: rounding, where 16 bits become 10. Of 8 bits nothing is lost."""
+_ALPHA, _ALPHA_CODED = (0.25, 2.0), (0.5, 64.0)
+"""Levels of 255 by which transparency may differ, on average and anywhere: by rounding, where 16 bits become 10 (of 8 bits nothing is
+lost), and where it is coded like a picture, whose hard edges then differ most."""
+_CODES_ALPHA = ("vp8", "vp9")
 
 
 def of(clip: Clip, result: Clip, candidate: Candidate, settings: Settings) -> tuple[Check, ...]:
     """Raises UnreadableClip where a file shows nothing, NotSetUp without FFmpeg."""
     source, made = (picture_facts.take(each, settings) for each in (clip, result))
-    expected = replace(source, color=media.delivered_color(clip))
+    expected = replace(source, color=media.delivered_color(clip, result.pixel_format))
     found = properties(expected, made, candidate.treatment, candidate.notes)
     return (*found, *_alpha(clip, result, candidate.treatment))
 
@@ -47,7 +49,8 @@ def _alpha(clip: Clip, result: Clip, treatment: Treatment) -> Iterator[Check]:
     if not (clip.has_alpha and result.has_alpha) or treatment.route is Route.REGENERATE or treatment.fps is not None:
         return
     mean, most = alpha_change(clip, result, treatment.factor)
-    kept = mean <= ALPHA_MEAN and most <= ALPHA_MOST
+    most_mean, most_anywhere = _ALPHA_CODED if result.codec in _CODES_ALPHA else _ALPHA
+    kept = mean <= most_mean and most <= most_anywhere
     detail = f"Transparency differs by {mean:.2f} of 255 levels, by {most:.0f} where it differs most."
     yield Check("picture: alpha", kept, 0, mean, detail)
 

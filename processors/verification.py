@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, fields, inserted, interpolation, media, picture_checks, regenerated, timing
+from . import checks, diagnosis, fidelity, fields, inserted, interpolation, inventory, media, picture_checks, regenerated, timing
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
@@ -74,11 +74,12 @@ def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | N
             reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), settings=settings)
             seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
         picture = picture_checks.of(clip, result, candidate, settings)
+        differs = inventory.differences(inventory.of(clip), inventory.of(result), candidate.treatment)
     except ClipError as error:
         raise ToolFailed(
             f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    return Evidence(clip, found, candidate.treatment, result, reading, seen, between, picture)
+    return Evidence(clip, found, candidate.treatment, result, reading, seen, between, differs, candidate.notes, picture)
 
 
 def _of_field(field: str, clip: Clip, found: Diagnosis, result: Clip, progress: Progress) -> Fidelity:

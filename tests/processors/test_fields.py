@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deshimmer.config import spawn
 from deshimmer.config.errors import RouteRefused
+from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
 from deshimmer.processors import combing, encoding, ffmpeg, fields, frame_pipe, media, smoothing
 from deshimmer.processors.records import Band, BandReading, Clip, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
@@ -136,10 +137,14 @@ def test_what_cannot_be_treated_has_its_reason(tmp_path: Path, changes: dict[str
 
 
 def test_an_encoder_without_fields_is_refused_for_fields_only(tmp_path: Path) -> None:
-    clip = replace(media.probe(write(tmp_path / "a.mp4", pan(1, SIZE))), field_order="top")
-    assert fields.options(clip, {"c:v": "libx265"}) == {"c:v": "libx265"}
-    with pytest.raises(RouteRefused, match="libx265 cannot write"):
-        fields.options(replace(clip, interlaced=True), {"c:v": "libx265"})
+    whole = replace(media.probe(write(tmp_path / "a.mp4", pan(1, SIZE))), field_order="top")
+    woven_ = replace(whole, interlaced=True)
+    with pytest.raises(RouteRefused, match="hevc10 cannot hold its fields"):
+        encoding.choose(woven_, replace(SMOOTH, profile=Profile.HEVC10))
+    assert encoding.choose(woven_, SMOOTH).options["flags"] == "+ilme+ildct"
+    assert encoding.choose(replace(woven_, codec="hevc"), SMOOTH).options["c:v"] in fields.WEAVES
+    flag_lost = encoding.choose(whole, replace(SMOOTH, profile=Profile.HEVC10))
+    assert any("flagged as two fields" in note for note in flag_lost.notes)
 
 
 def _light(clip: Clip) -> NDArray[np.float64]:
