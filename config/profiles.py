@@ -28,3 +28,8 @@ class Profile(StrEnum):
     @property
     def is_hardware(self) -> bool:
         return "_" in self
+
+
+def unknown(name: str) -> str:
+    """What is said of a name that is no profile's."""
+    return f"There is no profile '{name}'. The profiles are: {', '.join(Profile)}."

@@ -75,6 +75,10 @@ class HotFolder(_Section):
         default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix"
     )
     comparison: bool = Field(default=True, description="make the side-by-side video")
+    markers: bool = Field(
+        default=False,
+        description="mark what was found and repaired in files for editing programs, EDL and OpenTimelineIO (docs/handoff.md)",
+    )
 
     @property
     def results(self) -> Path:
@@ -134,7 +138,9 @@ class Models(_Section):
 
 
 class Tools(_Section):
-    ffmpeg: str | None = Field(default=None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+    ffmpeg: str | None = Field(
+        default=None, description="an FFmpeg of your own: its path, its folder, or its name on the PATH; default: the one that comes along"
+    )
     rife_ncnn_vulkan: UserPath | None = Field(default=None, description="path of rife-ncnn-vulkan; default: the one on the PATH")
 
 

@@ -137,6 +137,7 @@ def fix(
     candidates: int | None = None,
     preview: bool = False,
     comparison: bool = True,
+    markers: bool = False,
     progress: StageProgress | None = None,
 ) -> Receipt:
     """Diagnose a clip, repair it, verify the result and deliver it with comparison and report.
@@ -145,7 +146,8 @@ def fix(
     replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
     ``fps`` and ``slow_motion`` ask for interpolation, and ``drop_duplicates`` for one that goes on where frames are repeated.
     Route ``regenerate`` renders the clip again from its stored prompt, with ``candidates`` (1 to 8) seeds of which the best is kept.
-    ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left.
+    ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left. ``markers`` adds an EDL and an
+    OpenTimelineIO file that mark where something was found and repaired.
 
     A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
     when there is no file to speak of, WrongUsage for options that do not go together, CannotWrite for the output folder. Whatever
@@ -156,7 +158,7 @@ def fix(
     options.check()
     source = _existing(path)
     folder = source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute()
-    request = options.request(source, folder, fspath(path), settings, comparison=comparison)
+    request = options.request(source, folder, fspath(path), settings, comparison=comparison, markers=markers)
     return _walk(request, settings, progress or _ignore)
 
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import enclosures, ffmpeg, media, picture_facts
+from . import enclosures, encoders, ffmpeg, media, picture_facts
 from .enclosures import Enclosed
 from .picture_facts import PictureFacts
 
@@ -46,10 +46,11 @@ def encode(
 
     Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
-    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp for an FFmpeg that
-    cannot write the clip's HDR metadata.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder,
+    and for an FFmpeg that cannot write the clip's HDR metadata.
     """
     require_space(output.parent, settings)
+    encoders.require(encoding.options["c:v"], settings)
     facts = picture_facts.take(clip, settings)
     ffmpeg.require_options(picture_facts.input_options(facts), settings)
     rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None

@@ -44,6 +44,7 @@ def job_digest(content_digest: str, request: Request, settings: Settings, *, pro
         **({"models": settings.models.model_dump(mode="json")} if request.route in _WITH_MODELS else {}),
         **({"candidates": request.candidates, "prompt": prompt_digest} if request.route is Route.REGENERATE else {}),
         # absent where they are as ever: ids of older jobs stay what they were
+        **({"markers": True} if request.markers else {}),
         **({"approved": True} if request.approved else {}),
         **({"profile": request.profile} if request.profile is not Profile.MATCH else {}),
     }

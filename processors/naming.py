@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LONGEST_BYTES = 255  # of a file name, on every file system in use
 _LIKELY_NAMES = 10
+_RECEIPT = ".receipt.json"
+MARKERS = (".markers.edl", ".markers.otio")
 _LONGEST_ENDING = ".deshimmered.comparison.mp4"
 
 
@@ -29,6 +31,11 @@ class Outputs:
 
     def __iter__(self) -> Iterator[Path]:
         return iter((self.result, self.comparison, self.report, self.receipt))
+
+    @property
+    def markers(self) -> tuple[Path, ...]:
+        """The EDL and the OpenTimelineIO file, where somebody asks for them."""
+        return tuple(self.receipt.with_name(self.receipt.name.removesuffix(_RECEIPT) + ending) for ending in MARKERS)
 
 
 @dataclass(frozen=True)
@@ -87,14 +94,14 @@ def _named(request: Request, stem: str, container_suffix: str) -> Outputs:
         folder / f"{request.name.replace('{stem}', stem)}{container_suffix}",
         folder / f"{stem}.comparison.mp4",
         folder / f"{stem}.report.html",
-        folder / f"{stem}.receipt.json",
+        folder / f"{stem}{_RECEIPT}",
     )
 
 
 def _is_free(each: Outputs, request: Request) -> bool:
     source, files = owned(each.receipt)
     ours = {each.receipt, *files} if source == str(request.path) else set[Path]()
-    return request.path not in each and all(path in ours or not path.exists() for path in each)
+    return request.path not in each and all(path in ours or not path.exists() for path in (*each, *each.markers))
 
 
 def _shortened(stem: str) -> str:

@@ -21,6 +21,7 @@ from .records import Route
 if TYPE_CHECKING:
     from .records import Clip, Treatment
 
+_DEBANDED_DEPTH = 10  # bits: fewer undo it
 _LARGE_PIXELS = 2560 * 1440
 _LARGE_LOOKAHEAD_FRAMES = 10
 _ARTICLE_MUXERS = ("mp4", "mov", "matroska", "mpegts")
@@ -53,13 +54,14 @@ def choose(clip: Clip, treatment: Treatment) -> Picture:
         lost = ("the article's command writes 4:2:0 chroma",) if "420" not in media.working_format(clip) else ()
         unnamed = ("the article's command names no matrix, primaries and transfer",) if media.delivered_color(clip) != clip.color else ()
         return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it", (*lost, *unnamed))
-    need = Need.of(clip)
+    debands = treatment.route in (Route.DEBAND, Route.DEBAND_SMOOTH)
     if treatment.profile is Profile.MATCH:
-        return _matched(clip, treatment, need)
+        return _matched(clip, debands=debands)
+    need = Need.of(clip)
     taken = _first(coders.CODERS[treatment.profile], need)
     if taken is None:
         raise _refusal(clip, treatment.profile, need)
-    notes = (_BANDS_AGAIN,) if treatment.deband and Layout.of(taken.pixel_format).depth < 10 else ()
+    notes = (_BANDS_AGAIN,) if debands and Layout.of(taken.pixel_format).depth < _DEBANDED_DEPTH else ()
     return _picture(clip, need, taken, notes)
 
 
@@ -70,9 +72,10 @@ def require(clip: Clip, profile: Profile) -> None:
         raise _refusal(clip, profile, need)
 
 
-def _matched(clip: Clip, treatment: Treatment, need: Need) -> Picture:
+def _matched(clip: Clip, *, debands: bool) -> Picture:
+    need = Need.of(clip, least_depth=_DEBANDED_DEPTH if debands else 0)
     family = coders.family(clip.codec)
-    due = family.debanded if treatment.deband and family.debanded else family.coders
+    due = family.debanded if debands and family.debanded else family.coders
     taken = _first(due, need)
     if taken is None:
         raise RouteRefused(

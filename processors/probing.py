@@ -1,19 +1,28 @@
-"""The first stage: what the file is, whether it is whole, and what its pictures say of their fields."""
+"""The first stage: what the clip is, what its pictures say of their fields, and whether its profile can hold it.
+
+What cannot be delivered is not worked on.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import fields, media, wholeness
-from .records import Passage, Progress
+from ..config.profiles import Profile
+from . import coders, encoders, fields, media, picture_codecs, wholeness
+from .records import Route
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
+    from .records import Passage, Progress
 
 
 def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
-    """Raises MissingClip, IncompleteClip, RefusedClip, UnreadableClip or ChangingClip."""
-    path = passage.request.path
-    wholeness.check(path)
-    return replace(passage, clip=fields.judge(media.probe(path)))
+    """Raises RouteRefused where the profile cannot hold the picture, NotSetUp where its encoder is not here, and what probing raises."""
+    request = passage.request
+    wholeness.check(request.path)
+    clip = fields.judge(media.probe(request.path))
+    if request.profile is not Profile.MATCH and request.route is not Route.KEEP:
+        picture_codecs.require(clip, request.profile)
+        encoders.require(coders.CODERS[request.profile][0].encoder, settings)
+    return replace(passage, clip=clip)

@@ -101,6 +101,7 @@ class Request:
     drops_duplicates: bool = False
     preview: bool = False
     comparison: bool = True
+    markers: bool = False  # EDL and OpenTimelineIO beside the result
     candidates: int = 1  # of regeneration: so many seeds, of which the best is kept
     approved: bool = False  # an offer of regeneration was taken: delivered only where it verifies
     unasked: bool = False  # by the hot folder's policy, not by a person: only with weights that lie on this disk
