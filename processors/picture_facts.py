@@ -107,7 +107,7 @@ def input_options(facts: PictureFacts) -> dict[str, Any]:
 
 def differences(source: PictureFacts, result: PictureFacts, treatment: Treatment) -> tuple[Difference, ...]:
     """What the result does not share. A clip rendered again has a size of its own, and no fields or second layer to keep."""
-    own = ("size", "pixel aspect", "field order", "transparency") if treatment.route is Route.REGENERATE else ()
+    own = ("size", "pixel aspect", "field order") if treatment.route is Route.REGENERATE else ()
     return tuple(each for each in _told(source, result) if each.name not in own)
 
 
@@ -141,7 +141,6 @@ _COMPARED: tuple[_Compared, ...] = (
     ),
     ("rotation", lambda facts: (facts.rotation, facts.mirrored), _is_same, ("rotation", "turned")),
     ("field order", lambda facts: facts.field_order, _is_same, ("fields",)),
-    ("transparency", lambda facts: facts.has_alpha, lambda before, after: after or not before, ("transparency",)),
     ("second view", lambda facts: facts.has_other_views, _is_same, ("second view",)),
 )
 
