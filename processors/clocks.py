@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import media, webp
+from . import media
 from .containers import video_stream
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Shown(NamedTuple):
 
 def last_frame(clip: Clip) -> Shown | None:
     """When the last frame is shown, and for how long; None where the file does not say."""
-    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+    if not media.has_streams(clip) or clip.excerpt is not None:
         return None
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
