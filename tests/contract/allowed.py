@@ -51,6 +51,18 @@ def _fits(value: str, pattern: str) -> bool:
 
 _CANNOT_TREAT = "This route cannot treat this clip"
 
-REFUSALS: tuple[Refusal, ...] = ()
+_WRITING = "smooth|deband|deband+smooth|interpolate"
+
+REFUSALS = (
+    Refusal("fields.mp4", _WRITING, "*", _CANNOT_TREAT, "interlaced", "the pictures of its fields would be mixed: deinterlace it first"),
+    Refusal(
+        "changing.ts",
+        "*",
+        "*",
+        "The clip cannot be read",
+        "size",
+        "no codec holds pictures of several sizes in one track as editors read them",
+    ),
+)
 
 LOSSES: tuple[Loss, ...] = ()

@@ -13,8 +13,8 @@ import imageio_ffmpeg
 import numpy as np
 from clipmaker import Picture, exposure_flicker, pan, patch_flicker
 
-FRAMES = 10
-SIZE = (256, 144)  # DNxHR takes none below 256x120
+FRAMES = 8
+SIZE = (256, 128)  # DNxHR takes none below 256x120
 _STEP_PX = 3.0  # a frame
 _FLICKER_LEVELS = 6.0
 _TIMEOUT_S = 60
@@ -28,7 +28,7 @@ CHAPTERS = ";FFMETADATA1\n" + "".join(
 def see_through(index: int) -> np.ndarray:
     """Alpha of a frame: opaque but for a soft disc that moves along."""
     mask = np.full(SIZE[::-1], 65535, np.uint16)
-    cv2.circle(mask, (60 + 3 * index, 70), 36, 0, -1)
+    cv2.circle(mask, (60 + 3 * index, 62), 36, 0, -1)
     return cv2.GaussianBlur(mask, (0, 0), 3)
 
 

@@ -82,9 +82,9 @@ ALL = (
         "film_rate.mkv",
         "23.976 as a fraction, SubRip, chapters, an attached font, a cover, FLAC, languages and titles",
         _by(
-            f"-r 24000/1001 -i <film> {_TONE} -i <subtitles.srt> -i <chapters.txt> -map 0:v -map 1:a -map 2:s -map_metadata 3 -attach <letter.ttf> "
-            f"-metadata:s:t:0 mimetype=font/ttf -attach <cover.png> -metadata:s:t:1 mimetype=image/png -metadata:s:a:0 language=fra -metadata:s:a:0 title=Voix "
-            f"-metadata:s:s:0 language=eng -metadata title=Harbour {_709} {_X264} -c:a flac -c:s srt"
+            f"-r 24000/1001 -i <film> {_TONE} -i <subtitles.srt> -i <chapters.txt> -map 0:v -map 1:a -map 2:s -map_metadata 3 "
+            "-attach <letter.ttf> -metadata:s:t:0 mimetype=font/ttf -attach <cover.png> -metadata:s:t:1 mimetype=image/png "
+            f"-metadata:s:a:0 language=fra -metadata:s:a:0 title=Voix -metadata:s:s:0 language=eng -metadata title=Harbour {_709} {_X264} -c:a flac -c:s srt"
         ),
         {
             "rate": Fraction(24000, 1001),
@@ -98,8 +98,8 @@ ALL = (
         "broadcast.mov",
         "29.97 as a fraction, drop-frame timecode, AAC and PCM tracks that start at different times",
         _by(
-            f"-r 30000/1001 -i <film> {_TONE} -itsoffset 0.1 {_HIGH_TONE} -map 0:v -map 1:a -map 2:a -timecode 01:00:59;20 -metadata:s:a:1 language=deu "
-            f"{_709} {_X264} -c:a:0 aac -c:a:1 pcm_s16le"
+            f"-r 30000/1001 -i <film> {_TONE} -itsoffset 0.1 {_HIGH_TONE} -map 0:v -map 1:a -map 2:a "
+            f"-timecode 01:00:59;20 -metadata:s:a:1 language=deu {_709} {_X264} -c:a:0 aac -c:a:1 pcm_s16le"
         ),
         {"rate": Fraction(30000, 1001), "timecode": "01:00:59;20", "sound_codecs": ("aac", "pcm_s16le")},
     ),
@@ -107,7 +107,8 @@ ALL = (
         "variable.mp4",
         "variable frame rate",
         _by(
-            f"-i <film> {_TONE} -vf {_tagged(*BT709)},settb=1/24000,setpts=1000*N+37*N*N -fps_mode passthrough -enc_time_base 1/24000 -video_track_timescale 24000 {_X264} -c:a aac"
+            f"-i <film> {_TONE} -vf {_tagged(*BT709)},settb=1/24000,setpts=1000*N+37*N*N "
+            f"-fps_mode passthrough -enc_time_base 1/24000 -video_track_timescale 24000 {_X264} -c:a aac"
         ),
         {"steps": tuple(Fraction(1037 + 74 * index, 24000) for index in range(FRAMES - 1))},
     ),
@@ -115,38 +116,41 @@ ALL = (
         "late_sound.ts",
         "transport stream that starts late, sound a quarter of a second after the picture",
         _by(f"-i <film> -itsoffset 0.25 {_TONE} {_709} {_X264} -c:a aac"),
-        {"sound_codecs": ("aac",), "offset_s": 0.25},
+        {"sound_codecs": ("aac",), "offset_s": 0.2287},
     ),
     Input(
         "late_picture.mp4",
-        "the picture starts after the sound",
-        _by(f"-itsoffset 0.2 -i <film> {_TONE} {_709} {_X264} -c:a aac"),
-        {"offset_s": -0.2},
+        "pixels that are not square; the picture starts after the sound",
+        _by(f"-itsoffset 0.2 -i <film> {_TONE} {_709.replace('-vf ', '-vf setsar=4/3,')} {_X264} -c:a aac"),
+        {"offset_s": -0.2083, "pixel_aspect": Fraction(4, 3)},
     ),
     Input(
         "edit_list.mp4",
         "an edit list that leaves out the first frames of a GOP",
         _by_two(f"-i <film> {_TONE} {_709} {_X264} -g 12 -bf 0 -c:a aac", "-ss 0.17 -i $step -map 0 -c copy"),
         {"rate": Fraction(24)},
-        frames=5,
+        frames=FRAMES - 5,
     ),
     Input(
         "titled.mp4",
         "mov_text subtitles, chapters, cover art, title, comment and date",
         _by(
-            f"-i <film> {_TONE} -i <subtitles.srt> -i <chapters.txt> -i <cover.png> -map 0:v -map 1:a -map 2:s -map 4:v -map_metadata 3 -c:v:1 copy -disposition:v:1 attached_pic "
+            f"-i <film> {_TONE} -i <subtitles.srt> -i <chapters.txt> -i <cover.png> -map 0:v -map 1:a -map 2:s -map 4:v -map_metadata 3 "
+            "-c:v:1 copy -disposition:v:1 attached_pic "
             f"-metadata title=Harbour -metadata comment=first -metadata date=2026 -metadata:s:s:0 language=eng {_709.replace('-vf', '-filter:v:0')} "
             f"{_X264.replace('-c:v', '-c:v:0').replace('-pix_fmt', '-pix_fmt:v:0')} -c:a aac -c:s mov_text"
         ),
         {"subtitle_codecs": ("mov_text",), "chapter_titles": ("Dawn", "Dusk"), "covers": 1},
     ),
     Input(
-        "comfyui.mp4",
-        "a ComfyUI prompt in its tags",
-        _by(f"-i <film> -metadata prompt=$prompt -metadata title=Cat -movflags use_metadata_tags {_709} {_X264}", prompt=PROMPT),
-        {"tag": ("prompt", PROMPT)},
+        "ten_bit.mp4",
+        "HEVC, 10 bit, a ComfyUI prompt in its tags",
+        _by(
+            f"-i <film> -metadata prompt=$prompt -metadata title=Cat -movflags use_metadata_tags {_709} {_X265} -x265-params log-level=error",
+            prompt=PROMPT,
+        ),
+        {"depth": 10, "sampling": "420", "tag": ("prompt", PROMPT)},
     ),
-    Input("ten_bit.mp4", "HEVC, 10 bit", _by(f"-i <film> {_709} {_X265} -x265-params log-level=error"), {"depth": 10, "sampling": "420"}),
     Input(
         "camera.mov",
         "ProRes 422 HQ: 4:2:2, 10 bit, 24-bit PCM, timecode",
@@ -155,18 +159,6 @@ ALL = (
     ),
     Input("twelve_bit.mkv", "4:4:4, 12 bit", _by(f"-i <film> {_709} -c:v ffv1 -pix_fmt yuv444p12le"), {"depth": 12, "sampling": "444"}),
     Input("gray16.mkv", "gray, 16 bit", _by("-i <film> -c:v ffv1 -pix_fmt gray16le"), {"depth": 16, "sampling": "gray"}),
-    Input(
-        "full_range.mp4",
-        "full range",
-        _by(f"-i <film> -vf {_tagged(*BT709, 'pc')} {_X264}"),
-        {"colors": (*BT709, "pc")},
-    ),
-    Input(
-        "bt601.mov",
-        "BT.601",
-        _by(f"-i <film> -vf {_tagged(*BT601)} {_X264}"),
-        {"colors": (*BT601, "tv")},
-    ),
     Input(
         "hdr10.mp4",
         "HDR10: PQ, BT.2020, mastering display, light level",
@@ -180,18 +172,17 @@ ALL = (
         {"depth": 10, "colors": (*HLG, "tv")},
     ),
     Input(
-        "anamorphic.mp4",
-        "pixels that are not square",
-        _by(f"-i <film> {_709.replace('-vf ', '-vf setsar=4/3,')} {_X264}"),
-        {"pixel_aspect": Fraction(4, 3)},
+        "turned.mp4",
+        "full range, turned by a quarter",
+        _by_two(f"-i <film> -vf {_tagged(*BT709, 'pc')} {_X264}", "-display_rotation 90 -i $step -c copy"),
+        {"orientation": (90, False), "colors": (*BT709, "pc")},
     ),
     Input(
-        "turned.mp4",
-        "turned by a quarter",
-        _by_two(f"-i <film> {_709} {_X264}", "-display_rotation 90 -i $step -c copy"),
-        {"orientation": (90, False)},
+        "mirrored.mov",
+        "BT.601, mirrored",
+        _by_two(f"-i <film> -vf {_tagged(*BT601)} {_X264}", "-display_hflip -i $step -c copy"),
+        {"orientation": (0, True), "colors": (*BT601, "tv")},
     ),
-    Input("mirrored.mov", "mirrored", _by_two(f"-i <film> {_709} {_X264}", "-display_hflip -i $step -c copy"), {"orientation": (0, True)}),
     Input(
         "odd_size.webm",
         "VP9 of an odd size, Opus",
@@ -204,7 +195,8 @@ ALL = (
         "fields.mp4",
         "interlaced, top field first",
         _by(
-            f"-r 50 -i <film> {_TONE} {_709.replace('-vf ', '-vf tinterlace=interleave_top,')} -flags +ildct+ilme -x264-params tff=1 -r 25 {_X264} -c:a aac"
+            f"-r 50 -i <film> {_TONE} {_709.replace('-vf ', '-vf tinterlace=interleave_top,')} "
+            f"-flags +ildct+ilme -x264-params tff=1 -r 25 {_X264} -c:a aac"
         ),
         {"field_order": "tt", "rate": Fraction(25)},
         frames=FRAMES // 2,

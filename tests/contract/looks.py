@@ -15,13 +15,13 @@ import numpy as np
 from av.stream import Disposition
 from PIL import Image, ImageSequence
 
-_SMALL = (64, 36)
+_SMALL = (64, 32)
 _NO_CV2 = (".exr", ".webp")  # its EXR is switched off as it comes, its WebP shows one frame
 
 
 @dataclass(frozen=True)
 class Looks:
-    """``small``: (frames, 36, 64) luma; ``colour``: (frames, 2) mean Cb and Cr; all as 0-255 of full range."""
+    """``small``: (frames, 32, 64) luma; ``colour``: (frames, 2) mean Cb and Cr; all as 0-255 of full range."""
 
     small: np.ndarray
     colour: np.ndarray

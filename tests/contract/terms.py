@@ -17,7 +17,11 @@ from witness import Facts, Sound, Text
 _LEVELS = 3.0  # of 255, mean brightness or colour may move: flicker's own share in ten frames
 _FRAME_LEVELS = 14.0  # of 255, a small picture may differ from its source's: twice the flicker that is in it
 _ALPHA_LEVELS = 3.0
-_SAMPLINGS = ("gray", "420", "422", "444", "rgb")
+_MATROSKA_TICK = Fraction(1, 1000)
+_MATROSKA_STEP = Fraction(1, 10**8)
+"""Matroska says how long a frame lasts in whole nanoseconds; FFmpeg makes a short fraction of that."""
+
+_SAMPLINGS = {"gray": 0, "420": 1, "422": 2, "444": 3, "rgb": 3}
 
 
 class Breach(NamedTuple):
@@ -92,16 +96,14 @@ def _rate(pair: Pair) -> Answer:
     steps = pair.source.steps
     if len(steps) == 0 or max(steps) - min(steps) > 2 * pair.source.time_base:
         return None  # of a variable one the times say all
-    return _unlike(pair.source.rate * pair.factor, pair.result.rate)
-
-
-def _at_least(order: Callable[[Facts], Any]) -> Rule:
-    return lambda pair: None if order(pair.result) >= order(pair.source) else (order(pair.source), order(pair.result))
+    wanted = pair.source.rate * pair.factor
+    is_close = pair.result.time_base == _MATROSKA_TICK and abs(1 / wanted - 1 / pair.result.rate) < _MATROSKA_STEP
+    return None if is_close else _unlike(wanted, pair.result.rate)
 
 
 def _sampling(pair: Pair) -> Answer:
     mine, theirs = pair.source.sampling, pair.result.sampling
-    return None if _SAMPLINGS.index(theirs) >= _SAMPLINGS.index(mine) else (mine, theirs)
+    return None if _SAMPLINGS[theirs] >= _SAMPLINGS[mine] else (mine, theirs)
 
 
 def _depth(pair: Pair) -> Answer:
@@ -113,7 +115,7 @@ def _depth(pair: Pair) -> Answer:
 def _colors(pair: Pair) -> Answer:
     """What the source says is said; RGB that becomes YUV has to say how; what it does not say is not made up."""
     mine, theirs = list(pair.source.colors), list(pair.result.colors)
-    if pair.source.sampling in ("rgb", "gray") and pair.result.sampling != pair.source.sampling:
+    if pair.source.sampling == "rgb" and pair.result.sampling != "rgb":
         mine[2:] = theirs[2:] if theirs[2] else ("a matrix", theirs[3])
         mine[:2] = [own or other for own, other in zip(mine[:2], theirs[:2], strict=True)]
     elif pair.result.sampling in ("rgb", "gray"):

@@ -133,7 +133,23 @@ def _ffprobe(source: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _decode(source: tuple[str, ...]) -> tuple[str, ...]:
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", *source, "-map", "0:v", "-map", "0:a?", "-f", "null", "-"]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-xerror",
+        *source,
+        "-enc_time_base",
+        "-1",
+        "-map",
+        "0:v",
+        "-map",
+        "0:a?",
+        "-f",
+        "null",
+        "-",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S)
     words = tuple(f"ffmpeg: {line}" for line in done.stderr.splitlines() if line)
     return words or (("ffmpeg: it ended with an error",) if done.returncode else ())
