@@ -127,9 +127,9 @@ ALL = (
     Input(
         "edit_list.mp4",
         "an edit list that leaves out the first frames of a GOP",
-        _by_two(f"-i <film> {_TONE} {_709} {_X264} -g 12 -bf 0 -c:a aac", "-ss 0.17 -i $step -map 0 -c copy"),
+        _by_two(f"-i <film> {_TONE} {_709} {_X264} -g 12 -bf 0 -c:a aac", "-ss 0.12 -i $step -map 0 -c copy"),
         {"rate": Fraction(24)},
-        frames=FRAMES - 5,
+        frames=FRAMES - 3,
     ),
     Input(
         "titled.mp4",
@@ -218,7 +218,12 @@ ALL = (
     Input("animated.png", "APNG with alpha", _by("-r 12 -i <holes> -c:v apng -f apng -plays 0 -pix_fmt rgba"), {"has_alpha": True}),
     Input("444.mkv", "H.264, 4:4:4", _by(f"-i <film> {_709} {_X264.replace('yuv420p', 'yuv444p')}"), {"sampling": "444", "depth": 8}),
     Input("rgb.mkv", "RGB, 8 bit", _by("-i <film> -c:v ffv1 -pix_fmt gbrp"), {"sampling": "rgb", "depth": 8}),
-    Input("old.avi", "AVI: MPEG-4 and MP3", _by(f"-i <film> {_TONE} -c:v mpeg4 -q:v 2 -c:a libmp3lame"), {"sound_codecs": ("mp3",)}),
+    Input(
+        "old.avi",
+        "AVI: MPEG-4 with a dropped frame, MP3",
+        _by(f"-i <film> {_TONE} -c:v mpeg4 -q:v 2 -c:a libmp3lame"),
+        {"sound_codecs": ("mp3",)},
+    ),
     Input(
         "tape.mxf",
         "MXF: MPEG-2 4:2:2, PCM, timecode",

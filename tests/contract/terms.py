@@ -94,8 +94,8 @@ def _times(pair: Pair) -> Answer:
 
 def _rate(pair: Pair) -> Answer:
     steps = pair.source.steps
-    if len(steps) == 0 or max(steps) - min(steps) > 2 * pair.source.time_base:
-        return None  # of a variable one the times say all
+    if len(steps) == 0 or max(steps) - min(steps) > min(steps) / 4 or pair.source.rate == 0:
+        return None  # it varies or is not said: the times say all
     wanted = pair.source.rate * pair.factor
     is_close = pair.result.time_base == _MATROSKA_TICK and abs(1 / wanted - 1 / pair.result.rate) < _MATROSKA_STEP
     return None if is_close else _unlike(wanted, pair.result.rate)

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def _heard(cell: Cell, receipt: Receipt, folder: Path) -> Found:
     """Each term holds, or its loss is in the table and named in the receipt."""
     assert receipt.output is not None
     source = facts(cell.input, folder)
-    result = witness.read(receipt.output, source.rate)
+    result = witness.read(receipt.output, source.rate or Fraction(24))
     notes = (receipt.details["candidate"] or {}).get("notes", ())
     lost: list[str] = []
     reasons: list[str] = []

@@ -262,14 +262,12 @@ def _chapter(chapter: dict[str, Any], begin: Fraction) -> tuple[Fraction, Fracti
 def _webp(path: Path) -> Facts:
     """FFmpeg 5 does not read animations."""
     seen = looks.look(path)
-    times = seen.times
-    steps = [later - earlier for earlier, later in pairwise(times)]
     return Facts(
         codec="webp",
         tag="",
-        times=times,
+        times=seen.times,
         time_base=Fraction(1, 1000),
-        rate=len(steps) / sum(steps) if steps else Fraction(10),
+        rate=Fraction(0),  # it says none
         size=seen.size,
         pixel_format="rgba",
         depth=8,
