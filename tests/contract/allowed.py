@@ -49,20 +49,38 @@ def _fits(value: str, pattern: str) -> bool:
     return any(fnmatchcase(value, each.strip()) for each in pattern.split("|"))
 
 
-_CANNOT_TREAT = "This route cannot treat this clip"
-
+_CANNOT_TREAT, _CANNOT_HOLD, _CANNOT_READ = (
+    "This route cannot treat this clip",
+    "The profile cannot hold this clip",
+    "The clip cannot be read",
+)
 _WRITING = "smooth|deband|deband+smooth|interpolate"
+_DEEP = "twelve_bit.mkv|gray16.mkv|tiff_frames|exr_frames"
+_TEN_BIT = "ten_bit.mp4|camera.mov|hdr10.mp4|hlg.mov|alpha.mov"
+_SEE_THROUGH = "alpha.*|animated.png|png_frames"
 
 REFUSALS = (
+    Refusal("changing.ts", "*", "*", _CANNOT_READ, "size", "no codec holds pictures of several sizes in one track as editors read them"),
     Refusal("fields.mp4", _WRITING, "*", _CANNOT_TREAT, "interlaced", "the pictures of its fields would be mixed: deinterlace it first"),
     Refusal(
-        "changing.ts",
-        "*",
-        "*",
-        "The clip cannot be read",
-        "size",
-        "no codec holds pictures of several sizes in one track as editors read them",
+        _SEE_THROUGH, _WRITING, "dnxhr|h264|hevc10|av1", _CANNOT_HOLD, "transparency", "the codec has no transparency as it is written here"
     ),
+    Refusal(
+        f"{_DEEP}|{_TEN_BIT}",
+        _WRITING,
+        "h264",
+        _CANNOT_HOLD,
+        "bits",
+        "H.264 of more than 8 bits plays in few editors: it is written with 8",
+    ),
+    Refusal(_DEEP, _WRITING, "prores|dnxhr|hevc10|av1", _CANNOT_HOLD, "bits", "FFmpeg writes this codec with 10 bits at most"),
+    Refusal("odd_size.webm", _WRITING, "dnxhr", _CANNOT_HOLD, "size", "DNxHR starts at 256x120"),
 )
 
-LOSSES: tuple[Loss, ...] = ()
+LOSSES = (
+    Loss(
+        "turned.mp4", "*", "prores|dnxhr", "colour tags", "files of this codec do not tell full range: levels are scaled, and look the same"
+    ),
+    Loss("old.avi|tape.mxf", "*", "dnxhr", "colour tags", "DNxHR always names a matrix", is_named=False),
+)
+"""The first that fits holds."""

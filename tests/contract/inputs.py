@@ -84,7 +84,8 @@ ALL = (
         _by(
             f"-r 24000/1001 -i <film> {_TONE} -i <subtitles.srt> -i <chapters.txt> -map 0:v -map 1:a -map 2:s -map_metadata 3 "
             "-attach <letter.ttf> -metadata:s:t:0 mimetype=font/ttf -attach <cover.png> -metadata:s:t:1 mimetype=image/png "
-            f"-metadata:s:a:0 language=fra -metadata:s:a:0 title=Voix -metadata:s:s:0 language=eng -metadata title=Harbour {_709} {_X264} -c:a flac -c:s srt"
+            f"-metadata:s:a:0 language=fra -metadata:s:a:0 title=Voix -metadata:s:s:0 language=eng "
+            f"-metadata title=Harbour {_709} {_X264} -c:a flac -c:s srt"
         ),
         {
             "rate": Fraction(24000, 1001),

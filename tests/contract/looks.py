@@ -16,7 +16,8 @@ from av.stream import Disposition
 from PIL import Image, ImageSequence
 
 _SMALL = (64, 32)
-_NO_CV2 = (".exr", ".webp")  # its EXR is switched off as it comes, its WebP shows one frame
+_NO_CV2 = (".webp",)  # it shows one frame
+_NO_CV2_CODECS = ("av1",)  # opencv-python decodes it by hardware only
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,23 @@ def _plane(frame: av.VideoFrame, index: int) -> np.ndarray:
     return array.reshape(plane.height, -1)[:, : plane.width].astype(np.float32)
 
 
-def packets(path: Path, index: int) -> str:
-    """Digest of what is in a stream's packets."""
-    found = hashlib.sha256()
+def packets(path: Path, index: int, begin: Fraction) -> tuple[str, Fraction]:
+    """Digest of what is in a stream's packets, and when the first starts, in seconds after ``begin``."""
+    found, first = hashlib.sha256(), None
     with av.open(str(path)) as container:
-        for packet in container.demux(container.streams[index]):
-            found.update(bytes(packet))
-    return found.hexdigest()
+        stream = container.streams[index]
+        for packet in container.demux(stream):
+            found.update(_without_adts(bytes(packet), stream.codec_context.name))
+            if first is None and packet.pts is not None:
+                first = packet.pts * Fraction(stream.time_base or 1)
+    return found.hexdigest(), (first or Fraction(0)) - begin
+
+
+def _without_adts(packet: bytes, codec: str) -> bytes:
+    """Transport streams put a header before each packet of AAC."""
+    if codec != "aac" or len(packet) < 7 or packet[0] != 0xFF or packet[1] & 0xF6 != 0xF0:
+        return packet
+    return packet[7 if packet[1] & 1 else 9 :]
 
 
 def words(path: Path, index: int) -> list[tuple[Fraction, str]]:
@@ -168,12 +179,12 @@ def attachments(path: Path) -> tuple[tuple[str | None, str], ...]:
         )
 
 
-def by_opencv(path: Path, frames: int) -> tuple[str, ...]:
+def by_opencv(path: Path, codec: str, frames: int) -> tuple[str, ...]:
     """What is wrong when OpenCV opens it."""
     if path.is_dir():
         files = [each for each in sorted(path.iterdir()) if each.suffix.lower() in (".png", ".tif", ".tiff", ".jpg")]
         return tuple(f"OpenCV cannot read {each.name}" for each in files if cv2.imread(str(each), cv2.IMREAD_UNCHANGED) is None)
-    if path.suffix in _NO_CV2:
+    if path.suffix in _NO_CV2 or codec in _NO_CV2_CODECS:
         return ()
     reader = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     count = 0

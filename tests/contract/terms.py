@@ -38,8 +38,8 @@ class Pair:
 
     @property
     def tolerance(self) -> Fraction:
-        """What rounding to the time bases of both may move a time by."""
-        return (self.source.time_base + self.result.time_base) / 2 + Fraction(1, 1_000_000)
+        """What rounding to the time bases of both may move one time against another by."""
+        return max(self.source.time_base / 2 + self.result.time_base / 2, self.result.time_base) + Fraction(1, 1_000_000)
 
 
 Answer = tuple[Any, Any] | None
@@ -120,9 +120,9 @@ def _colors(pair: Pair) -> Answer:
         mine[:2] = [own or other for own, other in zip(mine[:2], theirs[:2], strict=True)]
     elif pair.result.sampling in ("rgb", "gray"):
         mine[2:] = theirs[2:]
-    mine[3] = mine[3] or ("tv" if theirs[3] == "tv" else None)
-    if mine[3] == "pc" and theirs[3] is None and pair.result.sampling in ("rgb", "gray"):
-        mine[3] = None
+    is_yuv = pair.result.sampling in ("420", "422", "444")
+    for said in (mine, theirs) if is_yuv else ():
+        said[3] = said[3] or "tv"  # what every reader takes YUV for
     return _unlike(tuple(mine), tuple(theirs))
 
 
@@ -196,11 +196,16 @@ def _sound_labels(pair: Pair) -> Answer:
 
 
 def _offset(pair: Pair) -> Answer:
-    """When each track is first heard, against the picture; and for how long."""
-    mine, theirs = pair.source.sound, pair.result.sound
-    off = [(a.starts, b.starts) for a, b in zip(mine, theirs, strict=False) if abs(a.starts - b.starts) > pair.tolerance]
-    heard = [(f"{a.samples} samples", f"{b.samples} samples") for a, b in zip(mine, theirs, strict=False) if a.samples != b.samples]
-    return next(iter((*off, *heard)), None)
+    """When each track starts, against the picture."""
+    both = zip(pair.source.sound, pair.result.sound, strict=False)
+    return next(((a.starts, b.starts) for a, b in both if abs(a.starts - b.starts) > pair.tolerance), None)
+
+
+def _heard(pair: Pair) -> Answer:
+    """What is played of it: edit lists and encoders' delay leave out some at its ends."""
+    both = [(a.heard, b.heard) for a, b in zip(pair.source.sound, pair.result.sound, strict=False)]
+    off = [(a, b) for a, b in both if abs(a[0] - b[0]) > pair.tolerance or a[1] != b[1]]
+    return next(((f"{a[1]} samples from {_shown(a[0])} s", f"{b[1]} from {_shown(b[0])} s") for a, b in off), None)
 
 
 def _subtitles(pair: Pair) -> Answer:
@@ -269,6 +274,7 @@ ALL = (
     Term("timecode", _same("timecode"), r"timecode"),
     Term("sound", _sound, r"sound|audio|track"),
     Term("sound's start", _offset, r"sound|audio|offset|start"),
+    Term("sound's ends", _heard, r"sound|audio|edit list|delay|trim"),
     Term("sound's labels", _sound_labels, r"language|title|sound|audio"),
     Term("subtitles", _subtitles, r"subtitle"),
     Term("chapters", _chapters, r"chapter"),

@@ -115,7 +115,10 @@ def _heard(cell: Cell, receipt: Receipt, folder: Path) -> Found:
     """Each term holds, or its loss is in the table and named in the receipt."""
     assert receipt.output is not None
     source = facts(cell.input, folder)
-    result = witness.read(receipt.output, source.rate or Fraction(24))
+    try:
+        result = witness.read(receipt.output, source.rate or Fraction(24))
+    except Exception as error:
+        return _broken(cell, Breach("decodes", "a file that the witness reads", f"{type(error).__name__}: {error}"))
     notes = (receipt.details["candidate"] or {}).get("notes", ())
     lost: list[str] = []
     reasons: list[str] = []

@@ -26,8 +26,8 @@ class Sound:
     language: str | None
     title: str | None
     packets: str  # digest
-    starts: Fraction  # seconds after the first picture
-    samples: int  # that are heard, all channels together one
+    starts: Fraction  # seconds after the first picture, of the first packet
+    heard: tuple[Fraction, int]  # likewise of the first sample that is played, and how many are
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
     probed, complaints = _ffprobe(source)
     video = next(each for each in probed["streams"] if each["codec_type"] == "video" and not each["disposition"]["attached_pic"])
     frames = [each for each in probed["frames"] if each["media_type"] == "video" and each["stream_index"] == video["index"]]
+    assert frames, f"no frame: {complaints}"
     time_base = Fraction(video["time_base"])
     stamps = [int(each.get("pts", each.get("best_effort_timestamp", 0))) * time_base for each in frames]
     begin = stamps[0]
@@ -121,7 +122,7 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
         covers=sum(each["disposition"]["attached_pic"] for each in probed["streams"]),
         data=tuple(each.get("codec_tag_string", "") for each in probed["streams"] if each["codec_type"] == "data"),
         tags=_tags(probed),
-        complaints=(*complaints, *_decode(source), *looks.by_opencv(path, len(frames))),
+        complaints=(*complaints, *_decode(source), *looks.by_opencv(path, video["codec_name"], len(frames))),
     )
 
 
@@ -228,8 +229,8 @@ def _sounds(path: Path, probed: dict[str, Any], begin: Fraction) -> list[Sound]:
             stream["codec_name"],
             _said(stream.get("tags", {}).get("language")),
             stream.get("tags", {}).get("title"),
-            looks.packets(path, stream["index"]),
-            *_heard(probed, stream, begin),
+            *looks.packets(path, stream["index"], begin),
+            _heard(probed, stream, begin),
         )
         for stream in probed["streams"]
         if stream["codec_type"] == "audio"
