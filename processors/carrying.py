@@ -1,41 +1,52 @@
 """Carrying: the container of a result, and what goes into it from the source besides the picture.
 
-The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else mov (alpha, PCM), else Matroska.
+The rule is DESIGN.md's 'Outputs': the source's container where it holds the result, else the codec's own, mov for PCM, else Matroska. Sound comes
+first: where a container does not hold all of it, another is taken. What the container cannot hold is named, one sentence for each thing,
+by the names of ``parts``: verification takes nothing else as an excuse.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from . import media, webp
+from . import grid, held, inventory, media, parts, timecodes, webp
+from .inventory_records import CHAPTERS, PICTURE, ROUNDED, TIMECODE, tag_name
+from .records import Route
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
-    from av.subtitles.stream import SubtitleStream
-
+    from .grid import Grid
+    from .parts import Part
     from .records import Clip, Treatment
 
-_MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts", ".mts": "mpegts", ".m2ts": "mpegts"}
-_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts"}
-_FAMILIES: dict[str, tuple[str, ...]] = {"mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"), "matroska,webm": ("matroska",), "mpegts": ("mpegts",)}
-"""The muxers that write what a demuxer reads; any other source goes to Matroska."""
-
-_HOLDS = {
-    "mp4": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "mov_text", "dvd_subtitle"},
-    "mov": {"aac", "mp3", "ac3", "eac3", "alac", "mp2", "amr_nb", "amr_wb", "mov_text"},
-    "mpegts": {"aac", "mp3", "ac3", "eac3", "mp2", "opus", "dts", "truehd", "dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"},
-    "matroska": {"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2", "dts", "vorbis", "truehd", "wavpack", "tta"}
-    | {"subrip", "ass", "ssa", "webvtt", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "text", "ttf", "otf"},
+_MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".ts": "mpegts",
+    ".mts": "mpegts",
+    ".m2ts": "mpegts",
+    ".webm": "webm",
 }
-_COMMON_TAGS = {
-    *("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time", "title", "artist", "album_artist", "composer"),
-    *("album", "date", "comment", "genre", "copyright", "description", "synopsis", "location", "track", "disc", "grouping", "lyrics"),
+_SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv", "mpegts": ".ts", "webm": ".webm"}
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "mov,mp4,m4a,3gp,3g2,mj2": ("mp4", "mov"),
+    "matroska,webm": ("matroska", "webm"),
+    "mpegts": ("mpegts",),
 }
-"""What MP4 has fields for; other keys need FFmpeg's ``use_metadata_tags``."""
+"""The muxers that write what a demuxer reads; for any other source the codec says."""
 
-_HOLDS_PCM = ("mov", "matroska")
+_BOXED = ("mp4", "mov")
+_IN_MILLISECONDS = ("matroska", "webm")
+_SLOW = "slow motion changes the length"
+_MATROSKA_TICK = Fraction(1, 1000)
+_FINE_CLOCK = 600
+"""Ticks a second: QuickTime's own clock. A coarser one that is not MOV's own is divided by FFmpeg, exactly."""
+_SECOND_VIEW = "multilayer"
+_TIMELESS = ("attachment", "cover")
 
 
 @dataclass(frozen=True)
@@ -47,72 +58,174 @@ class Carried:
     options: dict[str, Any]  # FFmpeg's, for the container
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     lost: tuple[str, ...] = ()
+    along: Along = field(default_factory=lambda: Along())
+
+
+@dataclass(frozen=True)
+class Along:
+    """How the source's other parts go in."""
+
+    picture: str | None = None  # FFmpeg's selector, of the source's picture; None where FFmpeg reads nothing from the source
+    converted: Mapping[str, str] = field(default_factory=lambda: {})  # selector of a copied stream: FFmpeg's encoder, else it is copied
+    covers: tuple[Part, ...] = ()  # that the muxer takes as files; their streams are closed
+    tags: Mapping[str, str] = field(default_factory=lambda: {})  # that FFmpeg would not carry over
+    timecode: str | None = None  # where it is not the source's
+    roles: str = "default"  # of the picture, FFmpeg's disposition
+    has_chapters: bool = True
+    grid: Grid | None = None  # of frame times
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What the source holds besides its picture: (FFmpeg's selector, codec) of each stream."""
+    """What the source holds besides its picture."""
 
-    sound: tuple[tuple[str, str], ...] = ()
-    others: tuple[tuple[str, str], ...] = ()  # subtitles and attachments
-    has_own_tags: bool = False  # that MP4 has no field for: ComfyUI's workflow
+    picture: str | None = None
+    others: tuple[Part, ...] = ()
+    markup: frozenset[str] = frozenset()  # selectors of text subtitles that hold more than words
+    tags: Mapping[str, str] = field(default_factory=lambda: {})  # of the file, by lower-case key
+    hidden: Mapping[str, str] = field(default_factory=lambda: {})  # that FFmpeg does not show
+    timecode: str | None = None
+    chapters: int = 0
+    roles: tuple[str, ...] = ("default",)  # of the picture
+
+    def of_kind(self, kind: parts.Kind) -> tuple[Part, ...]:
+        return tuple(part for part in self.others if part.kind == kind)
 
 
-def choose(clip: Clip, treatment: Treatment, video: dict[str, Any]) -> Carried:
-    """``video``: FFmpeg's options for the picture, ``c:v`` among them."""
-    source = _source_streams(clip)
-    muxer = _muxer(clip, [codec for _, codec in source.sound])
-    streams, lost = _kept((*source.sound, *source.others), muxer, treatment)
+@dataclass(frozen=True)
+class _Case:
+    """What is to be carried, and where it goes."""
+
+    clip: Clip
+    treatment: Treatment
+    source: _Source
+    muxer: str
+    exact: Grid | None
+
+    @property
+    def suffix(self) -> str:
+        return _SUFFIXES[self.muxer]
+
+    @property
+    def keeps_times(self) -> bool:
+        return self.treatment.route is not Route.INTERPOLATE
+
+
+def choose(clip: Clip, treatment: Treatment, video: dict[str, Any], muxers: tuple[str, ...]) -> Carried:
+    """``video``: FFmpeg's options for the picture, ``c:v`` among them. ``muxers`` hold it, the first where the source's does not."""
+    source = _source(clip)
+    muxer = _muxer(clip, [part.codec for part in source.of_kind("sound")], muxers)
+    exact = grid.of(clip) if muxer in _BOXED and treatment.route is not Route.INTERPOLATE else None
+    case = _Case(clip, treatment, source, muxer, exact)
     suffix = clip.path.suffix.lower()
-    if _MUXERS.get(suffix) != muxer:
-        suffix = _SUFFIXES[muxer]
-    return Carried(suffix, muxer, _muxer_options(muxer, video, source), streams, lost)
+    kept = tuple(part for part in source.others if _reason(part, case) is None)
+    as_files = tuple(part for part in kept if part.kind == "cover" and muxer == "matroska")
+    copied = tuple(part for part in kept if part not in as_files)
+    along = Along(
+        picture=source.picture,
+        converted={part.selector: held.TEXT_SUBTITLES[muxer] for part in copied if not held.holds(muxer, part.kind, part.codec)},
+        covers=as_files,
+        tags=source.hidden if muxer in held.HAVE_TAGS else {},
+        timecode=timecodes.of_result(source.timecode, clip, treatment),
+        roles="+".join(role for role in source.roles if role != _SECOND_VIEW) or "0",
+        has_chapters=not treatment.slow_motion,
+        grid=exact,
+    )
+    return Carried(
+        suffix=suffix if _MUXERS.get(suffix) == muxer else case.suffix,
+        muxer=muxer,
+        options=_muxer_options(case, video),
+        streams=tuple(part.selector for part in copied),
+        lost=tuple(_lost(case)),
+        along=along,
+    )
 
 
-def _muxer(clip: Clip, sound: list[str]) -> str:
-    family = _FAMILIES.get(clip.container, ("matroska",))
+def _muxer(clip: Clip, sound: list[str], muxers: tuple[str, ...]) -> str:
+    """The source's own where it holds picture and sound, else the first of the others that does; sound that none holds does not count."""
+    family = _FAMILIES.get(clip.container, muxers[:1])
     wished = _MUXERS.get(clip.path.suffix.lower(), family[0])
-    muxer = wished if wished in family else family[0]
-    if clip.has_alpha:
-        return "mov"
-    if muxer == "mp4" and any(codec.startswith("pcm_") for codec in sound):
+    own = wished if wished in family else family[0]
+    muxer = own if own in muxers else muxers[0]
+    is_pcm = any(codec.startswith("pcm_") for codec in sound)
+    if is_pcm and "mov" in muxers and (muxer == "mp4" or clip.container not in _FAMILIES):
         muxer = "mov"
-    return muxer if all(_holds(muxer, codec) for codec in sound if _holds("matroska", codec)) else "matroska"
+    holdable = [codec for codec in sound if held.holds("matroska", "sound", codec)]
+    return muxer if all(held.holds(muxer, "sound", codec) for codec in holdable) else "matroska"
 
 
-def _muxer_options(muxer: str, video: dict[str, Any], source: _Source) -> dict[str, Any]:
-    if muxer not in ("mp4", "mov"):
-        return {"f": muxer}
-    tag = {"tag:v": "hvc1"} if video["c:v"] == "libx265" else {}
-    return {"f": muxer, "movflags": "+faststart" + "+use_metadata_tags" * source.has_own_tags, **tag}
+def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
+    if case.muxer not in _BOXED:
+        return {"f": case.muxer}
+    keys = (*case.source.tags, *case.source.hidden)
+    has_own_tags = any(key.split("-")[0] not in held.COMMON_TAGS and not inventory.is_muxers_own(key) for key in keys)
+    options: dict[str, Any] = {"f": case.muxer, "movflags": "+faststart" + "+use_metadata_tags" * has_own_tags}
+    if video["c:v"] == "libx265" or video["c:v"].startswith("hevc_"):
+        options["tag:v:0"] = "hvc1"
+    clock = case.exact.time_base if case.exact is not None else case.clip.time_base
+    is_fine = case.clip.container.startswith("mov,") or clock.denominator >= _FINE_CLOCK
+    if clock.numerator == 1 and is_fine and case.keeps_times:
+        options["video_track_timescale"] = clock.denominator
+    return options
 
 
-def _holds(muxer: str, codec: str) -> bool:
-    return codec in _HOLDS[muxer] or (codec.startswith("pcm_") and muxer in _HOLDS_PCM)
-
-
-def _source_streams(clip: Clip) -> _Source:
-    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+def _source(clip: Clip) -> _Source:
+    if clip.excerpt is not None:
         return _Source()
+    hidden = inventory.hidden_tags(clip.path)
+    if clip.container == webp.CONTAINER:
+        return _Source(hidden=hidden)
     with media.open_container(clip.path) as container:
-        streams = container.streams
-        sound = [(f"a:{index}", _codec(stream)) for index, stream in enumerate(streams.audio)]
-        subtitles = [(f"s:{index}", _codec(stream)) for index, stream in enumerate(streams.subtitles)]
-        attached = [
-            (f"t:{index}", Path(stream.metadata.get("filename", "")).suffix[1:].lower()) for index, stream in enumerate(streams.attachments)
-        ]
-        own_tags = any(key.lower().split("-")[0] not in _COMMON_TAGS for key in container.metadata)
-        return _Source(tuple(sound), (*subtitles, *attached), own_tags)
+        found = parts.of(container)
+        texts = {part.selector for part in found.others if part.kind == "subtitle" and part.codec in inventory.TEXT_CODECS}
+        known = parts.tags(container)
+        return _Source(
+            found.picture.selector,
+            found.others,
+            frozenset(inventory.with_markup(container, texts)) if texts else frozenset(),
+            known,
+            {key: value for key, value in hidden.items() if key not in known},
+            parts.timecode(container, found),
+            len(container.chapters()),
+            parts.roles(found.picture.stream),
+        )
 
 
-def _codec(stream: AudioStream | SubtitleStream) -> str:
-    context = stream.codec_context
-    return context.codec.canonical_name if context else "unknown"
+def _reason(part: Part, case: _Case) -> str | None:
+    """Why a part does not go along; None where it does."""
+    if case.treatment.slow_motion and part.kind not in _TIMELESS:
+        return _SLOW
+    if held.holds(case.muxer, part.kind, part.codec):
+        return None
+    if part.kind == "subtitle" and part.codec in inventory.TEXT_CODECS and case.muxer in held.TEXT_SUBTITLES:
+        return f"its style would be lost in {case.suffix}" if part.selector in case.source.markup else None
+    return f"{case.suffix} does not hold it"
 
 
-def _kept(streams: tuple[tuple[str, str], ...], muxer: str, treatment: Treatment) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if treatment.slow_motion:
-        return (), ("sound and subtitles are left out: slow motion changes the length",) if streams else ()
-    kept = tuple(selector for selector, codec in streams if _holds(muxer, codec))
-    lost = [codec for _, codec in streams if not _holds(muxer, codec)]
-    return kept, (f"not carried over, {_SUFFIXES[muxer]} does not hold it: {', '.join(lost)}",) if lost else ()
+def _lost(case: _Case) -> Iterator[str]:
+    source, suffix, slow = case.source, case.suffix, case.treatment.slow_motion
+    for part in source.others:
+        reason = _reason(part, case)
+        if reason is not None:
+            yield f"{part.name} is left out: {reason}"
+    if source.chapters and (slow or case.muxer == "mpegts"):
+        yield f"{CHAPTERS} are left out: {_SLOW if slow else f'{suffix} does not hold them'}"
+    if _SECOND_VIEW in source.roles:
+        yield f"marks of {PICTURE}: its second view (MV-HEVC) is left out, the first is repaired"
+    if case.muxer not in held.HAVE_TAGS:
+        if source.timecode:
+            yield f"{TIMECODE} {source.timecode} is left out: {suffix} does not hold it"
+        for key in source.tags:
+            if not inventory.is_muxers_own(key):
+                yield f"{tag_name(key)} is left out: {suffix} holds no tags"
+    if case.exact is not None:
+        yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
+    if case.muxer in _IN_MILLISECONDS and _is_rounded(case):
+        yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
+
+
+def _is_rounded(case: _Case) -> bool:
+    ticks = [case.clip.time_base / _MATROSKA_TICK]
+    if not case.clip.variable_frame_rate and case.keeps_times:
+        ticks = [ticks[0], 1 / case.clip.frame_rate / _MATROSKA_TICK]
+    return all(each.denominator != 1 for each in ticks)

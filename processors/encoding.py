@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import carrying, picture_codecs
+from .carrying import Along
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -22,12 +23,14 @@ class Encoding:
     description: str
     streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
     notes: tuple[str, ...] = ()
+    along: Along = field(default_factory=Along)
+    conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
     picture = picture_codecs.choose(clip, treatment)
-    carried = carrying.choose(clip, treatment, picture.options)
+    carried = carrying.choose(clip, treatment, picture.options, picture.muxers)
     return Encoding(
         carried.suffix,
         carried.muxer,
@@ -36,4 +39,6 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.description,
         carried.streams,
         (*picture.notes, *carried.lost),
+        along=carried.along,
+        conversion=picture.conversion,
     )

@@ -12,14 +12,20 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import ffmpeg, media, webp
+from . import enclosures, ffmpeg, media
+from .enclosures import Enclosed
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from .encoding import Encoding
+    from .grid import Grid
+    from .media import Shown
     from .records import Clip, Progress
 
 _CHECK_EVERY_FRAMES = 16
+NOTHING = Enclosed()
+UNUSED = "d:99?"
+"""A stream that is not there: FFmpeg knows an input only when something is mapped from it."""
 
 
 def encode(
@@ -40,10 +46,18 @@ def encode(
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
     Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
     """
-    origin = media.origin(clip)
-    argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin)
-    rate = frame_rate or clip.frame_rate
-    return feed(argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin)
+    require_space(output.parent, settings)
+    rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None
+    exact = encoding.along.grid if rate == clip.frame_rate else None
+    if rate == clip.frame_rate:
+        rate, last = media.declared_rate(clip), media.last_frame(clip)
+    if last is not None and exact is not None:
+        last = last._replace(duration=exact.duration(last.duration))
+    with enclosures.written(clip, encoding.along, output) as enclosed:
+        argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last)
+        return feed(
+            argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin, grid=exact
+        )
 
 
 def feed(
@@ -57,41 +71,83 @@ def feed(
     progress: Progress | None = None,
     expected_frames: int | None = None,
     origin: Fraction = Fraction(0),
+    grid: Grid | None = None,
 ) -> int:
     """Run an FFmpeg command that reads NUT from its standard input and writes ``output``; the number of frames written.
 
-    ``origin``, in seconds, is taken from every frame's time. Raises as ``encode`` does.
+    ``origin``, in seconds, is taken from every frame's time, once that is on the ``grid``. Raises as ``encode`` does.
     """
     require_space(output.parent, settings)
     watched = _watched(frames, output.parent, settings, progress, expected_frames or clip.frames)
     with ffmpeg.running(argv, stdin=True) as run:
         with ffmpeg.feeding(run, output) as pipe:
-            _write(pipe, clip, watched, frame_rate, origin)
+            _write(pipe, clip, watched, frame_rate, origin, grid)
             pipe.close()
         return run.finish(output)
 
 
-def command(binary: Path, clip: Clip, encoding: Encoding, output: Path, filters: str | None, origin: Fraction) -> list[str]:
+def command(
+    binary: Path,
+    clip: Clip,
+    encoding: Encoding,
+    output: Path,
+    filters: str | None,
+    origin: Fraction,
+    enclosed: Enclosed = NOTHING,
+    last: Shown | None = None,
+) -> list[str]:
     """FFmpeg's arguments: NUT on standard input is the picture, the source gives all else.
 
-    ``origin`` is the source's time, in seconds, that becomes 0; with ``-copyts`` nothing else moves sound against picture.
+    ``origin`` is the source's time, in seconds, that becomes 0; with ``-copyts`` nothing else moves sound against picture. ``last``: when
+    the source's last frame is shown, and for how long, where that is known.
     """
     turned = {"display_rotation": -clip.rotation} if clip.rotation or clip.mirrored else {}
     flipped = {"display_hflip": None} if clip.mirrored else {}
     piped = ffmpeg.graph.input(
         "pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **turned, **flipped
     )
-    parts: list[Any] = [piped["v:0"]]
-    copied: dict[str, Any] = {}
-    if clip.container != webp.CONTAINER and clip.excerpt is None:
+    picture = {"c:v:0" if key == "c:v" else key: value for key, value in encoding.options.items()}
+    picture |= {"filter:v:0": _chain(clip, encoding, filters), "fps_mode:v:0": "passthrough", "enc_time_base:v:0": "demux"}
+    if last is not None:
+        picture["bsf:v:0"] = _lasting(last, origin)
+    inputs, options, repeated = _along(clip, encoding, origin, enclosed)
+    written = ffmpeg.graph.output(piped["v:0"], *inputs, ffmpeg.url(output), **picture, **options)
+    argv = ffmpeg.arguments(binary, written)
+    place = argv.index(f"file:{output.absolute()}")
+    return [*argv[:place], *repeated, *argv[place:]]
+
+
+def _along(clip: Clip, encoding: Encoding, origin: Fraction, enclosed: Enclosed) -> tuple[list[Any], dict[str, Any], list[str]]:
+    """FFmpeg's further inputs, and the options that say what of them goes into the output; those last that come more than once."""
+    along, inputs, options, repeated = encoding.along, list[Any](), dict[str, Any](), list[str]()
+    owners: list[int] = []  # inputs that tags of the file come from
+    options["disposition:v:0"] = along.roles
+    if along.picture is not None:
         source = ffmpeg.source(clip.path, itsoffset=f"{-float(origin):.6f}")
-        selectors = encoding.streams or ("d:99?",)  # FFmpeg knows the source only when something is mapped from it
-        parts += [source[selector] for selector in selectors]
-        tags = {f"map_metadata:s:{index}": f"1:s:{selector}" for index, selector in enumerate(("v:0", *encoding.streams))}
-        copied = {"map_metadata": 1, **tags, "map_chapters": 1, "c:a": "copy", "c:s": "copy", "c:t": "copy"}
-    picture = {"vf": _chain(clip, encoding, filters), "fps_mode": "passthrough", "enc_time_base": "demux"}
-    written = ffmpeg.graph.output(*parts, ffmpeg.url(output), **picture, **encoding.options, **copied)
-    return ffmpeg.arguments(binary, written)
+        inputs += [source[selector] for selector in encoding.streams or (UNUSED,)]
+        owners.append(1)
+        options["map_chapters"] = 1 if along.has_chapters else -1
+        for index, selector in enumerate((along.picture, *encoding.streams)):
+            options[f"map_metadata:s:{index}"] = f"1:s:{selector}"
+        for index, selector in enumerate(encoding.streams, 1):
+            options[f"c:{index}"] = along.converted.get(selector, "copy")
+    if enclosed.tags is not None:
+        owners.append(len(owners) + 1)
+        tags = ffmpeg.graph.input(ffmpeg.url(enclosed.tags), f="ffmetadata", format_whitelist="ffmetadata", protocol_whitelist="file")
+        inputs.append(tags[UNUSED])
+    repeated += [each for owner in owners for each in ("-map_metadata", str(owner))]
+    if along.timecode is not None:
+        options |= {"metadata": f"timecode={along.timecode}", "metadata:s:v:0": f"timecode={along.timecode}"}
+    for index, cover in enumerate(enclosed.covers, 1 + len(encoding.streams)):
+        named = [f"-metadata:s:{index}", f"filename={cover.name}", f"-metadata:s:{index}", f"mimetype={cover.mime}"]
+        repeated += ["-attach", str(cover.path.absolute()), *named]
+    return inputs, options, repeated
+
+
+def _lasting(last: Shown, origin: Fraction) -> str:
+    """The bitstream filter that tells the muxer for how long the last frame is shown: FFmpeg takes it to last as long as most do."""
+    from_tick = f"gte(PTS*TB\\,{float(last.time - origin - last.duration / 2):.6f})"
+    return f"setts=pts=PTS:dts=DTS:duration=if({from_tick}\\,round({float(last.duration):.9f}/TB)\\,DURATION)"
 
 
 def require_space(folder: Path, settings: Settings) -> None:
@@ -110,16 +166,16 @@ def require_space(folder: Path, settings: Settings) -> None:
 
 
 def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
-    color = media.delivered_color(clip)
+    color, delivered = media.delivered_color(clip), media.delivered_color(clip, encoding.pixel_format)
     tags = {
         "range": color.range,
-        "color_primaries": color.primaries,
-        "color_trc": color.transfer,
+        "color_primaries": delivered.primaries,
+        "color_trc": delivered.transfer,
         "colorspace": color.matrix,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
-    return ",".join(part for part in (*parts, filters or "", f"format={encoding.pixel_format}") if part)
+    return ",".join(part for part in (*parts, filters or "", encoding.conversion or f"format={encoding.pixel_format}") if part)
 
 
 def _watched(
@@ -133,18 +189,22 @@ def _watched(
         yield frame
 
 
-def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], frame_rate: Fraction, origin: Fraction) -> None:
+def _write(pipe: IO[bytes], clip: Clip, frames: Iterator[av.VideoFrame], frame_rate: Fraction, origin: Fraction, grid: Grid | None) -> None:
     first = next(frames, None)
     if first is None:
         raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
-    time_base = Fraction(first.time_base or clip.time_base)
+    clock, first_pts = Fraction(first.time_base or clip.time_base), first.pts or 0
+    grid = grid if grid is not None and grid.clock == clock else None
+    time_base = grid.time_base if grid is not None else clock
     shift = round(origin / time_base)
     with av.open(_WriteOnly(pipe), "w", format="nut") as container:
         stream = container.add_stream("rawvideo", rate=frame_rate)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
         stream.time_base = stream.codec_context.time_base = time_base
         for frame in chain((first,), frames):
-            frame.pts = (frame.pts or 0) - shift
+            pts = frame.pts or 0
+            frame.pts = (grid.tick(pts, first_pts) if grid is not None else pts) - shift
+            frame.time_base = time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 

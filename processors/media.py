@@ -6,6 +6,7 @@ Everything is opened by ``containers``, with its allow-list.
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -137,14 +138,51 @@ def first_frame(clip: Clip) -> av.VideoFrame:
 
 def origin(clip: Clip) -> Fraction:
     """The time in seconds at which the first of picture and sound starts."""
+    return _first_start(clip)[0]
+
+
+def common_origin(clip: Clip) -> Fraction:
+    """The last moment before ``origin`` that picture and sound both have a tick at: taken from the times of both, none is rounded."""
+    start, ticks = _first_start(clip)
+    common = Fraction(math.lcm(*(tick.numerator for tick in ticks)), math.gcd(*(tick.denominator for tick in ticks)))
+    return math.floor(start / common) * common
+
+
+def _first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
+    """Seconds, and the clocks of the tracks."""
     if clip.excerpt is not None:
-        return clip.excerpt.first_pts * clip.time_base
+        return clip.excerpt.first_pts * clip.time_base, [clip.time_base]
     if clip.container == webp.CONTAINER:
-        return Fraction(0)
+        return Fraction(0), [clip.time_base]
     with open_container(clip.path) as container:
         tracks = (video_stream(container, clip.path), *container.streams.audio)
-        starts = [track.start_time * track.time_base for track in tracks if track.start_time is not None and track.time_base]
-    return Fraction(min(starts, default=Fraction(0)))
+        known = [(track.start_time, Fraction(track.time_base)) for track in tracks if track.start_time is not None and track.time_base]
+    return min((start * tick for start, tick in known), default=Fraction(0)), [clip.time_base, *(tick for _, tick in known)]
+
+
+def declared_rate(clip: Clip) -> Fraction:
+    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
+    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
+        return clip.frame_rate
+    with open_container(clip.path) as container:
+        return Fraction(video_stream(container, clip.path).average_rate or clip.frame_rate)
+
+
+class Shown(NamedTuple):
+    time: Fraction  # seconds
+    duration: Fraction  # seconds
+
+
+def last_frame(clip: Clip) -> Shown | None:
+    """When the last frame is shown, and for how long; None where the file does not say."""
+    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+        return None
+    with open_container(clip.path) as container:
+        stream = video_stream(container, clip.path)
+        container.seek(2**31, stream=stream, backward=True)
+        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
+    time, duration = max(shown, default=(0, 0))
+    return Shown(time * clip.time_base, duration * clip.time_base) if duration else None
 
 
 def planes(frame: av.VideoFrame) -> Planes:
@@ -179,10 +217,13 @@ def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
 
 
 def working_format(clip: Clip) -> str:
-    """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 for deeper sources."""
+    """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 or 16 for deeper sources. RGB gets two bits
+    more, which the way there and back takes.
+    """
     layout = av.VideoFormat(clip.pixel_format)
     is_rgb = _is_rgb(layout)
-    depth = 10 if clip.bit_depth <= 10 else 12
+    needed = clip.bit_depth + 2 * is_rgb
+    depth = 10 if needed <= 10 else 12 if needed <= 12 and not clip.has_alpha else 16  # no format has 4:2:0, 12 bit and alpha
     chroma = "444"
     if not is_rgb and len(layout.components) >= 3:
         half_width = layout.chroma_width(16) < 16
@@ -193,8 +234,10 @@ def working_format(clip: Clip) -> str:
     return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
 
 
-def delivered_color(clip: Clip) -> ColorTags:
-    """The tags of frames that ``to_format`` brought to the working format: the source's, but for RGB sources."""
+def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
+    """The tags of frames in the working format, or in ``pixel_format`` made of it: the source's, but where RGB became YUV."""
+    if pixel_format is not None and _is_rgb(av.VideoFormat(pixel_format)):
+        return replace(clip.color, range="pc", matrix="gbr")
     if not _is_rgb(av.VideoFormat(clip.pixel_format)):
         return clip.color
     return replace(
@@ -256,7 +299,8 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
 
 def _decoder(stream: VideoStream) -> av.VideoCodecContext:
     name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
+    has_alpha = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+    if name is None or not has_alpha:
         stream.thread_type = "AUTO"
         return stream.codec_context
     return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))

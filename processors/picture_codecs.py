@@ -1,72 +1,179 @@
-"""Picture codecs: how the frames of a result are encoded, by profile.
+"""Picture codecs: how the frames of a result are encoded, by profile. ``coders`` has the encoders, ``picture_needs`` what must be held.
 
-``match`` is DESIGN.md's 'Outputs': H.264 for 8 bit, HEVC 10 bit after debanding and for deeper sources, ProRes 4444 for alpha.
+Nothing of the picture is lost to its codec: a profile that cannot hold it is refused, ``match`` takes the next one that does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
-from . import colors, media
+from ..config.profiles import Profile
+from . import coders, colors, media, webp
+from .coders import Coder, FullRange
+from .containers import video_stream
+from .picture_needs import Colours, Layout, Need
 from .records import Route
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
 
-_X264 = {"crf": 16, "preset": "slow", "tune": "grain"}
-"""Tuned for grain: otherwise the encoder takes a tenth of the sharpness, and pulses at key frames a quarter more. Files are half as large again."""
-_X265 = {"log-level": "error", "aq-mode": 3}
-"""Bits go to dark and flat places: at crf 16 one debanded ramp has CAMBI 1.5 with it and 4.8 without, a darker one 5.9 and 6.9."""
-
-_X265_PRESET = "fast"
-"""Three quarters of medium's processor time for less bytes; CAMBI of a debanded sky 4.3 instead of 4.1."""
-
 _LARGE_PIXELS = 2560 * 1440
 _LARGE_LOOKAHEAD_FRAMES = 10
+_ARTICLE_MUXERS = ("mp4", "mov", "matroska", "mpegts")
+_SCALED = "the source has full-range levels, which {title} files do not tell: they are scaled to limited range, and look the same"
+_BANDS_AGAIN = "8 bit brings back most of the banding that was removed: the profiles hevc10, prores, dnxhr and av1 keep it out"
+_LOOKED_AT_PACKETS, _LEAST_PACKETS = 24, 6
 
 
 @dataclass(frozen=True)
 class Picture:
-    """``description`` is for a person."""
+    """``description`` is for a person. ``muxers``: that hold it, the first where the source's does not."""
 
     pixel_format: str
     options: dict[str, Any]  # FFmpeg's, for the video
     description: str
     notes: tuple[str, ...] = ()
+    muxers: tuple[str, ...] = _ARTICLE_MUXERS
+    conversion: str = ""  # FFmpeg's filters that bring frames to ``pixel_format``; nothing: as FFmpeg does it
+
+
+class _Taken(NamedTuple):
+    coder: Coder
+    pixel_format: str
 
 
 def choose(clip: Clip, treatment: Treatment) -> Picture:
     """Raises RouteRefused where the result could not be what the source is."""
-    if clip.has_alpha:
-        options = {"c:v": "prores_ks", "profile:v": "4444", "vendor": "apl0", "alpha_bits": 16}
-        return Picture("yuva444p10le", options, "ProRes 4444, 10 bit with alpha")
-    if treatment.preset == "article":
+    if treatment.preset == "article" and not clip.has_alpha:
         options = {"c:v": "libx264", "crf": 18 if treatment.route is Route.INTERPOLATE else 16}
         return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it")
-    sampling, notes = _sampling(clip)
+    need = Need.of(clip)
+    if treatment.profile is Profile.MATCH:
+        return _matched(clip, treatment, need)
+    taken = _first(coders.CODERS[treatment.profile], need)
+    if taken is None:
+        raise _refusal(clip, treatment.profile, need)
+    notes = (_BANDS_AGAIN,) if treatment.deband and Layout.of(taken.pixel_format).depth < 10 else ()
+    return _picture(clip, need, taken, notes)
+
+
+def require(clip: Clip, profile: Profile) -> None:
+    """Raises RouteRefused where the profile cannot hold the clip's picture."""
+    need = Need.of(clip)
+    if profile is not Profile.MATCH and _first(coders.CODERS[profile], need) is None:
+        raise _refusal(clip, profile, need)
+
+
+def _matched(clip: Clip, treatment: Treatment, need: Need) -> Picture:
+    family = coders.family(clip.codec)
+    due = family.debanded if treatment.deband and family.debanded else family.coders
+    taken = _first(due, need)
+    if taken is None:
+        raise RouteRefused(
+            f"No codec here holds its {_listed(_losses(coders.FFV1, need))}. Export it with 16 bits or less.", path=clip.path
+        )
+    first = due[0]
+    others = () if taken.coder.title.split()[0] == first.title.split()[0] else _losses(first, need)
+    notes = (f"it is {taken.coder.title}, because {first.title} cannot hold its {_listed(others)}",) if others else ()
+    every_frame = family.is_intra or taken.coder.is_intra or _is_all_intra(clip)
+    if taken.coder.muxers[0] == "mp4":
+        kept = ("matroska", *(muxer for muxer in taken.coder.muxers if muxer != "matroska"))
+        taken = taken._replace(coder=replace(taken.coder, muxers=kept))
+    return _picture(clip, need, taken, notes, every_frame=every_frame)
+
+
+def _first(choices: Iterable[Coder], need: Need) -> _Taken | None:
+    for coder in choices:
+        fitting = [name for name, layout in _layouts(coder) if not _lost(coder, layout, need)]
+        if fitting:
+            return _Taken(coder, min(fitting, key=lambda name: need.cost(Layout.of(name))))
+    return None
+
+
+def _layouts(coder: Coder) -> Iterator[tuple[str, Layout]]:
+    for name in coder.formats:
+        layout = Layout.of(name)
+        yield name, replace(layout, depth=min(layout.depth, coder.most_depth))
+
+
+def _lost(coder: Coder, layout: Layout, need: Need) -> tuple[str, ...]:
+    small = need.width < coder.least_size[0] or need.height < coder.least_size[1]
+    size = (f"size {need.width}x{need.height} (the least is {coder.least_size[0]}x{coder.least_size[1]})",) if small else ()
+    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size)
+
+
+def _losses(coder: Coder, need: Need) -> tuple[str, ...]:
+    """What is lost by the format of it that loses least."""
+    return min((_lost(coder, layout, need) for _, layout in _layouts(coder)), key=len)
+
+
+def _refusal(clip: Clip, profile: Profile, need: Need) -> RouteRefused:
+    lost = min((_losses(coder, need) for coder in coders.CODERS[profile]), key=len)
+    able = [each for each, choices in coders.CODERS.items() if not each.is_hardware and _first(choices, need)]
+    remedy = f"Take {' or '.join((*able, Profile.MATCH))}." if able else "Take match."
+    return RouteRefused(
+        f"The profile {profile} cannot hold its {_listed(lost)}. {remedy}", path=clip.path, title="The profile cannot hold this clip"
+    )
+
+
+def _picture(clip: Clip, need: Need, taken: _Taken, notes: tuple[str, ...], *, every_frame: bool = False) -> Picture:
+    coder, pixel_format = taken
+    every_frame = every_frame and not coder.is_intra
+    options = {"c:v": coder.encoder, **coder.options, **({"g": 1} if every_frame else {})}
+    hdr = _hdr(clip)
     lookahead = {"rc-lookahead": _LARGE_LOOKAHEAD_FRAMES} if clip.width * clip.height > _LARGE_PIXELS else {}
+    if coder.encoder == "libx264":
+        options |= lookahead
+    if coder.x265:
+        options["x265-params"] = ":".join(f"{key}={value}" for key, value in {**coder.x265, **lookahead, **hdr}.items())
     if clip.interlaced:
         notes = (*notes, "the source is interlaced; the result holds the same pictures, not marked as fields")
-    if _is_ten_bit(clip, treatment):
-        values = {**_X265, **lookahead, **_hdr(clip)}
-        parameters = ":".join(f"{key}={value}" for key, value in values.items())
-        options = {"c:v": "libx265", "crf": 14, "preset": _X265_PRESET, "x265-params": parameters}
-        deeper = ("the source has more than 10 bits; the result has 10",) if clip.bit_depth > 10 else ()
-        return Picture(f"yuv{sampling}p10le", options, f"HEVC 10 bit, crf 14, {_X265_PRESET}", (*notes, *deeper))
-    options = {"c:v": "libx264", **_X264, **lookahead}
-    return Picture(f"yuv{sampling}p", options, "H.264 8 bit, crf 16, slow, grain kept", notes)
+    conversion, ranged = _conversion(coder, pixel_format, need)
+    if conversion and coder.full_range is FullRange.BY_CONTAINER:
+        options["color_range"] = "pc"
+    depth = "" if f"{Layout.of(pixel_format).depth} bit" in coder.title else f" {_depth(coder, pixel_format)} bit"
+    alone = ", every frame by itself" if every_frame else ""
+    described = f"{coder.title}{depth}{' with alpha' if Layout.of(pixel_format).has_alpha else ''}, {coder.settings}{alone}"
+    return Picture(pixel_format, options, described, (*notes, *ranged, *_held(coder, pixel_format, need)), coder.muxers, conversion)
 
 
-def _is_ten_bit(clip: Clip, treatment: Treatment) -> bool:
-    debands = treatment.route in (Route.DEBAND, Route.DEBAND_SMOOTH)
-    return treatment.preset is None and (clip.bit_depth > 8 or debands)
+def _depth(coder: Coder, pixel_format: str) -> int:
+    return min(Layout.of(pixel_format).depth, coder.most_depth)
+
+
+def _conversion(coder: Coder, pixel_format: str, need: Need) -> tuple[str, tuple[str, ...]]:
+    """For levels of full range, where the encoder does not say them."""
+    if not need.is_full_range or Layout.of(pixel_format).colours is Colours.RGB:
+        return "", ()
+    match coder.full_range:
+        case FullRange.SCALED:
+            return f"scale=out_range=tv,format={pixel_format}", (_SCALED.format(title=coder.title),)
+        case FullRange.BY_CONTAINER:
+            return f"format={pixel_format},setparams=range=tv", ()
+        case FullRange.KEPT:
+            return "", ()
+
+
+def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
+    """What is held otherwise than it was, though all of it."""
+    held, had = Layout.of(pixel_format), need.layout
+    if held.colours is Colours.YUV is had.colours and held.steps != had.steps:
+        odd = coder.crops_whole_chroma and (need.width % had.steps[0] or need.height % had.steps[1])
+        why = (
+            f"its odd size {need.width}x{need.height} needs {held.sampling} chroma, it had" if odd else f"it has {held.sampling} chroma for"
+        )
+        yield f"{why} {had.sampling}: nothing is lost"
+    elif held.colours is not had.colours:
+        yield f"the source is {had.sampling}; the result holds it as {held.sampling} {held.colours}"
 
 
 def _hdr(clip: Clip) -> dict[str, str]:
     """HDR's static metadata. Raises RouteRefused for colours that only a Dolby decoder understands."""
-    if clip.bit_depth <= 8:
+    if clip.bit_depth <= 8 or clip.container == webp.CONTAINER:
         return {}
     frame = media.first_frame(clip)
     if colors.is_dolby_vision_only(frame):
@@ -76,10 +183,15 @@ def _hdr(clip: Clip) -> dict[str, str]:
     return colors.hdr_parameters(frame) if clip.color.is_hdr else {}
 
 
-def _sampling(clip: Clip) -> tuple[str, tuple[str, ...]]:
-    """The source's chroma sampling, or the nearest that H.264 and HEVC can hold at an odd size (they crop in whole chroma pixels)."""
-    sampling = next(each for each in ("420", "422", "444") if each in media.working_format(clip))
-    needed = "444" if clip.width % 2 else "422" if clip.height % 2 else "420"
-    if needed <= sampling:
-        return sampling, ()
-    return needed, (f"its odd size {clip.width}x{clip.height} needs 4:{needed[1]}:{needed[2]} chroma",)
+def _is_all_intra(clip: Clip) -> bool:
+    """Whether its first packets are all key frames, as cameras write that are made for cutting."""
+    if clip.container == webp.CONTAINER or clip.codec not in ("h264", "hevc", "mpeg2video"):
+        return False
+    with media.open_container(clip.path) as container:
+        stream = video_stream(container, clip.path)
+        keys = [packet.is_keyframe for packet in islice(container.demux(stream), _LOOKED_AT_PACKETS) if packet.size]
+    return len(keys) >= _LEAST_PACKETS and all(keys)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and its ".join(names)

@@ -15,6 +15,7 @@ from clipmaker import pan, write
 
 from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
+from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Disk, Settings
 from deshimmer.processors import encoding, ffmpeg, frame_pipe, media
 from deshimmer.processors.records import Clip, Route, Treatment
@@ -47,12 +48,12 @@ def _times(clip: Clip) -> list[Fraction]:
         ("a.m4v", "libx264", "yuv420p", ".m4v", ("h264", "yuv420p")),
         ("a.mov", "libx264", "yuv422p", ".mov", ("h264", "yuv422p")),
         ("a.mkv", "libx264", "yuv444p", ".mkv", ("h264", "yuv444p")),
-        ("a.webm", "libvpx-vp9", "yuv420p", ".mkv", ("h264", "yuv420p")),
+        ("a.webm", "libvpx-vp9", "yuv420p", ".webm", ("vp9", "yuv420p")),
         ("a.avi", "mpeg4", "yuv420p", ".mkv", ("h264", "yuv420p")),
         ("a.ts", "libx264", "yuv420p", ".ts", ("h264", "yuv420p")),
         ("a.gif", "gif", "rgb8", ".mkv", ("h264", "yuv444p")),
-        ("b.mp4", "libx264", "yuv420p10le", ".mp4", ("hevc", "yuv420p10le")),
-        ("b.mov", "prores_ks", "yuv422p10le", ".mov", ("hevc", "yuv422p10le")),
+        ("b.mp4", "libx264", "yuv420p10le", ".mp4", ("h264", "yuv420p10le")),
+        ("b.mov", "prores_ks", "yuv422p10le", ".mov", ("prores", "yuv422p10le")),
     ],
 )
 def test_container_and_codec(tmp_path: Path, name: str, codec: str, pixel_format: str, suffix: str, result: tuple[str, str]) -> None:
@@ -117,7 +118,8 @@ def test_slow_motion_leaves_sound_out_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("route", [Route.SMOOTH, Route.DEBAND])
 def test_odd_sizes_are_kept(tmp_path: Path, size: tuple[int, int], route: Route) -> None:
     source = write(tmp_path / "a.webm", pan(2, size), codec="libvpx-vp9", options={"cpu-used": "8", "deadline": "realtime"})
-    result, chosen = delivered(source, Treatment(route, deband=route is Route.DEBAND))
+    profile = Profile.HEVC10 if route is Route.DEBAND else Profile.H264
+    result, chosen = delivered(source, Treatment(route, deband=route is Route.DEBAND, profile=profile))
     assert (result.width, result.height, result.frames) == (*size, 2)
     assert any("odd size" in note for note in chosen.notes)
 
