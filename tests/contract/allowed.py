@@ -81,6 +81,9 @@ LOSSES = (
     Loss(
         "turned.mp4", "*", "prores|dnxhr", "colour tags", "files of this codec do not tell full range: levels are scaled, and look the same"
     ),
+    Loss("titled.mp4", "*", "prores|dnxhr", "cover", "QuickTime movies have no place for a cover picture"),
+    Loss("titled.mp4", "*", "ffv1", "subtitles", "Matroska does not hold the subtitles of MP4"),
+    Loss("*.mp4|*.mov", "*", "av1|ffv1", "sound's ends", "Matroska has no edit lists, which say where AAC begins to be heard"),
     Loss("old.avi|tape.mxf", "*", "dnxhr", "colour tags", "DNxHR always names a matrix", is_named=False),
 )
 """The first that fits holds."""

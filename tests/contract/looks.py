@@ -74,7 +74,7 @@ def _frames(path: Path) -> Iterator[av.VideoFrame]:
     with av.open(str(path)) as container:
         stream = next(each for each in container.streams.video if Disposition.attached_pic not in each.disposition)
         decoder: Any = stream.codec_context
-        if stream.metadata.get("alpha_mode") == "1":
+        if {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1":
             decoder = av.CodecContext.create("libvpx-vp9", "r")
         for packet in container.demux(stream):
             yield from decoder.decode(packet if packet.size else None)

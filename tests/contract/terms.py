@@ -235,6 +235,14 @@ def _tags(pair: Pair) -> Answer:
     return ({key: value[:40] for key, value in lost.items()}, {key: theirs.get(key) for key in lost}) if lost else None
 
 
+def _timecode(pair: Pair) -> Answer:
+    """The same moment: its last part counts frames."""
+    said = pair.source.timecode
+    if said is not None:
+        said = f"{said[:-2]}{int(said[-2:]) * pair.factor:02}"
+    return _unlike(said, pair.result.timecode)
+
+
 def _orientation(pair: Pair) -> Answer:
     return _unlike(pair.source.orientation, pair.result.orientation)
 
@@ -271,7 +279,7 @@ ALL = (
     Term("orientation", _orientation, r"turn|rotat|mirror|orient"),
     Term("field order", _same("field_order"), r"interlace|field"),
     Term("transparency", _transparency, r"transparen|alpha"),
-    Term("timecode", _same("timecode"), r"timecode"),
+    Term("timecode", _timecode, r"timecode"),
     Term("sound", _sound, r"sound|audio|track"),
     Term("sound's start", _offset, r"sound|audio|offset|start"),
     Term("sound's ends", _heard, r"sound|audio|edit list|delay|trim"),
