@@ -68,7 +68,7 @@ class HotFolder(_Section):
     ignore: tuple[str, ...] = Field(default=(), description="globs of names or relative paths that are left alone")
     regenerate: Literal["ask", "auto", "never"] = Field(
         default="ask",
-        description="rendering again from a stored prompt: offered, started by itself where a GPU and the weights are here, or never",
+        description="rendering again from a stored prompt: offered, started by itself where a GPU and the weights, or ComfyUI, are here, or never",
     )
     priority: int = Field(default=10, ge=1, le=1000, description="lower goes first")
     name: str = Field(

@@ -13,6 +13,7 @@ from .table import Table
 
 _DAY_S = 86400.0
 _LOOKED_AT = "looked_at"
+_LATE = "offered_late"
 _WAITS = OFFERS.c.state == Offered.WAITING
 _NEEDS = JOBS.c.outcome.in_([Outcome.FLAGGED, Outcome.FAILED])
 
@@ -25,6 +26,13 @@ def needing(table: Table) -> list[str]:
 def waiting(table: Table) -> list[str]:
     """They offer to be rendered again, and only an approval is missing. Newest first."""
     return _unseen(table, _WAITS)
+
+
+def offered_late(table: Table, job_id: str) -> None:
+    """What rendering it again costs is known since now: news, also of a job that ended long ago or was looked at."""
+    looked_at: list[str] = table.note(_LOOKED_AT) or []
+    table.set_note(_LOOKED_AT, [each for each in looked_at if each != job_id])
+    table.set_note(_LATE, {**_late(table), job_id: time.time()})
 
 
 def look_at(table: Table, job_id: str | None) -> None:
@@ -43,6 +51,12 @@ def _of_last_day(table: Table, where: sa.ColumnElement[bool]) -> list[str]:
     later = JOBS.alias()
     done_again = sa.exists().where(later.c.path == JOBS.c.path, later.c.created > JOBS.c.created)
     query = sa.select(JOBS.c.id).select_from(JOBS.outerjoin(OFFERS, OFFERS.c.job == JOBS.c.id))
-    query = query.where(JOBS.c.finished > time.time() - _DAY_S, where, ~done_again).order_by(JOBS.c.finished.desc())
+    is_news = sa.or_(JOBS.c.finished > time.time() - _DAY_S, JOBS.c.id.in_(_late(table)))
+    query = query.where(is_news, where, ~done_again).order_by(JOBS.c.finished.desc())
     with table.engine.connect() as connection:
         return list(connection.scalars(query))
+
+
+def _late(table: Table) -> dict[str, float]:
+    noted: dict[str, float] = table.note(_LATE) or {}
+    return {job_id: at for job_id, at in noted.items() if at > time.time() - _DAY_S}

@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = build()(argv, prog_name="deshimmer", standalone_mode=False)
     except typer.TyperException as error:
-        words = error.format_message()
+        words = " ".join(error.format_message().split())  # a list of choices comes in lines
         stop = "" if words.endswith((".", "?")) else "."
         Session(json_lines="--json" in argv).fail(WrongUsage(f"{words}{stop} 'deshimmer --help' tells more."))
         code = WRONG_USAGE

@@ -83,11 +83,12 @@ def fix(
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
     from ..processors import api, delivery  # here: they bring PyAV and OpenCV, which other commands do without
+    from ..processors.options import Options
 
     options: dict[str, Any] = dict(route=route, profile=profile, preset=preset, strength=strength, factor=factor, fps=_frame_rate(fps))
     options |= dict(slow_motion=slow_motion, drop_duplicates=drop_duplicates, candidates=candidates, preview=preview)
     settings = session.settings
-    api.check_options(**options)
+    Options(**options).check()
 
     def tell(receipt: Receipt) -> bool:
         summary = delivery.summary(receipt)

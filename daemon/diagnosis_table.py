@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..processors.charts import title
-from ..processors.records import Band
+from ..processors.records import VERDICT_WORDS, Band
 from . import diagnosis_words as words
 from .show import one_line
 
@@ -46,7 +46,7 @@ def _facts(record: Mapping[str, Any]) -> Table:
     verdict, route = record["verdict"], record["route"]
     worst = words.worst_second(record)
     facts = (
-        ("Verdict", Text.assemble((verdict, "bold"), f": {words.VERDICT_WORDS[verdict]}"), True),
+        ("Verdict", Text.assemble((verdict, "bold"), f": {VERDICT_WORDS[verdict].means}"), True),
         ("Flicker", _gauge(score, words.strength(score)), True),
         ("Damage", _gauge(damage, "by compression"), verdict == "codec"),
         ("Sure", Text(f"{record['confidence']:.0%}, {words.sureness(record['confidence'])}"), True),

@@ -6,13 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-VERDICT_WORDS = {
-    "clean": "does not flicker",
-    "luminance": "brightness pulses",
-    "generative": "drawn anew each frame",
-    "codec": "codec damage",
-    "incoherent": "objects change",
-}
 ROUTE_WORDS = {
     "keep": "nothing to do, the clip stays as it is",
     "smooth": "the flicker is evened out along motion, same frame rate",

@@ -141,11 +141,15 @@ def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check
 
 def _rendering(settings: Settings) -> Iterable[Check]:
     """What rendering clips again needs."""
-    from ..processors.families import quantisation, store
+    from ..processors.families import needs, quantisation, store
 
-    for package in ("diffusers", "transformers"):
-        present = find_spec(package) is not None
-        yield Check(package, present, True, metadata.version(package) if present else "not installed: clips are not rendered again", _AI)
+    missing = needs.missing()
+    for package in needs.PACKAGES:
+        if package in ("diffusers", "transformers") or (package in missing and "diffusers" not in missing):
+            present = package not in missing
+            yield Check(
+                package, present, True, metadata.version(package) if present else "not installed: clips are not rendered again", _AI
+            )
     add = "deshimmer models add THUDM/CogVideoX-5b, or a folder that you have"
     found = [model for model in store.installed(settings) if model.family is not None]
     if not found:

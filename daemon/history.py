@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
 from ..config.settings import Settings
 from ..processors import naming
-from ..processors.identity import job_digest
+from ..processors.identity import is_of_queue, job_digest, prompt_digest
 from ..processors.records import Outcome, Receipt, Request, from_json
+
+if TYPE_CHECKING:
+    from .table import Table
 
 log = logging.getLogger(__name__)
 
-_CHOSEN = ("route", "approved", "candidates", "regenerate")
+_CHOSEN = ("route", "approved", "unasked", "candidates", "regenerate")
 """Of a request: what a person decided for one run, and what decides nothing about the result."""
 
 _WRONG = (ValidationError, ValueError, KeyError, TypeError, OSError)
@@ -33,7 +36,7 @@ class Found(NamedTuple):
     @property
     def is_of_queue(self) -> bool:
         """False for a receipt of ``fix``."""
-        return self.receipt.id.rpartition("-")[2].isdecimal()
+        return is_of_queue(self.receipt.id)
 
 
 def read_receipt(path: Path) -> dict[str, Any] | None:
@@ -43,6 +46,22 @@ def read_receipt(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return cast(dict[str, Any], record) if isinstance(record, dict) and "id" in record and "outcome" in record else None
+
+
+def own_receipt(path: str | None, job_id: str) -> dict[str, Any] | None:
+    """This job's; None also where another run of the render has put its own there."""
+    record = read_receipt(Path(path)) if path else None
+    return record if record is not None and record["id"] == job_id else None
+
+
+def left_result(record: Mapping[str, Any] | None) -> Path | None:
+    """What an earlier job delivered and this one, which delivers nothing, left there."""
+    if record is None or record.get("output"):
+        return None
+    details: dict[str, Any] = record.get("details") or {}
+    former: dict[str, Any] = details.get("former") or {}
+    output = former.get("output")
+    return Path(output) if output and Path(output).is_file() else None
 
 
 def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:
@@ -58,6 +77,14 @@ def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:
                 yield found
 
 
+def enter(table: Table, folders: Iterable[Path]) -> int:
+    """Enter the jobs whose receipts lie below these folders and that the table does not know. How many."""
+    from ..processors import receipts  # here: it brings numpy
+
+    found = find_receipts(folders)
+    return sum(table.insert_ended(receipts.summary(receipt), request, digest, written) for receipt, request, digest, written in found)
+
+
 def standing(request: Request, content_digest: str, settings: Settings) -> Receipt | None:
     """The receipt that makes this job needless, with its result still there: its own, or one of the same content whose route
     the user chose, by ``retry`` or ``fix``.
@@ -67,9 +94,26 @@ def standing(request: Request, content_digest: str, settings: Settings) -> Recei
             found = _read(names.receipt)
         except _WRONG:
             continue
-        if _serves(found, request) and found.receipt.id.startswith(f"{job_digest(content_digest, found.request, settings)}-"):
+        if _serves(found, request) and _is_of(found, content_digest, settings):
             return found.receipt
     return None
+
+
+def known_prompt(request: Request) -> str | None:
+    """The digest of the prompt that the last receipt of this render tells of; None where none does."""
+    for names in naming.likely(request):
+        record = read_receipt(names.receipt) or {}
+        details: dict[str, Any] = record.get("details") or {}
+        if details.get("source") == str(request.path):
+            return prompt_digest(details.get("stored"))
+    return None
+
+
+def _is_of(found: Found, content_digest: str, settings: Settings) -> bool:
+    """Whether the job's id is that of this content; its prompt counts in it where it was known when the job was entered."""
+    prompts = (None, prompt_digest(found.receipt.details.get("stored")))
+    digests = {job_digest(content_digest, found.request, settings, prompt_digest=each) for each in prompts}
+    return found.receipt.id.startswith(tuple(f"{digest}-" for digest in digests))
 
 
 def _serves(found: Found, request: Request) -> bool:

@@ -7,44 +7,41 @@ daemon's own stop (``PoolClosed``) leaves a workflow unfinished, for the next st
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
+from contextvars import Context
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
 from ..config import spawn
 from ..config.errors import DaemonError, DeshimmerError
 from ..config.settings import Settings
-from ..processors import media, work_folders
+from ..processors import work_folders
 from ..processors.identity import job_digest
 from ..processors.records import Passage, Receipt, Request, Route, to_json
-from . import attention, history, workers
-from .courtesy.gate import Gate, Waiting
+from . import history, workers
+from .board import Board, route_named
+from .courtesy.gate import Gate
 from .courtesy.rules import What
 from .courtesy.senses import Machine, Senses
 from .database import create_tables, open_engine
-from .decisions import Decisions, approvable
-from .events import RESET, Hub
-from .listing import Page, Wanted, page
-from .live import Doing
+from .decisions import Decisions
+from .events import Hub
 from .lock import hold_state
+from .pausing import Pause, Pauses
 from .seen import Seen
 from .states import State
 from .steps import OnFinished, Steps
 from .table import DEFAULT_PRIORITY, JobRow, Table
 
 log = logging.getLogger(__name__)
-
-WAITS = "wait"
-"""In the place of a stage: the job waits, for the reason that its row tells."""
 
 CANCELLED_BY_USER = "cancelled by you"
 CANCELLED_REPLACED = "the render was replaced by a newer one"
@@ -55,38 +52,13 @@ _WORKFLOW = "job"
 _VERSION = "1"  # of the application, for DBOS: a constant, or an upgrade would strand the queue
 _EXECUTOR = "deshimmer"
 _POLL_S = 0.25
-_PAUSES = {What.ALL: "pause", What.GPU: "pause_gpu"}  # the notes that keep them
 _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
-_APPROVALS_TOLD = 10
 _HOUSEKEEPING_S = 3600.0
 _AFTER_FAILURE_S = 5.0
-_DAY_MOVES_S = 60.0
 
 
-class Pause(NamedTuple):
-    paused: bool
-    until: float | None  # seconds since the epoch; None: until resumed
-
-
-class Needing(NamedTuple):
-    """What of the last day waits for a person who has not looked at it yet."""
-
-    jobs: list[str]  # ids: flagged or failed
-    approving: int  # jobs that would be rendered again, once approved
-    approvals: list[dict[str, Any]]  # the newest of them: {"id", "path", "minutes", "memory_gb", "device"}
-
-
-class Running(NamedTuple):
-    row: JobRow
-    doing: Doing | None  # None before its first stage
-
-    def as_dict(self) -> dict[str, Any]:
-        live = self.doing._asdict() if self.doing else {"stage": self.row.stage, **dict.fromkeys(("progress", "part", "eta_s"))}
-        return {"id": self.row.id, "path": self.row.path, **live}
-
-
-class Jobs:
+class Jobs(Board):
     """The queue of one state folder. ``launch`` before anything else; every method may be called from any thread but not from
     an event loop's. Changes of jobs, their progress and their ends are told to the hub; ``on_change`` is called
     whenever counts, the pause or a note may have changed.
@@ -106,18 +78,12 @@ class Jobs:
         hub: Hub | None = None,
         senses: Senses | None = None,
     ) -> None:
+        super().__init__(hub or Hub(), on_change)
         self._senses = None if ignore_pause else senses or Machine()
         self._settings = settings
         self._ignore_pause = ignore_pause
         self._road = road
         self._on_finished = on_finished
-        self._on_change = on_change
-        self.hub = hub or Hub()
-        self._counter = itertools.count(1)
-        self._changes = 0
-        self._needing = Needing([], 0, []), -1, 0.0
-        self._lock = threading.RLock()  # compound changes of the table
-        self._telling = threading.Lock()  # round reading a row and telling it: never taken while the gate's is held
         self._pausing = threading.Lock()  # round reading what is paused and acting on it
         self._closing = threading.Event()
         self._wake = threading.Event()
@@ -132,6 +98,7 @@ class Jobs:
             stack.callback(engine.dispose)
             create_tables(engine)
             self._table = Table(engine, self._tell_job)
+            self._pauses = Pauses(self._table, ignored=self._ignore_pause)
             self.seen = Seen(engine)
             self._table.queue_again()
             self._sweep()
@@ -140,14 +107,14 @@ class Jobs:
             self._gate = Gate(self._settings.courtesy, self._senses, self._pool, self._waiting_changed)
             self._steps = Steps(self._table, self._pool, self._gate, self._settings, self._ended, self.hub)
             self._decisions = Decisions(self._table, self._pool, self.hub, self._lock, self._begin, self.content_digest)
-            stack.callback(self._decisions.close)
+            stack.callback(self._decisions.renewals.close)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
             stack.callback(self._pool.close)
             stack.callback(self._gate.close)
             self._launch_dbos()
             self._reconcile()
-            self._decisions.begin_all_by_itself(self._settings)
+            self._decisions.go_on(self._settings)
             self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
             self._keeper.start()
             self._stack = stack.pop_all()
@@ -174,7 +141,7 @@ class Jobs:
         None: it is done, by ``fix`` or a job that the history has forgotten. An unfinished job of the same path with other content
         is cancelled as replaced.
         """
-        digest = job_digest(content_digest, request, self._settings)
+        digest = self._identity(request, content_digest)
         with self._lock:
             for older in self._table.unfinished(str(request.path)):
                 if older.content_digest != content_digest:
@@ -193,27 +160,6 @@ class Jobs:
             for row in self._table.unfinished(str(path)):
                 self._cancel(row, CANCELLED_GONE)
 
-    def list(self, state: str | None = None, limit: int | None = None) -> list[JobRow]:
-        """Newest first. Raises DaemonError for an unknown state."""
-        return [self._live(row) for row in self._table.list(_states(state), limit)]
-
-    @property
-    def table(self) -> Table:
-        """For lists; what changes jobs goes through the queue."""
-        return self._table
-
-    def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
-        """A page of the list, newest first. Raises DaemonError for a cursor that is none."""
-        found = page(self._table, wanted, limit, after)
-        return found._replace(rows=[self._live(row) for row in found.rows])
-
-    def running(self) -> list[Running]:
-        return [Running(row, self._doing(row.id)) for row in self._table.list([State.RUNNING])]
-
-    def get(self, prefix: str) -> JobRow:
-        """Raises DaemonError when the prefix fits no job, or several."""
-        return self._live(self._table.find(prefix))
-
     def cancel(self, prefix: str) -> JobRow:
         """Raises DaemonError when the job has ended."""
         with self._lock:
@@ -228,9 +174,11 @@ class Jobs:
             row = self._table.find(prefix)
             if not row.state.is_final:
                 raise DaemonError(f"{row.id} is {row.state}. Cancel it first, or wait for its end.", path=row.path)
-            request = replace(row.request, route=_route(route)) if route else row.request
+            request = replace(row.request, unasked=False)
+            if route:
+                request = replace(request, route=route_named(route), approved=False)
             content_digest = self._digest_now(row)
-            digest = job_digest(content_digest, request, self._settings)
+            digest = self._identity(request, content_digest)
             latest = self._table.latest(digest)
             if latest is not None and not latest.state.is_final:
                 return latest
@@ -247,20 +195,19 @@ class Jobs:
     def renew(self, prefix: str) -> JobRow:
         """Read the prompt of this job's clip again, and say what rendering it again costs now. Raises DaemonError."""
         row = self._table.find(prefix)
-        self._decisions.renew(row.id, self._settings)
+        self._decisions.renewals.renew(row.id, self._settings)
         return self.get(row.id)
 
     def prompt_came(self, clip: Path, arrived: float | None = None) -> None:
         """A file that may hold this clip's prompt came or changed; ``arrived``: when, where nobody saw it. Returns at once."""
-        self._decisions.prompt_came(clip, arrived, self._settings)
+        self._decisions.renewals.came(clip, arrived, self._settings)
 
     def pause(self, seconds: float | None = None, *, what: What = What.ALL, now: bool = False) -> Pause:
         """Start no further stage, or none on the GPU, for so long or until ``resume``; kept over restarts.
 
         Stages that run go on to their end; with ``now`` they are cut short, and begin again afterwards.
         """
-        self._table.set_note(_PAUSES[what], {"until": None if seconds is None else time.time() + seconds})
-        self._ignore_pause = False
+        self._pauses.begin(what, seconds)
         self._apply_pause()
         if now:
             self._gate.stop_running(what)
@@ -270,67 +217,17 @@ class Jobs:
     def resume(self, *, what: What = What.ALL) -> Pause:
         """End the pause of the GPU, or every pause."""
         for each in (What.GPU, what):
-            self._table.set_note(_PAUSES[each], None)
+            self._pauses.end(each)
         self._apply_pause()
         self._wake.set()
         return self.pause_state(what)
-
-    def note(self, key: str) -> Any:
-        """What ``set_note`` was told last under this key, in this or an earlier run; None at first."""
-        return self._table.note(key)
-
-    def set_note(self, key: str, value: Any) -> None:
-        self._table.set_note(key, value)
-        self._on_change()
-
-    def needing(self) -> Needing:
-        """The jobs that need a person (``attention``); found anew after a change, and as the day moves on."""
-        known, change, at = self._needing
-        if change != self._changes or time.monotonic() - at > _DAY_MOVES_S:
-            change = self._changes
-            waiting = attention.waiting(self._table)
-            known = Needing(attention.needing(self._table), len(waiting), approvable(self._table, waiting[:_APPROVALS_TOLD]))
-            self._needing = known, change, time.monotonic()
-        return known
-
-    def look_at(self, prefix: str | None) -> None:
-        """A person has seen this job, or all. Raises DaemonError when the prefix fits no job, or several."""
-        with self._lock:
-            attention.look_at(self._table, None if prefix is None else self._table.find(prefix).id)
-        self._jobs_changed()
 
     def free_gpu(self) -> int:
         """Idle workers give back their memory, the GPU's too. How many did."""
         return self._pool.unload_idle()
 
     def pause_state(self, what: What = What.ALL) -> Pause:
-        note = self._table.note(_PAUSES[what])
-        if note is None or self._ignore_pause or (note["until"] is not None and note["until"] <= time.time()):
-            return Pause(False, None)
-        return Pause(True, note["until"])
-
-    def waiting(self) -> tuple[Waiting, ...]:
-        """What waits for something other than its turn, and why."""
-        return self._gate.waiting()
-
-    def why_waits(self, job_id: str) -> str | None:
-        """Why this job, by its whole id, waits; None when it does not."""
-        return self._gate.why(job_id)
-
-    def counts(self) -> dict[str, int]:
-        """Jobs by state; every state is there."""
-        return self._table.counts()
-
-    def unfinished(self) -> list[JobRow]:
-        return [self._live(row) for row in self._table.unfinished()]
-
-    def is_telling(self) -> bool:
-        """True while ``on_finished`` is being told of a job that ``unfinished`` no longer lists. Ask after ``unfinished``."""
-        return self._steps.is_telling()
-
-    def finished_since(self, number: int | None) -> tuple[int, list[dict[str, Any]]]:
-        """A number to ask with the next time, and the ``fix --json`` objects of the jobs that ended since. None: only the number."""
-        return (self._table.last_finish_number(), []) if number is None else self._table.ended_since(number)
+        return self._pauses.state(what)
 
     def history_clear(self) -> int:
         """Forget the jobs that have ended; their files stay. How many."""
@@ -343,32 +240,13 @@ class Jobs:
 
     def history_rebuild(self, folders: Iterable[Path]) -> int:
         """Enter the jobs whose receipts lie below these folders and that are not known. How many."""
-        from ..processors import delivery
-
-        found = history.find_receipts(folders)
-        entered = [
-            self._table.insert_ended(delivery.summary(receipt), request, digest, written) for receipt, request, digest, written in found
-        ]
+        entered = history.enter(self._table, folders)
         self._begin_anew()
-        return sum(entered)
+        return entered
 
     def content_digest(self, path: Path) -> str:
-        """Of the file as it is now, read only where it is not known yet. Raises FileNotFoundError.
-
-        A file that cannot be read has one too, so that it gets a job, which ends with what is wrong with it.
-        """
-        status = path.stat()
-        stamp = status.st_size, status.st_mtime_ns
-        digest = self.seen.digest(path, *stamp)
-        if digest is None:
-            try:
-                digest = media.digest(path)
-            except FileNotFoundError:
-                raise
-            except OSError:
-                return "unreadable-{}-{}".format(*stamp)
-            self.seen.remember(path, *stamp, digest)
-        return digest
+        """Of the file as it is now. Raises FileNotFoundError."""
+        return self.seen.content_digest(path)
 
     def worker_pids(self) -> list[int]:
         return self._pool.pids()
@@ -379,17 +257,21 @@ class Jobs:
         except OSError:
             return row.content_digest  # its job will say that the file is not there
 
-    def _begin(self, request: Request, content_digest: str, priority: int, prompt_digest: str) -> JobRow:
+    def _identity(self, request: Request, content_digest: str) -> str:
+        prompt = history.known_prompt(request) if request.route is Route.REGENERATE else None
+        return job_digest(content_digest, request, self._settings, prompt_digest=prompt)
+
+    def _begin(self, request: Request, content_digest: str, priority: int, prompt_digest: str | None) -> JobRow:
         digest = job_digest(content_digest, request, self._settings, prompt_digest=prompt_digest)
         return self._add(digest, request, content_digest, priority)
 
     def _ended(self, receipt: Receipt) -> None:
-        """Apart from the workflow that ended, of which what follows is no part."""
-        follower = threading.Thread(target=self._decisions.ended, args=(receipt.id, self._settings), name="follower")
-        follower.start()
-        follower.join()
-        if self._on_finished is not None:
-            self._on_finished(receipt)
+        """What follows is no part of the workflow, by whose context DBOS knows it. No other thread: this one may hold the lock."""
+        try:
+            Context().run(self._decisions.ended, receipt.id, self._settings)
+        finally:
+            if self._on_finished is not None:
+                self._on_finished(receipt)
 
     def _add(self, digest: str, request: Request, content_digest: str, priority: int) -> JobRow:
         row = self._table.insert(digest, request, content_digest, priority)
@@ -413,36 +295,10 @@ class Jobs:
     def _end_cancelled(self, row: JobRow, reason: str) -> None:
         self._steps.end(json.dumps(to_json(_passage(row))), {"cancelled": reason})
 
-    def _live(self, row: JobRow) -> JobRow:
-        doing = self._doing(row.id) if row.state is State.RUNNING else None
-        return row if doing is None else replace(row, stage=doing.stage, progress=doing.progress, reason=self.why_waits(row.id))
-
-    def _doing(self, job_id: str) -> Doing | None:
-        doing = self._steps.doing(job_id)
-        if self.why_waits(job_id) is None:
-            return doing
-        return Doing(WAITS, None, doing.part if doing else None, None)
-
     def _waiting_changed(self, job_ids: Collection[str]) -> None:
         self._wake.set()
         for job_id in job_ids:
             self._tell_job(job_id)
-        self._on_change()
-
-    def _tell_job(self, job_id: str) -> None:
-        with self._telling:
-            row = self._table.look_up(job_id)
-            if row is not None:
-                self._jobs_changed()
-                self.hub.tell("job", self._live(row).as_dict())
-
-    def _begin_anew(self) -> None:
-        """So much has changed at once that whoever listens had better ask again."""
-        self._jobs_changed()
-        self.hub.tell(RESET, {})
-
-    def _jobs_changed(self) -> None:
-        self._changes = next(self._counter)
         self._on_change()
 
     def _launch_dbos(self) -> None:
@@ -537,22 +393,6 @@ class Jobs:
 
 def _passage(row: JobRow) -> Passage:
     return Passage(job_id=row.id, request=row.request, work_folder=row.request.output_dir / work_folders.ROOT / row.id)
-
-
-def _states(name: str | None) -> list[State]:
-    if name is None:
-        return []
-    try:
-        return [State(name)]
-    except ValueError:
-        raise DaemonError(f"There is no state '{name}'. The states are {', '.join(State)}.") from None
-
-
-def _route(name: str) -> Route:
-    try:
-        return Route(name)
-    except ValueError:
-        raise DaemonError(f"There is no route '{name}'. The routes are {', '.join(Route)}.", title="The request is wrong") from None
 
 
 def _forget_workflows(ids: list[str]) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from ..config import paths
 
@@ -44,17 +45,28 @@ def logging_to_file() -> Generator[None, None, None]:
         handler.close()
 
 
+class End(NamedTuple):
+    lines: list[str]
+    at: int  # where they end, in bytes
+
+
 def last_lines(count: int) -> list[str]:
-    """The end of the log, read from behind; without the file before, to which a full one is renamed."""
+    """The end of the log; without the file before, to which a full one is renamed."""
+    return end_of(log_file(), count).lines
+
+
+def end_of(file: Path, count: int) -> End:
+    """The last whole lines, read from behind. No file yet means no lines."""
     try:
-        file = log_file().open("rb")
+        log = file.open("rb")
     except FileNotFoundError:
-        return []
-    with file:
-        size, wanted = file.seek(0, os.SEEK_END), _BLOCK
+        return End([], 0)
+    with log:
+        size, wanted = log.seek(0, os.SEEK_END), _BLOCK
         while True:
-            file.seek(max(0, size - wanted))
-            found = file.read(wanted)
-            if wanted >= size or found.count(b"\n") > count:
-                return found.decode(errors="replace").splitlines()[-count:] if count else []
+            start = log.seek(max(0, size - wanted))
+            whole, newline, _ = log.read(size - start).rpartition(b"\n")
+            if start == 0 or whole.count(b"\n") >= count:
+                lines = whole.decode(errors="replace").splitlines()[-count:] if count else []
+                return End(lines, start + len(whole) + len(newline))
             wanted *= 4

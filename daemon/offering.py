@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..processors.families.family import Means
 from ..processors.records import Route
 from .database import JOBS, OFFERS
 
@@ -40,9 +41,11 @@ def state_of(offer: Offer) -> Offered:
 
 
 def starts_by_itself(offer: Offer) -> bool:
-    """Whether ``regenerate = "auto"`` begins it: it is ready, and the user's ComfyUI or a GPU of this machine does it."""
-    on_gpu = str(offer.get("device") or "cpu").lower() != "cpu"
-    return bool(offer.get("ready")) and (offer.get("means") == "comfyui" or on_gpu)
+    """Whether ``regenerate = "auto"`` begins it: it is ready, and the user's ComfyUI does it, or a GPU of this machine with weights that
+    lie on this disk.
+    """
+    by_itself = offer.get("means") == Means.COMFYUI or (offer.get("on_gpu") is True and offer.get("here") is True)
+    return offer.get("ready") is True and by_itself
 
 
 def enter(connection: sa.Connection, job_id: str, asked: Mapping[str, Any], offer: Offer | None) -> None:

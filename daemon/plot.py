@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import CannotWrite
-from .diagnosis_words import VERDICT_WORDS, route_words, strength, sureness
+from ..processors.records import VERDICT_WORDS
+from .diagnosis_words import route_words, strength, sureness
 from .plot_maps import maps
 from .plot_marks import FAINT, GREY, INK, LARGE, PLAIN, SMALL, Area, Mark, Words, fitted, png, svg, wrapped
 from .plot_time import timeline
@@ -56,7 +57,7 @@ def _head(finding: Finding) -> Iterator[Mark]:
     room = _WIDTH - 3 * _MARGIN - _GAUGE
     verdict, confidence = record["verdict"], record["confidence"]
     yield Words(_MARGIN, 36, fitted(one_line(Path(finding.path).name), LARGE, room), LARGE)
-    about = f"{verdict}: {VERDICT_WORDS[verdict]}   ({confidence:.0%} sure, {sureness(confidence)})"
+    about = f"{verdict}: {VERDICT_WORDS[verdict].means}   ({confidence:.0%} sure, {sureness(confidence)})"
     yield Words(_MARGIN, 70, about, PLAIN + 3)
     lines = wrapped(record["summary"], PLAIN, room)[:2]
     lines.append(f"Repair: {record['route']}, {route_words(verdict, record['route'])}.")

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -84,12 +83,12 @@ def show_job(session: Session, job: JobId) -> None:
     """Everything about one job."""
     daemon = client.find()
     if daemon is None:
-        from .history import read_receipt
+        from .history import own_receipt
         from .reading import read_job  # here: SQLAlchemy takes a while to import
 
         _tell_down(session)
         found = read_job(session.settings, job).as_dict()
-        record = {"job": found, "receipt": read_receipt(Path(found["receipt"])) if found["receipt"] else None}
+        record = {"job": found, "receipt": own_receipt(found["receipt"], found["id"])}
     else:
         record = daemon.get(f"/jobs/{in_url(job)}")
     session.result(record)

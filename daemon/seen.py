@@ -42,6 +42,26 @@ class Seen:
         with self._engine.begin() as connection:
             _replace(connection, path, size, mtime_ns, digest)
 
+    def content_digest(self, path: Path) -> str:
+        """Of the file as it is now, read only where it is not known yet. Raises FileNotFoundError.
+
+        A file that cannot be read has one too, so that it gets a job, which ends with what is wrong with it.
+        """
+        from ..processors import media  # here: it brings FFmpeg's libraries
+
+        status = path.stat()
+        stamp = status.st_size, status.st_mtime_ns
+        digest = self.digest(path, *stamp)
+        if digest is None:
+            try:
+                digest = media.digest(path)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                return "unreadable-{}-{}".format(*stamp)
+            self.remember(path, *stamp, digest)
+        return digest
+
     def _find(self, path: Path, size: int, mtime_ns: int, what: sa.ColumnElement[Any], where: sa.ColumnElement[bool]) -> Any:
         query = sa.select(what).where(SEEN.c.path == str(path), SEEN.c.size_bytes == size, SEEN.c.mtime_ns == mtime_ns, where)
         with self._engine.connect() as connection:

@@ -152,7 +152,7 @@ def ending_line(summary: Mapping[str, Any]) -> str:
     """One line for a clip that has ended, and where its results are."""
     name = one_line(summary["path"])
     if summary["outcome"] == "failed":
-        return f"{name}: failed. {summary['error']['message']}"
+        return f"{name}: failed. {summary['error']['title']}: {summary['error']['message']}"
     line = f"{name}: {summary['outcome']}{_repair(summary)}. {REASON_WORDS.get(summary['reason'], summary['reason'])}"
     shown = summary["output"] or summary["comparison"] or summary["report"]
     return f"{line}\n  -> {one_line(shown)}" if shown else line

@@ -44,7 +44,7 @@ def _print(clip: str, stored: Stored) -> None:
     if prompt is None:
         show.print_marked(f"[bold]{show.escaped(clip)}[/]: no prompt was found in it or beside it")
         return
-    show.print_marked(f"[bold]{show.escaped(clip)}[/]: left by {prompt.source}")
+    show.print_marked(f"[bold]{show.escaped(clip)}[/]: left by {show.escaped(shown.left_by(prompt))}")
     rows = [(show.escaped(each.name), show.escaped(each.value), show.escaped(each.where)) for each in shown.parameters(prompt)]
     show.print_table(("parameter", "value", "found in"), rows, wraps="value")
     if prompt.reason:

@@ -226,6 +226,11 @@ class Table:
             self._enter_offer(connection, job_id, summary)
         self._on_change(job_id)
 
+    def summary(self, job_id: str) -> dict[str, Any] | None:
+        """The ``fix --json`` object of a job that has ended."""
+        with self.engine.connect() as connection:
+            return connection.scalar(sa.select(JOBS.c.summary).where(JOBS.c.id == job_id))
+
     def offer(self, job_id: str) -> offering.Known | None:
         """What became of the offer that this job's receipt makes; None where it makes none."""
         with self.engine.connect() as connection:

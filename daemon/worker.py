@@ -129,6 +129,10 @@ def renew(road: Road, request: dict[str, Any]) -> dict[str, Any]:
         renewed = road.renewed(from_json(Receipt, request["renew"]), Settings.model_validate(request["settings"]))
     except DeshimmerError as error:
         return {"error": error.as_dict()}
+    except Exception as error:  # no stage's boundary lies around it: the worker, and what it holds in memory, must outlive this
+        log.exception("reading a prompt again")
+        message = f"{type(error).__name__}: {error}. Retry the job: it is read anew. Report it if it stays."
+        return {"error": DeshimmerError(message, title="Its prompt could not be read again").as_dict()}
     return {"receipt": renewed and to_json(renewed), "summary": renewed and receipts.summary(renewed)}
 
 

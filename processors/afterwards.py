@@ -1,4 +1,4 @@
-"""What is changed after a job has ended: its receipt, and which of its files stay. The original is never touched."""
+"""What is changed after a job has ended: its receipt, its report, and which of its files stay. The original is never touched."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ..config import locks, paths, whole
 from ..config.errors import CannotWrite, DaemonError
-from . import naming, receipts
-from .records import Outcome, Receipt, Route
-
-KEPT_BY_CHOICE = "kept the original, as you chose"
+from . import formers, naming, receipts, report
+from .records import KEPT_BY_CHOICE, Outcome, Receipt, Route
 
 
-def rewrite(receipt: Receipt) -> None:
-    """Put a changed receipt in its place. Raises DaemonError where another job's receipt lies there by now, CannotWrite."""
+def rewrite(receipt: Receipt, told_from: Receipt | None = None) -> None:
+    """Put a changed receipt, and a report that agrees with it, in their place. Raises CannotWrite, and DaemonError where another receipt
+    lies there by now: another job's, or, with ``told_from``, not that one.
+    """
     with locks.holding(_lock()):
+        lying = _own(receipt)
+        if told_from is not None and lying != told_from:
+            raise DaemonError("Its receipt was changed at the same moment. Try again.", path=receipt.receipt)
         _put(receipt)
 
 
 def keep_original(receipt: Receipt) -> Receipt:
-    """Take the result and the comparison of this job out of the output folder, where they are its own. Returns the receipt as it is now.
+    """Take the result and the comparison of this job out of the output folder, and those of an earlier job that it left there, where they
+    are this render's own. Returns the receipt as it is now.
 
     Raises DaemonError and CannotWrite; may be done again after either.
     """
     assert receipt.receipt is not None
     with locks.holding(_lock()):
         source, ours = naming.owned(receipt.receipt)
-        _require_own(receipt)
-        going = {path for path in (receipt.output, receipt.comparison) if path in ours and str(path) != source}
+        _own(receipt)
+        going = {path for path in formers.results(receipt) if path in ours and str(path) != source}
         try:
             for path in going:
                 path.unlink(missing_ok=True)
@@ -37,30 +43,28 @@ def keep_original(receipt: Receipt) -> Receipt:
             raise CannotWrite(
                 f"The result cannot be removed ({error.strerror}). Close what has it open, then try again.", path=receipt.output
             ) from None
-        kept = replace(
-            receipt,
-            outcome=Outcome.KEPT,
-            reason=KEPT_BY_CHOICE,
-            route=Route.KEEP,
-            output=None,
-            comparison=None,
-            offer=None,
-            details=receipt.details | {"files": [path.name for path in ours if path not in going]},
-        )
+        kept = replace(receipt, outcome=Outcome.KEPT, reason=KEPT_BY_CHOICE, route=Route.KEEP, output=None, comparison=None, offer=None)
+        kept = receipts.with_details(kept, files=[path.name for path in ours if path not in going])
+        if earlier := receipt.details.get("former"):
+            kept = formers.with_former(kept, earlier | {"output": None, "comparison": None})
         _put(kept)
     return kept
 
 
 def _put(receipt: Receipt) -> None:
+    """The receipt last: it is what counts."""
     assert receipt.receipt is not None
-    _require_own(receipt)
     try:
+        report.write_again(receipts.passage_of(receipt), receipt)
         whole.write(receipt.receipt, receipts.as_bytes(receipt))
+    except ValidationError:
+        raise DaemonError("Its receipt is of another version. Retry the job.", path=receipt.receipt) from None
     except OSError as error:
         raise CannotWrite(f"The receipt cannot be written ({error.strerror}). Free or unlock its folder.", path=receipt.receipt) from None
 
 
-def _require_own(receipt: Receipt) -> None:
+def _own(receipt: Receipt) -> Receipt:
+    """As it lies there."""
     assert receipt.receipt is not None
     lying = receipts.read(receipt.receipt)
     if lying is None or lying.id != receipt.id:
@@ -68,6 +72,7 @@ def _require_own(receipt: Receipt) -> None:
             "Its receipt is no longer there, or another run of the render has taken its place. 'deshimmer jobs' lists them.",
             path=os.fspath(receipt.receipt),
         )
+    return lying
 
 
 def _lock() -> Path:

@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config.errors import MissingClip, UnreadableClip, WrongUsage
+from ..config.errors import MissingClip, UnreadableClip
 from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
 from . import evidence, identity, media, road, work_folders
+from .options import Options
 from .prompts import lint, station
 from .prompts.stored import Stored
 from .prompts.writing import WrittenSidecar as WrittenSidecar
@@ -40,11 +41,8 @@ from .records import MAP_PREFIX, Band, Clip, Diagnosis, Passage, Receipt, Reques
 StageProgress = Callable[[str, float], None]
 """Called with a stage's name and its part done, 0 to 1."""
 
-PRESETS = ("article",)
-MOST_CANDIDATES = 8
 _FIX_MARK = "-fix"
 """Tells the receipts and work folders of ``fix`` from those of the queue."""
-_ROUNDED_FPS = Fraction(1, 200)
 
 
 @dataclass(frozen=True)
@@ -154,99 +152,26 @@ def fix(
     interrupts it, no work files stay.
     """
     settings = settings or load_settings()
-    check_options(
-        route=route,
-        profile=profile,
-        preset=preset,
-        strength=strength,
-        factor=factor,
-        fps=fps,
-        slow_motion=slow_motion,
-        drop_duplicates=drop_duplicates,
-        candidates=candidates,
-        preview=preview,
-    )
+    options = Options(route, profile, preset, strength, factor, fps, slow_motion, drop_duplicates, candidates, preview)
+    options.check()
     source = _existing(path)
-    request = Request(
-        path=source,
-        output_dir=source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute(),
-        shown_path=fspath(path),
-        route=Route.INTERPOLATE if factor or fps or slow_motion or drop_duplicates else (None if route is None else Route(route)),
-        profile=Profile(profile),
-        preset=preset,
-        strength=settings.repair.strength if strength is None else strength,
-        factor=factor,
-        fps=None if fps is None else frame_rate(fps),
-        slow_motion=slow_motion,
-        drops_duplicates=drop_duplicates,
-        preview=preview,
-        comparison=comparison,
-        candidates=candidates or 1,
-    )
+    folder = source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute()
+    request = options.request(source, folder, fspath(path), settings, comparison=comparison)
+    return _walk(request, settings, progress or _ignore)
+
+
+def _walk(request: Request, settings: Settings, progress: StageProgress) -> Receipt:
+    """The whole road in a work folder of its own, of which nothing stays."""
     digest = _digest(request)
     job_id = f"{identity.job_digest(digest, request, settings)}{_FIX_MARK}{secrets.token_hex(2)}"
     made = _first_absent(request.output_dir)
     _sweep(request.output_dir)
     work_folder = work_folders.make_work_folder(request.output_dir, job_id)
     try:
-        return road.walk(Passage(job_id, request, work_folder), settings, progress or _ignore)
+        return road.walk(Passage(job_id, request, work_folder), settings, progress)
     finally:
         work_folders.abandon(work_folder)
         _remove_empty(request.output_dir, made)
-
-
-def check_options(
-    *,
-    route: Route | str | None = None,
-    profile: Profile | str = Profile.MATCH,
-    preset: str | None = None,
-    strength: float | None = None,
-    factor: int | None = None,
-    fps: Fraction | float | None = None,
-    slow_motion: bool = False,
-    drop_duplicates: bool = False,
-    candidates: int | None = None,
-    preview: bool = False,
-) -> None:
-    """Raises WrongUsage for options of ``fix`` that are out of range or do not go together."""
-    interpolates = factor is not None or fps is not None or slow_motion or drop_duplicates
-    wrongs = (
-        (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
-        (profile not in list(Profile), f"There is no profile '{profile}'. The profiles are: {', '.join(Profile)}."),
-        (
-            preset is not None and profile != Profile.MATCH,
-            "--preset article is delivered as the article has it. Leave out --profile or --preset.",
-        ),
-        (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
-        (
-            preset is not None and route not in (None, Route.DEBAND, Route.INTERPOLATE),
-            f"The article has no preset for the route {route}. Use it with deband or interpolate.",
-        ),
-        (strength is not None and not 0 <= strength <= 2, "--strength goes from 0 to 2; 1 removes what was measured."),
-        (factor is not None and factor < 2, "--factor multiplies the frame rate: give 2 or more."),
-        (fps is not None and fps <= 0, "--fps must be more than 0."),
-        (factor is not None and fps is not None, "--factor and --fps both set the frame rate. Give one of them."),
-        (
-            interpolates and route not in (None, Route.INTERPOLATE),
-            f"--factor, --fps, --slow-motion and --drop-duplicates mean --route interpolate, not --route {route}. Leave one out.",
-        ),
-        (candidates is not None and not 1 <= candidates <= MOST_CANDIDATES, f"--candidates goes from 1 to {MOST_CANDIDATES}."),
-        (
-            candidates is not None and route != Route.REGENERATE,
-            "--candidates is for --route regenerate: each is a rendering. Add that, or leave it out.",
-        ),
-        (preview and route == Route.REGENERATE, "--preview shows two seconds, and a model renders a whole shot. Leave --preview out."),
-    )
-    for is_wrong, message in wrongs:
-        if is_wrong:
-            raise WrongUsage(message)
-
-
-def frame_rate(fps: Fraction | float) -> Fraction:
-    """The frame rate that is meant: 23.976 (or 23.98), 29.97 and 59.94 are short for 24000/1001, 30000/1001 and 60000/1001."""
-    said = Fraction(fps).limit_denominator(1001)
-    broadcast = Fraction(round(said * 1001 / 1000) * 1000, 1001)
-    return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
 
 
 def _existing(path: str | PathLike[str]) -> Path:

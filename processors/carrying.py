@@ -67,11 +67,12 @@ class Along:
 
     picture: str | None = None  # FFmpeg's selector, of the source's picture; None where FFmpeg reads nothing from the source
     converted: Mapping[str, str] = field(default_factory=lambda: {})  # selector of a copied stream: FFmpeg's encoder, else it is copied
+    names: Mapping[str, str] = field(default_factory=lambda: {})  # selector of a copied stream: its name
     covers: tuple[Part, ...] = ()  # that the muxer takes as files; their streams are closed
     tags: Mapping[str, str] = field(default_factory=lambda: {})  # that FFmpeg would not carry over
     timecode: str | None = None  # where it is not the source's
     roles: str = "default"  # of the picture, FFmpeg's disposition
-    has_chapters: bool = True
+    has_chapters: bool = False
     grid: Grid | None = None  # of frame times
 
 
@@ -124,11 +125,12 @@ def choose(clip: Clip, treatment: Treatment, video: dict[str, Any], muxers: tupl
     along = Along(
         picture=source.picture,
         converted={part.selector: held.TEXT_SUBTITLES[muxer] for part in copied if not held.holds(muxer, part.kind, part.codec)},
+        names={part.selector: part.name for part in copied},
         covers=as_files,
         tags=source.hidden if muxer in held.HAVE_TAGS else {},
         timecode=timecodes.of_result(source.timecode, clip, treatment),
         roles="+".join(role for role in source.roles if role != _SECOND_VIEW) or "0",
-        has_chapters=not treatment.slow_motion,
+        has_chapters=bool(source.chapters) and not treatment.slow_motion,
         grid=exact,
     )
     return Carried(

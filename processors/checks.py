@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import timing, tolerances
+from . import media_checks, timing, tolerances
 from .fidelity import Fidelity
 from .inserted import Inserted
+from .inventory_records import Difference
 from .jumps import Jumps
 from .records import Band, Check, Clip, CodecReading, Diagnosis, Reading, Route, Treatment
 
@@ -35,6 +36,8 @@ class Evidence:
     reading: Reading
     fidelity: Fidelity
     inserted: Inserted | None
+    differences: tuple[Difference, ...] = ()  # of what the files hold besides pictures
+    notes: tuple[str, ...] = ()  # the candidate's
 
     @property
     def interpolates(self) -> bool:
@@ -59,6 +62,7 @@ def wholeness(evidence: Evidence) -> Iterator[Check]:
     same = _same_size(clip, result)
     yield _check("size", same, None, None, f"The picture is {sizes[1]}{', as it was' if same else f' instead of {sizes[0]}'}.")
     yield _sound(evidence)
+    yield from media_checks.checks(evidence.differences, evidence.notes)
     yield _check(
         "transparency",
         result.has_alpha or not clip.has_alpha,
@@ -78,7 +82,10 @@ def _same_size(clip: Clip, result: Clip) -> bool:
 
 
 def _sound(evidence: Evidence) -> Check:
-    mine, theirs = evidence.clip.audio, evidence.result.audio
+    left_out = [each.subject for each in evidence.differences if media_checks.is_named(each, evidence.notes)]
+    tracks = enumerate(evidence.clip.audio, 1)
+    mine = [track for number, track in tracks if f"audio track {number} ({track.codec})" not in left_out]
+    theirs = evidence.result.audio
     if evidence.treatment.slow_motion:
         return _check("sound", True, len(mine), len(theirs), "Slow motion has no sound.")
     tolerance_s = float(1 / evidence.clip.frame_rate) + 0.1  # a packet of AAC is 23-46 ms, one each side

@@ -183,9 +183,8 @@ def _encoded(rendering: _Rendering, picture: comfyui_result.Picture, stem: Path,
     notes: tuple[str, ...] = ()
     if picture.count != clip.frames:
         notes = (f"ComfyUI made {picture.count} frames, the clip has {clip.frames}",)
-    if chosen.streams and abs(length - clip.duration) > _SAME_LENGTH_S:
-        chosen = replace(chosen, streams=())
-        notes = (*notes, "sound and subtitles are left out: the render is not as long as the clip")
+    if abs(length - clip.duration) > _SAME_LENGTH_S:
+        chosen = chosen.without_streams("the render is not as long as the clip")
     output = stem.with_name(stem.name + chosen.suffix)
     written = frame_pipe.encode(
         clip,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..config import locks, paths
 from ..config.errors import CannotWrite, DeshimmerError
-from . import comparison, naming, offers, receipts, report, work_folders
+from . import comparison, formers, naming, offers, receipts, report, work_folders
 from .outcome import Ending, decide
 from .receipts import summary as summary
 from .records import Outcome, Passage, Progress, Receipt, from_json
@@ -88,17 +87,12 @@ def _decided(passage: Passage, settings: Settings, ending: Ending, compared: Pat
         assert candidate is not None
         moves.insert(0, (candidate.path, names.result))
     receipt = receipts.build(passage, settings, ending, names, [target for _, target in moves], offer=offer)
-    report.write(passage, receipt, reported, names.comparison.name if ending.compares else None)
+    receipt = formers.with_former(receipt, formers.former(passage.request))
     former = naming.former(passage.request)
-    if passage.request.approved and not ending.delivers:  # what an earlier repair left stays, and stays this source's own
-        receipt = replace(receipt, details=receipt.details | {"files": _names(former, receipt)})
-        former = ()
+    if passage.request.approved and not ending.delivers:
+        receipt, former = formers.with_files(receipt, former), ()
+    report.write(passage, receipt, reported, names.comparison.name if ending.compares else None)
     return work_folders.write_intent(passage.work_folder, moves, former, receipt)
-
-
-def _names(former: Iterable[Path], receipt: Receipt) -> list[str]:
-    stay = [path.name for path in former if path.exists() and path != receipt.receipt]
-    return [*receipt.details["files"], *(name for name in stay if name not in receipt.details["files"])]
 
 
 def _carry_out(intent: work_folders.Intent, folder: Path) -> Receipt:
@@ -131,9 +125,8 @@ def _write_ending(passage: Passage, settings: Settings, ending: Ending, error: D
     work_folders.take_back(passage.work_folder)
     names = naming.outputs(passage.request, passage.request.path.suffix)
     names.receipt.parent.mkdir(parents=True, exist_ok=True)
-    earlier = [path for path in naming.former(passage.request) if path.exists() and path != names.receipt]
     receipt = receipts.build(passage, settings, ending, names, [], error)
-    receipt = replace(receipt, details=receipt.details | {"files": [path.name for path in earlier]})
+    receipt = formers.with_former(formers.with_files(receipt, naming.former(passage.request)), formers.former(passage.request))
     work_folders.put(receipts.as_bytes(receipt), names.receipt, passage.work_folder)
     return receipt
 

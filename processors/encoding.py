@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import carrying, picture_codecs
@@ -25,6 +25,13 @@ class Encoding:
     notes: tuple[str, ...] = ()
     along: Along = field(default_factory=Along)
     conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
+
+    def without_streams(self, reason: str) -> Encoding:
+        """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
+        left_out = (f"{self.along.names[selector]} is left out: {reason}" for selector in self.streams)
+        along = replace(self.along, has_chapters=False)
+        chapters = (f"chapters are left out: {reason}",) if self.along.has_chapters else ()
+        return replace(self, streams=(), notes=(*self.notes, *left_out, *chapters), along=along)
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:

@@ -48,8 +48,9 @@ def encode(
     """
     require_space(output.parent, settings)
     rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None
-    exact = encoding.along.grid if rate == clip.frame_rate else None
-    if rate == clip.frame_rate:
+    as_source = rate == clip.frame_rate and expected_frames in (None, clip.frames)
+    exact = encoding.along.grid if as_source else None
+    if as_source:
         rate, last = media.declared_rate(clip), media.last_frame(clip)
     if last is not None and exact is not None:
         last = last._replace(duration=exact.duration(last.duration))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..config.profiles import Profile
 from .records import Route, to_json
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 _ASKED = ("name", "routes", "route", "preset", "strength", "factor", "fps", "slow_motion", "drops_duplicates", "preview", "comparison")
 _WITH_MODELS = (Route.INTERPOLATE, Route.REGENERATE)
+
+
+def is_of_queue(job_id: str) -> bool:
+    """False for a job of ``fix``, which the queue does not know."""
+    return job_id.rpartition("-")[2].isdecimal()
+
+
+def prompt_digest(stored: Mapping[str, Any] | None) -> str | None:
+    """Of ``details.stored`` of a receipt; None where nobody looked for a prompt."""
+    if stored is None:
+        return None
+    return hashlib.blake2b(json.dumps(stored.get("prompt"), sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 def job_digest(content_digest: str, request: Request, settings: Settings, *, prompt_digest: str | None = None) -> str:

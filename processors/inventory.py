@@ -165,7 +165,7 @@ def _track(part: Part, seen: _Seen) -> Track:
         codec=part.codec,
         time_base=tick,
         times=tuple(seen.times) if is_timed else (),
-        start=start * tick if is_timed and start is not None else None,
+        start=start * tick if part.kind == "sound" and start is not None else None,
         trimmed=seen.trimmed,
         digest=seen.digest.hexdigest(),
         language=_language(stream),
@@ -182,7 +182,7 @@ def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
     return Pictures(
         times=times,
         time_base=clip.time_base,
-        declared_rate=None if clip.variable_frame_rate or not stream.average_rate else Fraction(stream.average_rate),
+        declared_rate=None if clip.variable_frame_rate or not stream.average_rate else media.stated_rate(stream),
         last_duration=seen.last_duration * clip.time_base if seen.last_duration else None,
         language=_language(stream),
         title=_title(stream),

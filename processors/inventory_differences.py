@@ -38,10 +38,10 @@ _WITHOUT_TIMES = ("attachment", "cover")
 
 
 def differences(source: Inventory, result: Inventory, treatment: Treatment) -> tuple[Difference, ...]:
-    """Everything that is not as it was, the gravest first. An interpolated clip has frame times of its own, and a slower one a length
-    of its own: what hangs on them is compared as far as it can be.
+    """Everything that is not as it was, the gravest first. An interpolated clip, or one rendered again, has frame times of its own, and a
+    slower one a length of its own: what hangs on them is compared as far as it can be.
     """
-    new_times = treatment.route is Route.INTERPOLATE
+    new_times = treatment.route in (Route.INTERPOLATE, Route.REGENERATE)
     found = [] if new_times else list(_frame_times(source.pictures, result.pictures))
     found += _names(PICTURE, source.pictures, result.pictures, marked=_is_marked(source))
     found += _tracks(source, result, slower=treatment.slow_motion)
@@ -113,7 +113,9 @@ def _is_same(track: Track, mine: Track) -> bool:
 
 def _track(track: Track, mine: Track, before: Pictures, after: Pictures, *, slower: bool, marked: bool) -> Iterator[Difference]:
     name = track.name
-    if not _is_same(track, mine):
+    if not _is_same(track, mine) and track.codec != mine.codec:
+        yield Difference(name, f"{name.capitalize()} was encoded again as {mine.codec}.")
+    elif not _is_same(track, mine):
         yield Difference(name, f"{name.capitalize()} does not hold the same data.", grave=True)
     elif track.kind not in _WITHOUT_TIMES and not slower:
         yield from _places(track, mine, before, after)

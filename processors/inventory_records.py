@@ -32,7 +32,7 @@ class Track:
     codec: str
     time_base: Fraction  # seconds per tick
     times: tuple[int, ...]  # of its packets
-    start: Fraction | None  # seconds: of the first sample that is played
+    start: Fraction | None  # seconds: of the first sample that is played, of sound
     trimmed: tuple[int, int]  # samples cut off by a player at its begin and its end
     digest: str  # of its packets' bytes, without what belongs to the container
     language: str | None

@@ -39,6 +39,7 @@ LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
 
 _FULL_RANGE = 2
+_RATE_ROUNDING = Fraction(1, 5_000_000)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders drop the transparency of WebM, which travels beside the picture."""
 
@@ -165,7 +166,16 @@ def declared_rate(clip: Clip) -> Fraction:
     if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
         return clip.frame_rate
     with open_container(clip.path) as container:
-        return Fraction(video_stream(container, clip.path).average_rate or clip.frame_rate)
+        return stated_rate(video_stream(container, clip.path)) or clip.frame_rate
+
+
+def stated_rate(stream: VideoStream) -> Fraction | None:
+    """Frames per second as the header says. FFmpeg reads Matroska's 59.94 as 19001/317: such a rate is given as what it stands for."""
+    stated = stream.average_rate or stream.base_rate
+    if not stated:
+        return None
+    near = Fraction(round(stated * 1001 / 1000) * 1000, 1001)
+    return near if near and abs(stated / near - 1) < _RATE_ROUNDING else Fraction(stated)
 
 
 class Shown(NamedTuple):
@@ -336,7 +346,7 @@ def _clip_of_stream(
         width=size[0],
         height=size[1],
         frames=1,
-        frame_rate=Fraction(stream.average_rate or stream.base_rate or 25),
+        frame_rate=stated_rate(stream) or Fraction(25),
         time_base=Fraction(stream.time_base or Fraction(1, 1000)),
         duration=Fraction(0),
         variable_frame_rate=False,

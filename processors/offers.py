@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from . import regenerating
 from .families import cost as cost_of
 from .families.family import Kind, Means
 from .families.table import family_of
+from .identity import is_of_queue
 from .prompts.stored import Lint
 from .records import Change, Clip, Passage, Regeneration, Route, Verdict, to_json
 
@@ -27,7 +30,9 @@ class Offer:
     pipeline: str | None
     minutes: float | None  # None where nobody knows
     memory_gb: float | None  # None where ComfyUI renders
-    device: str
+    device: str  # for a person
+    on_gpu: bool  # of this machine
+    here: bool  # nothing is fetched first: the weights lie on this disk, or ComfyUI has its own
     reason: str
     changes: tuple[Change, ...]
     lint: tuple[Lint, ...]
@@ -52,8 +57,8 @@ def offer(passage: Passage, settings: Settings) -> Offer | None:
         return None
     remedy = _remedy(made, settings) or cost.remedy
     return Offer(
-        made.means, made.kind, made.prompt.model, _pipeline(made), cost.minutes, cost.memory_gb, cost.device, made.reason,
-        made.changes, stored.lint, remedy is None, remedy,
+        made.means, made.kind, made.prompt.model, _pipeline(made), cost.minutes, cost.memory_gb, cost.device, cost.on_gpu,
+        _remedy(made, regenerating.offline(settings)) is None, made.reason, made.changes, stored.lint, remedy is None, remedy,
     )  # fmt: skip
 
 
@@ -84,6 +89,7 @@ class _Cost:
     minutes: float | None
     memory_gb: float | None
     device: str
+    on_gpu: bool = False
     remedy: str | None = None  # where it does not fit
 
 
@@ -95,18 +101,25 @@ def _cost(made: Regeneration, clip: Clip, settings: Settings) -> _Cost:
     cost = cost_of.estimate(family, made.kind, prompt, settings)
     busy = f"It needs about {cost.memory_gb:.0f} GB on {cost.device}, more than is free now. Close what uses it."
     minutes = None if cost.minutes is None else round(cost.minutes, 2)
-    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, None if cost.fits else busy)
+    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, cost.on_gpu, None if cost.fits else busy)
 
 
-def in_words(offer: dict[str, Any], job_id: str) -> str:
+def in_words(offer: Mapping[str, Any], job_id: str, shown_path: str) -> str:
     """For a report: what it would cost, and how to have it."""
     if offer["memory_gb"] is None:
         cost = "in ComfyUI takes as long as it took the first time"
     else:
         time = "a time that nobody can tell" if offer["minutes"] is None else f"about {_duration(offer['minutes'])}"
         cost = f"would take {time} and {offer['memory_gb']:g} GB on {offer['device']}"
-    how = f"Approve it with: deshimmer approve {job_id}" if offer["ready"] else f"Before that: {offer['remedy']}"
-    return f"Rendering it again {cost}. {how}"
+    first = " The model is fetched first." if _fetches_first(offer) else ""
+    begins = f"approve {job_id}" if is_of_queue(job_id) else f"fix --route regenerate -- {shlex.quote(shown_path)}"
+    how = f"Approve it with: deshimmer {begins}" if offer["ready"] else f"Before that: {offer['remedy']}"
+    return f"Rendering it again {cost}.{first} {how}"
+
+
+def _fetches_first(offer: Mapping[str, Any]) -> bool:
+    """Whether an approval begins with a download."""
+    return offer["ready"] and offer.get("here") is False
 
 
 def _duration(minutes: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,10 @@ def build(
         error=_error(passage, error) if error else None,
         details=_details(passage, settings, files),
     )
+
+
+def with_details(receipt: Receipt, **details: Any) -> Receipt:
+    return replace(receipt, details=receipt.details | details)
 
 
 def as_bytes(receipt: Receipt) -> bytes:

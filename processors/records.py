@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -47,14 +47,18 @@ class Verdict(StrEnum):
     INCOHERENT = "incoherent"
 
 
-VERDICT_NAMES = {
-    Verdict.CLEAN: "Steady",
-    Verdict.LUMINANCE: "Brightness flicker",
-    Verdict.GENERATIVE: "Generative flicker",
-    Verdict.CODEC: "Compression damage",
-    Verdict.INCOHERENT: "Incoherent content",
+class _Words(NamedTuple):
+    name: str  # as report and page head it
+    means: str  # as the terminal and the plot go on after the verdict
+
+
+VERDICT_WORDS = {
+    Verdict.CLEAN: _Words("Steady", "does not flicker"),
+    Verdict.LUMINANCE: _Words("Brightness flicker", "brightness pulses"),
+    Verdict.GENERATIVE: _Words("Generative flicker", "drawn anew each frame"),
+    Verdict.CODEC: _Words("Compression damage", "codec damage"),
+    Verdict.INCOHERENT: _Words("Incoherent content", "objects change"),
 }
-"""As report and page say it."""
 
 
 class Route(StrEnum):
@@ -72,6 +76,10 @@ class Outcome(StrEnum):
     FLAGGED = "flagged"
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+
+KEPT_BY_CHOICE = "kept the original, as you chose"
+"""The reason on a receipt whose result was taken away again."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ class Request:
     comparison: bool = True
     candidates: int = 1  # of regeneration: so many seeds, of which the best is kept
     approved: bool = False  # an offer of regeneration was taken: delivered only where it verifies
+    unasked: bool = False  # by the hot folder's policy, not by a person: only with weights that lie on this disk
     regenerate: Literal["ask", "auto", "never"] = "ask"  # the hot folder's policy
 
 

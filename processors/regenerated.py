@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, lasting, likeness, media, tolerances
+from . import checks, diagnosis, inventory, lasting, likeness, media, media_checks, tolerances
 from .families.family import Kind
 from .families.table import family_of
+from .inventory_records import Difference
 from .likeness import Likeness
-from .records import VERDICT_NAMES, Candidate, Check, Clip, Diagnosis, Progress, Regeneration, Verdict, Verification
+from .records import VERDICT_WORDS, Candidate, Check, Clip, Diagnosis, Progress, Regeneration, Verdict, Verification
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -48,6 +49,8 @@ class Evidence:
     after: Diagnosis
     alike: Likeness
     lasting: tuple[float, float]  # detail of original and result, levels squared
+    differences: tuple[Difference, ...] = ()  # of what the files hold besides pictures
+    notes: tuple[str, ...] = ()  # the candidate's
 
 
 def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Verification:
@@ -62,12 +65,13 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
             lasting.detail(clip, height_px, lambda done: progress(0.8 + 0.1 * done)),
             lasting.detail(result, height_px, lambda done: progress(0.9 + 0.1 * done)),
         )
+        differs = inventory.differences(inventory.of(clip), inventory.of(result), candidate.treatment)
         alike = likeness.measure(clip, result, lambda done: progress(0.7 + 0.1 * done), framewise=made.kind is Kind.VIDEO)
     except ClipError as error:
         raise ToolFailed(
             f"The clip that was rendered cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    evidence = Evidence(clip, found, made, result, after, alike, kept)
+    evidence = Evidence(clip, found, made, result, after, alike, kept, differs, candidate.notes)
     whole = tuple(wholeness(evidence))
     broken = not all(check.passed for check in whole)
     judged = whole if broken else (*whole, *gains(evidence), *harms(evidence))
@@ -88,6 +92,7 @@ def wholeness(seen: Evidence) -> Iterator[Check]:
     yield _check("duration", fits, float(had), float(length), f"It lasts {float(length):.2f} s; the original lasts {float(had):.2f} s.")
     yield _shape(seen)
     yield _sound(seen)
+    yield from media_checks.checks(seen.differences, seen.notes)
 
 
 def promised_frames(clip: Clip, made: Regeneration) -> tuple[int, int | None]:
@@ -110,7 +115,8 @@ def _shape(seen: Evidence) -> Check:
 
 def _sound(seen: Evidence) -> Check:
     """Where it lasts as long as the original, it has the original's sound."""
-    mine, theirs = len(seen.clip.audio), len(seen.result.audio)
+    left_out = sum(media_checks.is_named(each, seen.notes) and each.subject.startswith("audio track") for each in seen.differences)
+    mine, theirs = len(seen.clip.audio) - left_out, len(seen.result.audio)
     if abs(seen.clip.duration - seen.result.duration) > 1 / seen.clip.frame_rate + Fraction(1, 20):
         return _check(
             "sound", True, mine, theirs, "It has another length than the original, whose sound does not fit it." if mine else _SILENT
@@ -131,9 +137,9 @@ def gains(seen: Evidence) -> Iterator[Check]:
     for kind in (Verdict.LUMINANCE, Verdict.GENERATIVE, Verdict.INCOHERENT):
         old, new = seen.before.amounts.get(kind, 0.0), seen.after.amounts.get(kind, 0.0)
         if old >= LEAST_AMOUNT:
-            yield _check(f"flicker: {kind}", new < old, old, new, f"{VERDICT_NAMES[kind]} went from {old:.2f} to {new:.2f}.")
+            yield _check(f"flicker: {kind}", new < old, old, new, f"{VERDICT_WORDS[kind].name} went from {old:.2f} to {new:.2f}.")
         elif new >= LEAST_AMOUNT:
-            yield _check(f"no new flicker: {kind}", False, old, new, f"{VERDICT_NAMES[kind]}, which did not show, is {new:.2f} now.")
+            yield _check(f"no new flicker: {kind}", False, old, new, f"{VERDICT_WORDS[kind].name}, which did not show, is {new:.2f} now.")
 
 
 def harms(seen: Evidence) -> Iterator[Check]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import util
 from typing import TYPE_CHECKING
 
 from ..config.errors import NotSetUp, RouteRefused
 from . import rife
-from .families import store
+from .families import needs, pipelines, store
 from .families.family import Family, Kind, Means
 from .families.table import family_of
 from .prompts.lint import corrected
@@ -27,7 +26,6 @@ NO_PROMPT = (
     "or use --route smooth."
 )
 NO_COMFYUI = "The clip carries a ComfyUI graph. Start ComfyUI and set models.comfyui to its address, http://127.0.0.1:8188 as a rule."
-NO_DIFFUSERS = 'Rendering needs PyTorch and diffusers. Install them: pip install "deshimmer[ai]"'
 _INTERLACED = "It is interlaced, and models draw whole frames. Deinterlace it first."
 _SAME_AGAIN = "seed-same-again"
 
@@ -37,7 +35,8 @@ def plan(request: Request, clip: Clip, found: Diagnosis, stored: Stored | None, 
 
     Raises RouteRefused where the clip cannot be rendered again, NotSetUp for what is not here.
     """
-    made = ready(choose(clip, found, stored, settings, candidates=request.candidates), settings)
+    made = choose(clip, found, stored, settings, candidates=request.candidates)
+    made = ready(made, offline(settings) if request.unasked else settings)
     treatment = Treatment(Route.REGENERATE, regeneration=made)
     return Plan(Route.REGENERATE, (treatment,), named_by_user=not request.approved, reason=made.reason)
 
@@ -70,10 +69,15 @@ def ready(made: Regeneration, settings: Settings, *, fetch: bool = True) -> Rege
         if settings.models.comfyui is None:
             raise NotSetUp(NO_COMFYUI)
         return made
-    if any(util.find_spec(name) is None for name in ("torch", "diffusers")):
-        raise NotSetUp(NO_DIFFUSERS)
+    if lacking := needs.missing():
+        raise NotSetUp(f"{pipelines.REMEDY} (not here: {', '.join(lacking)})")
     model = made.prompt.model or family_name(made.prompt)
     return replace(made, model=store.locate(model, made.prompt.revision, settings, fetch=fetch))
+
+
+def offline(settings: Settings) -> Settings:
+    """The same, but nothing is fetched: what is not on this disk is not here."""
+    return settings.model_copy(update={"models": settings.models.model_copy(update={"allow_download": False})})
 
 
 def finds_gpu() -> bool:

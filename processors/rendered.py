@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -27,17 +26,16 @@ def encode(job: Job, ask: Ask, made: NDArray[np.float32]) -> Candidate:
     if ask.kind is Kind.VIDEO:
         made = made[max(0, len(made) - ask.frames) :][: clip.frames]  # frames made beyond those given stand first
     chosen = encoding.choose(clip, job.treatment)
+    as_source = len(made) == clip.frames
+    if not as_source:
+        chosen = chosen.without_streams("the length is another")
     notes = list(chosen.notes)
     if (ask.width, ask.height) != (clip.width, clip.height):
         notes.append(f"rendered at {ask.width}x{ask.height}, and scaled to {clip.width}x{clip.height}")
-    as_source = len(made) == clip.frames
     stored = ask.prompt.prompt.fps
     rate = clip.frame_rate if as_source or not stored else Fraction(stored).limit_denominator(1001)
     if not as_source:
         notes.append(f"{len(made)} frames at {float(rate):g} a second, where the clip has {clip.frames} at {float(clip.frame_rate):g}")
-        if chosen.streams:
-            chosen = replace(chosen, streams=())
-            notes.append("sound and subtitles are left out: the length is another")
     frames = _frames(job, made, rate, as_source)
     output = job.output_stem.with_suffix(chosen.suffix)
     written = frame_pipe.encode(

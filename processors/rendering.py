@@ -67,12 +67,12 @@ def run(pipe: Any, ask: Ask, adapter: Adapter, options: dict[str, Any], progress
 
     Raises torch's error where memory does not suffice.
     """
-    import torch
+    import torch  # its inference mode is not asked for: weights that offload by layer moved within it cannot be moved outside
 
     keywords = _keywords(pipe, ask, adapter) | {key: value for key, value in options.items() if key in _takes(pipe)}
     keywords["generator"] = torch.Generator("cpu").manual_seed(ask.seed)
     try:
-        with pipelines.quiet(), _told(pipe, progress) as step, torch.inference_mode():
+        with pipelines.quiet(), _shifted(pipe, ask, adapter), _told(pipe, progress) as step:
             made = pipe(**keywords, output_type="np", callback_on_step_end=step).frames
     finally:
         pipe.maybe_free_model_hooks()
@@ -113,6 +113,18 @@ def _keywords(pipe: Any, ask: Ask, adapter: Adapter) -> dict[str, Any]:
 
 def _takes(pipe: Any) -> set[str]:
     return set(inspect.signature(pipe.__call__).parameters)
+
+
+@contextmanager
+def _shifted(pipe: Any, ask: Ask, adapter: Adapter) -> Generator[None, None, None]:
+    """Within the block the scheduler has the stored shift, where the family has one; the pipeline is kept for other clips."""
+    own, shift = pipe.scheduler, ask.prompt.prompt.extra.get("flow_shift")
+    if adapter.shift is not None and OPTIONS["flow_shift"].accepts(shift):
+        pipe.scheduler = type(own).from_config(own.config, **{adapter.shift: shift})
+    try:
+        yield
+    finally:
+        pipe.scheduler = own
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from ..config import whole
 from ..config.errors import DeshimmerError
-from . import charts, comparison, media, offers, pictures, regenerating
+from . import charts, comparison, formers, media, offers, pictures, regenerating
 from .checks import treated_bands
 from .prompts import shown
 from .records import (
-    VERDICT_NAMES,
+    KEPT_BY_CHOICE,
+    VERDICT_WORDS,
     Band,
     Candidate,
     Check,
@@ -45,6 +48,8 @@ _PAIRS = 3
 _LONGEST_PX = 640
 _PICTURE_BYTES = 1_000_000
 _QUALITIES = (85, 72, 55, 35)
+_DRAWN = re.compile(r"<!--\[(?P<part>\w+)\]-->.*?<!--\[/(?P=part)\]-->", re.DOTALL)
+"""A part of a report that is drawn from curves and pictures, which are gone when it is written again."""
 
 OUTCOMES = {
     Outcome.REPAIRED: "Repaired",
@@ -111,6 +116,18 @@ def write(passage: Passage, receipt: Receipt, output: Path, comparison_name: str
     temporary.replace(output)
 
 
+def write_again(passage: Passage, receipt: Receipt) -> None:
+    """Make a job's report agree with its receipt as it is now; what was drawn in it stays. Nothing where its report was removed. Raises
+    OSError.
+    """
+    if receipt.report is None or not receipt.report.is_file():
+        return
+    drawn = {match["part"]: match[0] for match in _DRAWN.finditer(receipt.report.read_text("utf-8", errors="replace"))}
+    comparison_name = None if receipt.comparison is None else receipt.comparison.name
+    html = _template().render(**told(passage, receipt), **_linked(comparison_name), **_UNDRAWN)
+    whole.write(receipt.report, _DRAWN.sub(lambda match: drawn.get(match["part"], match[0]), html).encode("utf-8", errors="replace"))
+
+
 @cache
 def _template() -> Template:
     folder = Path(__file__).parent
@@ -126,13 +143,20 @@ def _content(passage: Passage, receipt: Receipt, comparison_name: str | None) ->
     pairs, slits = _pictures(passage, before)
     return {
         **told(passage, receipt),
-        "comparison": None if comparison_name is None else quote(os.fsencode(comparison_name)),
+        **_linked(comparison_name),
         "excerpt": _excerpt(passage),
         "charts": charts.band_charts(before, after, _cuts_s(passage)),
         "chart_size": (charts.WIDTH, charts.HEIGHT),
         "pairs": pairs,
         "slits": slits,
     }
+
+
+_UNDRAWN: dict[str, Any] = {"excerpt": None, "charts": (), "chart_size": (0, 0), "pairs": (), "slits": None}
+
+
+def _linked(comparison_name: str | None) -> dict[str, Any]:
+    return {"comparison": None if comparison_name is None else quote(os.fsencode(comparison_name))}
 
 
 def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
@@ -143,9 +167,10 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
         "name": passage.request.path.name,
         "shown_path": passage.request.shown_path,
         "receipt": receipt,
-        "offer": offers.in_words(receipt.offer, receipt.id) if receipt.offer else None,
+        "offer": offers.in_words(receipt.offer, receipt.id, receipt.path) if receipt.offer else None,
         "outcome": "Preview" if passage.request.preview and receipt.outcome is Outcome.KEPT else OUTCOMES[receipt.outcome],
         "result": "Refused result" if _is_refused(passage, receipt) else "Result",
+        "refused": _is_refused(passage, receipt),
         "label": label,
         "headline": headline,
         "tiles": tuple(_tiles(passage, receipt)),
@@ -170,7 +195,7 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
 def _headline(verdict: Verdict | None) -> tuple[str, str]:
     """What the clip has, in two or three words and in a sentence."""
     return (
-        (VERDICT_NAMES[verdict], VERDICTS[verdict])
+        (VERDICT_WORDS[verdict].name, VERDICTS[verdict])
         if verdict is not None
         else ("Not diagnosed", "The job ended before the clip was measured.")
     )
@@ -182,9 +207,11 @@ def _changes_rate(passage: Passage) -> bool:
 
 
 def _is_refused(passage: Passage, receipt: Receipt) -> bool:
-    """True where a result was made and is not delivered; a preview delivers none that is good enough either."""
+    """True where a result was made and is not delivered; a preview delivers none that is good enough either, and a result that was taken
+    away again had been delivered.
+    """
     judged = passage.verification
-    return judged is not None and not judged.better and receipt.output is None
+    return judged is not None and not judged.better and receipt.output is None and receipt.reason != KEPT_BY_CHOICE
 
 
 def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]:
@@ -199,7 +226,7 @@ def _tiles(passage: Passage, receipt: Receipt) -> Iterator[tuple[str, str, str]]
     strongest = _strongest_fall(passage)
     if strongest is not None:
         yield strongest
-    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICT_NAMES[found.verdict].lower()
+    yield "Diagnosis", f"{found.confidence:.0%} sure", VERDICT_WORDS[found.verdict].name.lower()
     yield "Time taken", f"{receipt.seconds:.1f} s", f"for {float(passage.clip.duration):.1f} s of video" if passage.clip else ""
 
 
@@ -226,7 +253,9 @@ def _excerpt(passage: Passage) -> str | None:
 def _amounts(passage: Passage) -> tuple[tuple[str, float], ...]:
     if passage.diagnosis is None:
         return ()
-    return tuple((VERDICT_NAMES[verdict], amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN)
+    return tuple(
+        (VERDICT_WORDS[verdict].name, amount) for verdict, amount in passage.diagnosis.amounts.items() if verdict is not Verdict.CLEAN
+    )
 
 
 def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
@@ -258,10 +287,21 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
         yield f"Frames: {passage.clip.frames if passage.clip else 0} became {candidate.frames}."
     yield f"Encoded as {candidate.encoder}."
     yield from candidate.notes
+    yield from _fate(passage, receipt)
+
+
+def _fate(passage: Passage, receipt: Receipt) -> Iterator[str]:
+    """What became of the result, where it does not lie there."""
+    if receipt.reason == KEPT_BY_CHOICE:
+        yield "You chose to keep the original: no result lies there any more."
+        return
     if _is_refused(passage, receipt):
         yield "This result was not delivered."
-    elif receipt.output is None:
+    elif receipt.output is None and passage.request.preview:
         yield "This is a preview: only the stretch shown was repaired, and nothing was delivered."
+    earlier = formers.left(receipt)
+    if earlier.get("output"):
+        yield f"What job {earlier['id']} delivered before stays: {Path(earlier['output']).name}."
 
 
 def _rendered(made: Regeneration, candidate: Candidate, clip: Clip | None) -> Iterator[str]:

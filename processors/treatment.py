@@ -19,6 +19,7 @@ from . import (
     frame_pipe,
     interpolation,
     interpolators,
+    inventory,
     media,
     regenerating,
     regeneration,
@@ -129,7 +130,14 @@ def _article(job: Job) -> Candidate:
     argv = debanding.article_command(ffmpeg.tool(job.settings), job.clip, output)
     with ffmpeg.running(argv, seconds=float(job.clip.duration), progress=job.progress) as run:
         written = run.finish(output)
-    return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
+    return Candidate(output, job.treatment, chosen.description, written, 0.0, _lost_by_article(job, output))
+
+
+def _lost_by_article(job: Job, output: Path) -> tuple[str, ...]:
+    """Its command says nothing of what else is in the file: what became of that is seen afterwards."""
+    before, after = inventory.of(job.clip), inventory.take(output)
+    found = inventory.differences(before, after, job.treatment)
+    return tuple(f"the article's command: {each.subject}. {each.detail}" for each in found if not each.grave)
 
 
 def _filters(job: Job) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, inserted, interpolation, media, regenerated, timing
+from . import checks, diagnosis, fidelity, inserted, interpolation, inventory, media, regenerated, timing
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
@@ -69,11 +69,12 @@ def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | N
         else:
             reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), settings=settings)
             seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
+        differs = inventory.differences(inventory.of(clip), inventory.of(result), candidate.treatment)
     except ClipError as error:
         raise ToolFailed(
             f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    return Evidence(clip, found, candidate.treatment, result, reading, seen, between)
+    return Evidence(clip, found, candidate.treatment, result, reading, seen, between, differs, candidate.notes)
 
 
 def _in_one_walk(

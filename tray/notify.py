@@ -119,8 +119,11 @@ class Notifier:
     def _on_finished(self, data: Mapping[str, Any], now: Moment) -> None:
         self._batches.take(data["job"], now)
 
-    def _on_amended(self, data: Mapping[str, Any], _: Moment) -> None:
-        self._batches.amend(data["job"])
+    def _on_amended(self, data: Mapping[str, Any], now: Moment) -> None:
+        if data.get("offered"):
+            self._batches.take_offer(data["job"], now)
+        else:
+            self._batches.amend(data["job"])
 
     def _on_settings(self, _: Mapping[str, Any], now: Moment) -> None:
         try:
@@ -175,7 +178,7 @@ class Notifier:
         alone = telling.clips[0] if len(telling.clips) == 1 else None
         repaired = next((clip for clip in reversed(telling.clips) if clip.outcome == "repaired"), None)
         page = self._apart(self._open_page, f"/jobs/{alone.id}" if alone else "/")
-        opens = self._apart(self._client.post, f"/jobs/{alone.id}/open") if alone and not alone.needs_you else page
+        opens = self._apart(self._client.post, f"/jobs/{alone.id}/open") if alone and not alone.asks else page
         compare = (("Compare", self._apart(self._open_page, f"/jobs/{repaired.id}")),) if repaired else ()
         return Card(title, body, page, (("Open", opens), *compare), self._picture(repaired or telling.clips[-1]))
 

@@ -27,6 +27,7 @@ _SAME_S = 5.0
 file, a moment off. Only after the history was cleared does another job end under the same id, later than this.
 """
 _REMEMBERED = 2000
+_OFFERED_LATE = "Its prompt was found since it ended: it can be rendered again."
 
 Row = Mapping[str, Any]
 
@@ -48,10 +49,16 @@ class Ended:
     reason: str
     at: Moment  # when we heard of it
     for_approval: bool = False  # it would be rendered again, once approved
+    is_late: bool = False  # it ended before; that it can be rendered again is the news
 
     @property
     def needs_you(self) -> bool:
         return self.outcome in ("flagged", "failed")
+
+    @property
+    def asks(self) -> bool:
+        """A person decides: a look at the result alone does not serve."""
+        return self.needs_you or self.is_late
 
 
 @dataclass(frozen=True)
@@ -106,9 +113,20 @@ class Batches:
     def amend(self, row: Row) -> None:
         """A job that has ended was decided upon, by somebody or by its hot folder: what is not told yet is told as it is now."""
         known = self._pending.get(row["path"])
-        if known is not None and known.id == row["id"]:
+        if known is None or known.id != row["id"]:
+            return
+        if known.is_late and not _waits(row):
+            del self._pending[known.path]
+        elif not known.is_late:
             changed = replace(known, outcome=row["outcome"], reason=row["reason"] or "", for_approval=_waits(row))
             self._pending[known.path] = changed
+
+    def take_offer(self, row: Row, now: Moment) -> None:
+        """A job that ended before can be rendered again since now; one that is not told yet is told with it."""
+        if row["path"] in self._pending:
+            self.amend(row)
+        else:
+            self._add(Ended(row["id"], row["path"], row["outcome"], _OFFERED_LATE, now, for_approval=True, is_late=True))
 
     def catch_up(self, rows: Iterable[Row], now: Moment) -> None:
         """The newest ended jobs, of which those are taken that ended after the last one we heard of."""

@@ -78,7 +78,7 @@ def _counted(clip: Ended) -> tuple[str, ...]:
     """As what it counts: a clip that waits for an approval needs nothing else, but it may be repaired all the same."""
     if not clip.for_approval:
         return (clip.outcome,)
-    return (_APPROVAL,) if clip.needs_you else (clip.outcome, _APPROVAL)
+    return (_APPROVAL,) if clip.asks else (clip.outcome, _APPROVAL)
 
 
 def _sentence(counts: Mapping[str, int]) -> str:

@@ -57,7 +57,7 @@ class Media:
         row = self._control.jobs.get(job_id)
         if what not in MEDIA:
             raise MissingClip(f"A job has no '{what}'. There is: {', '.join(MEDIA)}.", path=row.path, title="There is no such file")
-        receipt = (history.read_receipt(Path(row.receipt)) if row.receipt else None) or {}
+        receipt = history.own_receipt(row.receipt, row.id) or {}
         path = MEDIA[what](self._control, row, receipt)
         if path is None:
             raise MissingClip(f"This job has no {what}.", path=row.path, title="There is no such file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ...config.errors import DaemonError
@@ -53,7 +52,7 @@ class Reading:
 
     def job(self, query: Query) -> dict[str, Any]:
         row = self._control.jobs.get(query["id"])
-        return {"job": row.as_dict(), "receipt": history.read_receipt(Path(row.receipt)) if row.receipt else None}
+        return {"job": row.as_dict(), "receipt": history.own_receipt(row.receipt, row.id)}
 
     def settings(self, _: Query) -> dict[str, Any]:
         return settings(self._control)

@@ -108,7 +108,12 @@ class JobView:
 
     @property
     def may_keep_original(self) -> bool:
-        return may_keep_original(self.row, has_result="result" in self.media)
+        return may_keep_original(self.row, has_result="result" in self.media or self.leaves_result)
+
+    @property
+    def leaves_result(self) -> bool:
+        """An earlier job's, because this one delivers nothing."""
+        return history.left_result(self.record) is not None
 
     @property
     def error(self) -> dict[str, Any] | None:

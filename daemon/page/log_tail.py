@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from ..log_file import end_of
+
 _LINE = re.compile(r"(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:,\d+)? (?P<level>[A-Z]+) (?P<source>[\w.]+): (?P<text>.*)", re.DOTALL)
-_LONGEST_TAIL = 512_000  # bytes
 _PREFIX = "deshimmer."
 
 
@@ -25,9 +26,8 @@ class Tail(NamedTuple):
 
 def tail(file: Path, count: int) -> Tail:
     """The last lines. No file yet means no lines."""
-    size = file.stat().st_size if file.exists() else 0
-    read = since(file, max(0, size - _LONGEST_TAIL))
-    return Tail(read.lines[-count:], read.end)
+    end = end_of(file, count)
+    return Tail([_parsed(line) for line in end.lines], end.at)
 
 
 def since(file: Path, start: int) -> Tail:

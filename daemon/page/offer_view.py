@@ -76,6 +76,7 @@ class OfferView:
     reason: str
     changes: tuple[ChangeLine, ...]
     button: str
+    fetches: bool  # the model, first of all
     remedy: str
     decided: str
 
@@ -106,6 +107,7 @@ def offer_view(offer: Mapping[str, Any] | None, state: Offered | None) -> OfferV
         reason=visible(str(offer.get("reason") or "")),
         changes=tuple(_changes(offer.get("changes") or ())),
         button=f"Approve ({about(minutes)})" if can and minutes is not None else "Approve" if can else "",
+        fetches=can and offer.get("here") is False,
         remedy="" if can or state not in UNDECIDED else visible(str(offer.get("remedy") or "'deshimmer doctor' says what is missing.")),
         decided=_DECIDED.get(state, "") if state else "",
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ...processors.records import VERDICT_NAMES, Outcome, Route, Verdict
+from ...processors.records import VERDICT_WORDS, Outcome, Route, Verdict
 from ..show import REASON_WORDS, STAGE_WORDS, one_line, writing_words
 from ..table import JobRow
 
@@ -74,7 +74,7 @@ def look(state: str) -> Look:
 
 def treated(row: JobRow) -> str:
     """What was found and what was done: ``brightness flicker, smoothed``."""
-    found = VERDICT_NAMES[Verdict(row.verdict)].lower() if row.verdict in set(Verdict) else row.verdict
+    found = VERDICT_WORDS[Verdict(row.verdict)].name.lower() if row.verdict in set(Verdict) else row.verdict
     done = _TREATED.get(row.route or "", "") if row.outcome is Outcome.REPAIRED else ""
     return ", ".join(filter(None, (found, done)))
 

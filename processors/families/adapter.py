@@ -13,6 +13,7 @@ class Adapter:
     guidance: str = "guidance_scale"  # keyword
     full_precision: tuple[str, ...] = ()  # parts that stay in float32 on a GPU
     video_frames: tuple[int, int] | None = None  # (step, offset) of the counts that video to video takes; None: the family's
+    shift: str | None = None  # setting of its scheduler that ``flow_shift`` is
     uses_fps: bool = False  # the model is told at which rate its frames will be shown
 
 
@@ -40,5 +41,6 @@ OPTIONS = {
     "motion_bucket_id": Option(int, 0, 1023),
     "noise_aug_strength": Option(float, 0, 10),
     "decode_chunk_size": Option(int, 1, 256),
+    "flow_shift": Option(float, 0.1, 100),
 }
 """Plain values only, for the prompt is anybody's text: no tensors, no callbacks, no files."""

@@ -25,6 +25,7 @@ class Cost:
     minutes: float | None  # None where nothing tells how fast the device is
     memory_gb: float  # of the device, in the way that would be taken
     device: str  # for a person: "NVIDIA GeForce RTX 4090"
+    on_gpu: bool
     fits: bool  # there is memory for it now
     way: str  # for a person: "weights wait in main memory"
 
@@ -40,7 +41,7 @@ def estimate(family: Family, kind: Kind, prompt: StoredPrompt, settings: Setting
         rung, fits = ladder.all_rungs(family, width, height, frames, device.kind)[-1], False
     steps = _steps(family, kind, prompt)
     seconds = None if device.tflops is None else _seconds(family, sizes.work(family, width, height, frames), steps, device.tflops, rung)
-    return Cost(None if seconds is None else seconds / 60, rung.device_bytes / 1e9, device.name, fits, str(rung))
+    return Cost(None if seconds is None else seconds / 60, rung.device_bytes / 1e9, device.name, device.is_gpu, fits, str(rung))
 
 
 def _steps(family: Family, kind: Kind, prompt: StoredPrompt) -> float:

@@ -29,6 +29,7 @@ _PER_MULTIPROCESSOR = 512  # operations in a cycle, of a GeForce since Ampere; d
 _WITHOUT_TENSOR_CORES = 256
 _CLOCK_HZ = 1.5e9  # where torch does not tell it
 _SIDE = 768
+_CPU = "cpu"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Device:
     name: str
     free_bytes: int
     tflops: float | None  # dense, half precision; None where nothing tells
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.kind != _CPU
 
 
 def here() -> Device:
@@ -79,7 +84,7 @@ def _of_driver() -> Device | None:
 
 
 def _processor() -> Device:
-    return Device("cpu", "CPU", psutil.virtual_memory().available, _measured_tflops())
+    return Device(_CPU, "CPU", psutil.virtual_memory().available, _measured_tflops())
 
 
 @cache

@@ -30,10 +30,10 @@ class Entry:
 def read() -> list[Entry]:
     """All models of our folder. An entry whose folder has gone is left out."""
     root = paths.models_dir()
-    found = [_entry(index.parent, root) for between in ("*", "*/*") for index in sorted(root.glob(f"{between}/{model_folder.INDEX}"))]
+    found = [entry(index.parent, root) for between in ("*", "*/*") for index in sorted(root.glob(f"{between}/{model_folder.INDEX}"))]
     links = [(path, _target(path)) for path in sorted(root.glob(f"*{_LINK}"))]
     found += [Entry(path.name.removesuffix(_LINK), folder) for path, folder in links if folder is not None and folder.is_dir()]
-    return [entry for entry in found if PARTIAL not in entry.folder.parts]
+    return [each for each in found if PARTIAL not in each.folder.parts]
 
 
 def enter(folder: Path) -> Entry:
@@ -67,7 +67,8 @@ def _target(link: Path) -> Path | None:
     return folder if folder.is_absolute() else None
 
 
-def _entry(folder: Path, root: Path) -> Entry:
+def entry(folder: Path, root: Path) -> Entry:
+    """A model below ``root``, with the commit that is written in it."""
     name = folder.relative_to(root).as_posix()
     try:
         origin: Any = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))

@@ -5,26 +5,26 @@ A download that breaks off goes on where it was, the next time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...config import paths
-from ...config.errors import CannotWrite, DeshimmerError, NotSetUp, ToolFailed
+from ...config import locks, paths
+from ...config.errors import CannotWrite, NotSetUp
 from ...config.settings import Settings
-from . import entries, guard, model_folder
+from . import entries, fetching_failures, guard, model_folder
+from .fetching_failures import TITLE
 
 KEPT = ("*.safetensors", "*.safetensors.index*.json", "*.json", "*.txt", "*.model")
 """Weights, settings and tokenizers. No pickles and no code."""
 _PRECISION = re.compile(r"\.(fp16|bf16)(?=[.-])")
-_TITLE = "The model cannot be fetched"
 
 
 def place(hub_id: str) -> Path:
@@ -33,33 +33,96 @@ def place(hub_id: str) -> Path:
 
 
 def fetch(hub_id: str, revision: str | None, settings: Settings, tell: Callable[[str], None] = lambda words: None) -> Path:
-    """Fetch it and return its folder. ``tell`` hears what is fetched, and how large it is.
+    """Fetch it and return its folder. ``tell`` hears what is fetched, and how large it is. What is here already is not fetched again.
 
-    Raises NotSetUp where downloads are not allowed or huggingface_hub is absent, CannotWrite where the disk has no room, ToolFailed for
-    what the network or the Hub does.
+    Raises NotSetUp where downloads are not allowed, huggingface_hub is absent or the Hub wants to know who asks, CannotWrite where the disk
+    has no room, ToolFailed for what the network or the Hub does.
     """
     _require(settings)
-    partial = paths.made_models_dir() / entries.PARTIAL / hub_id
-    with _translated(hub_id):
+    desk = paths.made_models_dir() / entries.PARTIAL
+    with locks.holding(desk / f"{hub_id.replace('/', '--')}.lock", f"waiting: another deshimmer of yours fetches {hub_id}"):
+        return _fetch(hub_id, revision, settings, tell, desk / hub_id)
+
+
+def _fetch(hub_id: str, revision: str | None, settings: Settings, tell: Callable[[str], None], partial: Path) -> Path:
+    _put_back(hub_id, partial)
+    with fetching_failures.translated(hub_id, revision):
         from huggingface_hub import HfApi
         from huggingface_hub import snapshot_download as download  # pyright: ignore[reportUnknownVariableType]  # a wide overload
 
         info: Any = HfApi().model_info(hub_id, revision=revision, files_metadata=True)
+        commit = str(info.sha)
+        if _is_here(hub_id, commit):
+            tell(f"{hub_id} is here already")
+            return place(hub_id)
         files = _kept(hub_id, {str(each.rfilename): int(each.size or 0) for each in info.siblings})
+        _prepare(partial, hub_id, commit)
         _require_room(hub_id, sum(files.values()), partial, settings)
         tell(f"fetching {hub_id}, {sum(files.values()) / 1e9:.1f} GB")
-        download(hub_id, revision=info.sha, local_dir=partial, allow_patterns=list(files))
+        download(hub_id, revision=commit, local_dir=partial, allow_patterns=list(files))
     if problem := guard.look(partial, hub_id).problem:
-        raise NotSetUp(f"{hub_id} was fetched, but {problem}. Choose a model in diffusers' format.", path=partial, title=_TITLE)
+        raise NotSetUp(f"{hub_id} was fetched, but {problem}. Choose a model in diffusers' format.", path=partial, title=TITLE)
+    _deliver(hub_id, partial)
+    return place(hub_id)
+
+
+def _is_here(hub_id: str, commit: str) -> bool:
+    return _commit_of(place(hub_id)) == commit and guard.look(place(hub_id), hub_id).problem is None
+
+
+def _commit_of(folder: Path) -> str | None:
+    return entries.entry(folder, paths.models_dir()).revision
+
+
+def _prepare(partial: Path, hub_id: str, commit: str) -> None:
+    """Of another commit nothing is kept: where the Hub does not answer for a file, huggingface_hub takes the one that lies there. Weights
+    of this very commit that are in the model's place, which misses others, need not come again.
+    """
+    if _commit_of(partial) != commit:
+        shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / entries.ORIGIN).write_text(json.dumps({"name": hub_id, "revision": commit}), encoding="utf-8")
+    if _commit_of(place(hub_id)) == commit:
+        for weights in place(hub_id).rglob("*.safetensors"):
+            twin = partial / weights.relative_to(place(hub_id))
+            with contextlib.suppress(OSError):  # a file system without links: they come again
+                twin.parent.mkdir(parents=True, exist_ok=True)
+                os.link(weights, twin)
+
+
+def _deliver(hub_id: str, partial: Path) -> None:
+    """Put what is whole into its place. What lay there, a broken one or another revision, goes when that is done."""
+    old = _old(partial)
     try:
-        (partial / entries.ORIGIN).write_text(json.dumps({"name": hub_id, "revision": info.sha}), encoding="utf-8")
         shutil.rmtree(partial / ".cache", ignore_errors=True)
         place(hub_id).parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(place(hub_id), ignore_errors=True)  # a broken one, or another revision
+        if place(hub_id).exists():
+            os.rename(place(hub_id), old)
         os.rename(partial, place(hub_id))
     except OSError as error:
-        raise CannotWrite(f"It was fetched, but cannot be put in its place ({error.strerror}).", path=place(hub_id)) from error
-    return place(hub_id)
+        _put_back(hub_id, partial)
+        raise CannotWrite(
+            f"It was fetched, but cannot be put in its place ({error.strerror}). End what uses the model, then fetch it again.",
+            path=place(hub_id),
+            title=TITLE,
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(hub_id: str, partial: Path) -> None:
+    """After a delivery that failed, or was killed between its two renames: what lay there before lies there again, or goes."""
+    old = _old(partial)
+    if not old.exists():
+        return
+    if place(hub_id).exists():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):  # the next fetch tries again
+            os.rename(old, place(hub_id))
+
+
+def _old(partial: Path) -> Path:
+    return partial.with_name(f"{partial.name}--old")  # no name on the Hub holds two dashes
 
 
 def _require(settings: Settings) -> None:
@@ -67,10 +130,10 @@ def _require(settings: Settings) -> None:
         raise NotSetUp(
             "Downloads are off. Allow them with models.allow_download = true (once: --set models.allow_download=true), or enter a folder "
             "that you have: deshimmer models add FOLDER.",
-            title=_TITLE,
+            title=TITLE,
         )
     if find_spec("huggingface_hub") is None:
-        raise NotSetUp('Fetching needs huggingface_hub. Install it: pip install "deshimmer[ai]"', title=_TITLE)
+        raise NotSetUp('Fetching needs huggingface_hub. Install it: pip install "deshimmer[ai]"', title=TITLE)
 
 
 def _kept(hub_id: str, sizes: dict[str, int]) -> dict[str, int]:
@@ -78,7 +141,7 @@ def _kept(hub_id: str, sizes: dict[str, int]) -> dict[str, int]:
     if model_folder.INDEX not in sizes:
         raise NotSetUp(
             f"{hub_id} is not in diffusers' format: it has no {model_folder.INDEX}. Look for its twin that is; those of Wan end in -Diffusers.",
-            title=_TITLE,
+            title=TITLE,
         )
     twins = {name for name in sizes if (plain := _PRECISION.sub("", name)) != name and plain in sizes}
     return {name: size for name, size in sizes.items() if _is_kept(name) and name not in twins}
@@ -86,6 +149,8 @@ def _kept(hub_id: str, sizes: dict[str, int]) -> dict[str, int]:
 
 def _is_kept(name: str) -> bool:
     """Of the pipeline's folders; weights in one file beside model_index.json are the same again for other programs."""
+    if ".." in name.split("/") or "\\" in name or name.startswith("/"):
+        return False
     return any(fnmatch(name, pattern) for pattern in KEPT) and ("/" in name or not name.endswith(".safetensors"))
 
 
@@ -97,21 +162,5 @@ def _require_room(hub_id: str, needed: int, partial: Path, settings: Settings) -
             f"{hub_id} takes {needed / 1e9:.1f} GB, and {max(0.0, free) / 1e9:.1f} GB are free beside disk.reserve_gb. Make room, or give "
             "models.folders a folder on another disk.",
             path=paths.models_dir(),
-            title=_TITLE,
+            title=TITLE,
         )
-
-
-@contextmanager
-def _translated(hub_id: str) -> Generator[None, None, None]:
-    """What huggingface_hub raises, as one error for a person."""
-    try:
-        yield
-    except DeshimmerError:
-        raise
-    except Exception as error:  # its tree of errors spans its own, httpx's and the system's
-        words = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ToolFailed(
-            f"The Hugging Face Hub did not give {hub_id}: {words}. Check the name and the network; "
-            "what was fetched so far stays, and goes on next time.",
-            title=_TITLE,
-        ) from error

@@ -20,7 +20,7 @@ from typing import Any
 from ...config import locks
 from ...config.errors import NotSetUp
 from .. import rife
-from . import guard
+from . import guard, needs
 from .adapter import Adapter
 from .family import Family, Kind
 
@@ -48,7 +48,7 @@ def require() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see ``rife.require_torch``
     try:
         with quiet():
-            for name in ("torch", "safetensors.torch", "transformers", "diffusers", "accelerate"):
+            for name in ("safetensors.torch", *needs.PACKAGES.values()):
                 importlib.import_module(name)
     except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: transformers' own word for a part that is missing
         raise NotSetUp(f"{REMEDY} ({error})") from error
@@ -138,9 +138,9 @@ def _of_class(pipe: Any, name: str) -> Any:
 def _park() -> None:
     """Bring the kept pipeline back to main memory; drop it where its weights cannot be moved, as quantised ones cannot."""
     for kept in _kept[:]:
-        kept.pipe.remove_all_hooks()
         try:
             with quiet():
+                kept.pipe.remove_all_hooks()
                 kept.pipe.to("cpu")
         except (ValueError, NotImplementedError, RuntimeError) as error:
             log.info("not kept: %s", error)

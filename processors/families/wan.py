@@ -76,6 +76,7 @@ _ADAPTER = Adapter(
         *("CLIPVisionModel", "CLIPVisionModelWithProjection", *("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil")),
     ),
     full_precision=("vae", "image_encoder"),
+    shift="flow_shift",
 )
 
 ADAPTERS = {family.name: _ADAPTER for family in FAMILIES}

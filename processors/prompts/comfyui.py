@@ -85,7 +85,7 @@ def _stored(found: _Found, place: Place) -> StoredPrompt:
     )
     bare = StoredPrompt(found.source, reason=untrusted.clean(walked.reason or "Its graph tells nothing that is known."))
     named = replace(prompt or bare, has_graph=found.is_api)
-    more = {name: where for name, where in sources.items() if name == "image" or name in walked.extra}
+    more = {name: where for name, where in sources.items() if name == "image" or name.removeprefix("extra.") in walked.extra}
     named = replace(named, sources=more | named.sources)
     return _with_picture(_with_end(named, walked, found.where), walked, place)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from . import untrusted
+from . import comfyui_subgraphs, untrusted
 from .comfyui_graph import MOST_NODES
 from .place import Place
 
@@ -38,7 +38,7 @@ def _tiled(graph: dict[str, Any]) -> str | None:
 
 def _draws_seeds(page: dict[str, Any]) -> bool:
     """A widget ``randomize`` follows a number: that is the seed's, in a node that runs."""
-    nodes = [untrusted.mapping(node) for node in untrusted.items(page.get("nodes"))[:MOST_NODES]]
+    nodes = [untrusted.mapping(node) for node in untrusted.items(comfyui_subgraphs.flattened(page).get("nodes"))[:MOST_NODES]]
     return any(node.get("mode", 0) == 0 and _has_drawn_seed(untrusted.items(node.get("widgets_values"))) for node in nodes)
 
 

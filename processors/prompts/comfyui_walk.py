@@ -21,6 +21,7 @@ _EXTRA = {"motion_bucket_id": ("motion_bucket_id", 0, 1000), "noise_aug_strength
 
 _WHOLE = ("motion_bucket_id", "fps")
 _RISING_GUIDANCE = "VideoLinearCFGGuidance"  # from frame to frame
+_SHIFTED = "ModelSamplingSD3"  # Wan's and others' noise, moved towards the start; the video wrapper's sampler has it itself
 _EXTRA_KIND = "SVD_img2vid_Conditioning"
 _FPS_INPUTS = ("fps", "frame_rate", "framerate")
 
@@ -121,16 +122,26 @@ def _sampling(graph: Graph, found: Walk, chain: list[Node]) -> None:
 
 def _model(graph: Graph, found: Walk, chain: list[Node]) -> None:
     for sampler in reversed(chain):
+        _shift(graph, found, sampler)
         guider = graph.link(sampler, "guider")
         start = graph.link(guider.node if guider else sampler, "model") or graph.link(sampler, "pipeline")
         for node in graph.upstream(start.node, lambda _, name: name in ("model", "unet", "pipeline", "model1")) if start else ():
             if node.kind == _RISING_GUIDANCE and (least := graph.value(node, "min_cfg")):
                 _add(found, "min_guidance_scale", node, untrusted.number(least.value, 0, 1000))
                 _add(found, "max_guidance_scale", node, untrusted.number(found.values.get("guidance_scale"), 0, 1000))
+            if node.kind == _SHIFTED:
+                _shift(graph, found, node)
             name = nodes.loaded(graph, node)
             if name is not None:
                 found.take("model", Value(name, node))
                 return
+
+
+def _shift(graph: Graph, found: Walk, node: Node) -> None:
+    value = graph.value(node, "shift")
+    shift = untrusted.number(value.value, 0.1, 100) if value is not None else None
+    if value is not None and shift is not None and "flow_shift" not in found.extra:
+        _add(found, "flow_shift", value.node, round(shift, 6))  # the page's buttons leave 8.000000000000002
 
 
 def _size(graph: Graph, found: Walk, sampler: Node) -> None:
@@ -174,7 +185,7 @@ def _picture(graph: Graph, found: Walk, sampler: Node) -> None:
 def _add(found: Walk, name: str, node: Node, value: float | None) -> None:
     if value is not None:
         found.extra[name] = int(value) if value.is_integer() and name in _WHOLE else value
-        found.nodes.setdefault(name, str(node))
+        found.nodes.setdefault(f"extra.{name}" if name in found.values else name, str(node))
 
 
 def _reason(graph: Graph, found: Walk, chain: list[Node], upstream: list[Node]) -> str | None:

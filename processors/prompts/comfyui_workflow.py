@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from . import untrusted
+from . import comfyui_subgraphs, untrusted
 from .comfyui_graph import MOST_NODES, Graph, Node
 
 _NEVER, _BYPASSED = 2, 4  # a node's mode
@@ -54,6 +54,7 @@ WIDGETS: dict[str, tuple[str, ...]] = {
     "HunyuanImageToVideo": ("width", "height", "length", "batch_size", "guidance_type"),
     "SVD_img2vid_Conditioning": ("width", "height", "video_frames", "motion_bucket_id", "fps", "augmentation_level"),
     "VideoLinearCFGGuidance": ("min_cfg",),
+    "ModelSamplingSD3": ("shift",),
     "CreateVideo": ("fps",),
     "SaveVideo": ("filename_prefix", "format", "codec"),
     "SaveAnimatedWEBP": ("filename_prefix", "fps", "lossless", "quality", "method"),
@@ -95,7 +96,7 @@ class _PageNode:
 
 def of_page(value: Any) -> Graph | None:
     """The graph in JSON's value; None where it is not one in the page's form."""
-    given = untrusted.mapping(value)
+    given = comfyui_subgraphs.flattened(untrusted.mapping(value))
     listed = untrusted.items(given.get("nodes"))
     if not 0 < len(listed) <= MOST_NODES:
         return None

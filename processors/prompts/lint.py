@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ..records import Change, Clip, Verdict
-from . import rules
+from . import case, rules
+from .case import Case
 from .stored import Lint, Severity, StoredPrompt
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ _FLICKERS = (Verdict.LUMINANCE, Verdict.GENERATIVE, Verdict.INCOHERENT)
 
 def lint(prompt: StoredPrompt, diagnosis: Diagnosis | None, clip: Clip | None) -> tuple[Lint, ...]:
     """What the rules find, in the order of their table. Without a diagnosis, the rules that need one are silent."""
-    case = rules.case(prompt, diagnosis, clip)
-    return tuple(_found(rule, case) for rule in rules.RULES if rule.applies(case.family) and rule.is_wrong(case))
+    seen = case.of(prompt, diagnosis, clip)
+    return tuple(_found(rule, seen) for rule in rules.RULES if rule.applies(seen.family) and rule.is_wrong(seen))
 
 
 def corrected(prompt: StoredPrompt, lints: Iterable[Lint]) -> tuple[StoredPrompt, tuple[Change, ...]]:
@@ -51,7 +52,7 @@ def cause(verdict: Verdict, lints: Sequence[Lint]) -> str | None:
     return f"Cause found in your parameters: {found.message}" if found is not None and verdict in _FLICKERS else None
 
 
-def _found(rule: rules.Rule, case: rules.Case) -> Lint:
+def _found(rule: rules.Rule, case: Case) -> Lint:
     value = case.value(rule.field) if rule.value is None else rule.value(case)
     words = {"value": value, "suggested": rule.suggested(case), "family": _Named(case), "sizes": _sizes(case)}
     return Lint(rule.name, rule.severity, rule.message.format(**words), rule.field, value, words["suggested"], rule.source.format(**words))
@@ -60,7 +61,7 @@ def _found(rule: rules.Rule, case: rules.Case) -> Lint:
 class _Named:
     """A family in a sentence: its name, and its ``source`` and ``multiple``."""
 
-    def __init__(self, case: rules.Case) -> None:
+    def __init__(self, case: Case) -> None:
         self.name, self.source, self.multiple = (
             ("the model", "the model card", 1) if case.family is None else (case.family.name, case.family.source, case.family.multiple)
         )
@@ -69,7 +70,7 @@ class _Named:
         return self.name
 
 
-def _sizes(case: rules.Case) -> str:
+def _sizes(case: Case) -> str:
     return " or ".join(f"{width}x{height}" for width, height in case.family.sizes) if case.family else ""
 
 

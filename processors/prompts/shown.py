@@ -9,7 +9,7 @@ from typing import Any
 from ..families import table
 from ..families.family import Kind
 from . import lint
-from .stored import Stored, StoredPrompt
+from .stored import Source, Stored, StoredPrompt
 
 _KEYS = (
     *("source", "pipeline", "reason", "model", "prompt", "negative_prompt", "seed", "num_frames"),
@@ -37,6 +37,22 @@ NAMES = {
 }
 """As a person reads them, in this order."""
 _WITHIN_SIZE = ("width", "height")
+_SOURCES = {
+    Source.COMFYUI: "ComfyUI",
+    Source.VHS: "ComfyUI's VideoHelperSuite",
+    Source.A1111: "A1111 or Forge",
+    Source.ANIMATEDIFF: "AnimateDiff",
+    Source.SDNEXT: "SD.Next",
+    Source.SWARMUI: "SwarmUI",
+    Source.INVOKEAI: "InvokeAI",
+    Source.FOOOCUS: "Fooocus",
+    Source.WAN2GP: "Wan2GP",
+    Source.FRAMEPACK_STUDIO: "FramePack-Studio",
+    Source.MOCHI: "Mochi's command line",
+    Source.OPEN_SORA: "Open-Sora",
+    Source.DEFORUM: "Deforum",
+    Source.FILE_NAME: "the program that named the file",
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,18 @@ def missing_words(prompt: StoredPrompt | None) -> str:
 
 def parameters(prompt: StoredPrompt) -> tuple[Parameter, ...]:
     """What is known, in words, and where each was found."""
-    return (*_own(prompt), *(Parameter(name, _said(value), prompt.sources.get(name, "")) for name, value in prompt.extra.items()))
+    return (*_own(prompt), *(_extra(prompt, name, value) for name, value in prompt.extra.items()))
+
+
+def left_by(prompt: StoredPrompt) -> str:
+    """Who left it, for a person."""
+    return _SOURCES.get(prompt.source, str(prompt.source))
+
+
+def _extra(prompt: StoredPrompt, name: str, value: Any) -> Parameter:
+    """One that is called as a field of the prompt is (``fps``) has its place under its full name."""
+    said = f"{name}, as the model is told" if name in NAMES else name
+    return Parameter(said, _said(value), prompt.sources.get(f"extra.{name}" if name in NAMES else name, ""))
 
 
 def _own(prompt: StoredPrompt) -> Iterator[Parameter]:

@@ -87,6 +87,8 @@ def write_sidecar(
     values |= {name: value for name in _ASKED if name not in values and (value := _asked(pipe, name)) is not None}
     if _look_up(pipe, "vae.use_tiling") is True:
         values["extra"]["vae_tiling"] = True
+    if _look_up(pipe, "scheduler.config.use_flow_sigmas") is True and (shift := _plain(_look_up(pipe, "scheduler.config.flow_shift"))):
+        values["extra"]["flow_shift"] = shift
     picture = _picture(given.get("image"), target)
     if picture is not None:
         values["image"] = picture.name

@@ -6,6 +6,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from offering_road import sidecar_of
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.api import api_file
 from deshimmer.daemon.app import Daemon
-from deshimmer.processors.afterwards import KEPT_BY_CHOICE
+from deshimmer.daemon.table import Table
+from deshimmer.daemon.workers import OnProgress, Worker
+from deshimmer.processors.records import KEPT_BY_CHOICE
 
 ROAD = "offering_road"
 OFFER: dict[str, Any] = {
@@ -29,6 +33,8 @@ OFFER: dict[str, Any] = {
     "minutes": 12.0,
     "memory_gb": 18.5,
     "device": "NVIDIA RTX 4090",
+    "on_gpu": True,
+    "here": True,
     "reason": "The shot's content stays.",
     "changes": [{"field": "num_inference_steps", "before": 20, "after": 40, "rule": "cogvideox-steps"}],
     "lint": [],
@@ -58,11 +64,11 @@ class Desk:
         self.client.close()
         self.daemon.stop()
 
-    def drop(self, name: str, offer: JSON | None = OFFER) -> Path:
+    def drop(self, name: str, offer: JSON | None = OFFER, stored: JSON | None = None) -> Path:
         """A render, its sidecar before it."""
         clip = self.hot / f"{name}.mp4"
         if offer is not None:
-            sidecar_of(clip).write_text(json.dumps({"offer": offer}))
+            sidecar_of(clip).write_text(json.dumps({"offer": offer, "stored": stored}))
         aside = write(self.hot.parent / "aside.mp4", pan(4 + len(list(self.hot.glob("*.mp4"))), (64, 48)))
         os.replace(aside, clip)
         return clip
@@ -120,8 +126,44 @@ def test_an_offer_waits_is_approved_once_and_leads_to_the_job(desk: Desk, run: R
     again = run("approve", job["id"])
     assert again.code == 1
     assert f"approved already: job {made['id']}" in again.err
-    assert desk.client.get(f"/jobs/{job['id']}").json()["job"]["offer"] == "approved"
+    first = desk.client.get(f"/jobs/{job['id']}").json()
+    assert (first["job"]["offer"], first["receipt"]) == ("approved", None)  # its receipt's place is the other's
+    assert (receipt["details"]["former"]["id"], receipt["details"]["former"]["offer"]) == (job["id"], OFFER)
     assert desk.status()["approving"] == 0
+
+
+def test_what_was_rendered_again_stands_when_the_clip_is_dropped_again(desk: Desk) -> None:
+    stored = {"prompt": {"source": "deshimmer", "prompt": "a woman"}, "lint": []}
+    clip = desk.drop("clip", OFFER, stored)
+    desk.client.post(f"/jobs/{desk.ended()['id']}/approve")
+    rendered = desk.ended(2)
+    row = desk.daemon.jobs.get(rendered["id"])
+    plain = replace(row.request, route=None, approved=False)
+    standing = desk.daemon.jobs.enqueue(plain, desk.daemon.jobs.content_digest(clip))
+    assert standing is not None
+    assert standing.id == rendered["id"]
+    named = desk.daemon.jobs.retry(rendered["id"], "regenerate").request
+    assert (named.route, named.approved, named.unasked) == ("regenerate", False, False)  # named by a person: delivered in any case
+
+
+def test_two_who_approve_at_once_begin_one_job(desk: Desk) -> None:
+    desk.drop("slow")
+    job = desk.ended()
+    with ThreadPoolExecutor(4) as four:
+        answers = list(
+            four.map(lambda _: httpx.post(f"{desk.client.base_url}jobs/{job['id']}/approve", headers=desk.client.headers), range(4))
+        )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    desk.wait(lambda: desk.status()["counts"]["running"])
+    [made] = [answer.json()["job"]["id"] for answer in answers if answer.status_code == 200]
+    assert f"Job {made} treats this clip again" in desk.refused(job, "keep")
+    assert "is running" in desk.refused({"id": made}, "renew")
+    desk.client.post(f"/jobs/{made}/cancel")
+    desk.ended(2)
+    assert f"job {made} is cancelled. Begin it again with: deshimmer retry {made}" in desk.refused(job)
+    again = desk.client.post(f"/jobs/{made}/retry").json()["job"]
+    assert desk.daemon.jobs.get(again["id"]).request.approved
+    assert desk.ended(3)["route"] == "regenerate"
 
 
 def test_what_makes_no_offer_or_changed_is_refused(desk: Desk) -> None:
@@ -210,6 +252,66 @@ def test_a_sidecar_that_comes_late_updates_the_offer_and_is_told(desk: Desk) -> 
     assert told[-1]["job"]["offer"] == "waiting"
 
 
+def test_a_late_offer_is_news_once_also_of_a_job_that_was_looked_at(desk: Desk) -> None:
+    clip = desk.drop("clip", None)
+    job = desk.ended()
+    desk.client.post("/seen", json={"id": job["id"]})
+    since = desk.status()["event"]
+    sidecar_of(clip).write_text(json.dumps({"offer": OFFER}))
+    desk.wait(lambda: desk.status()["approving"] == 1)
+    sidecar_of(clip).write_text(json.dumps({"offer": OFFER | {"minutes": 14.0}}))
+    told: list[JSON] = []
+
+    def heard() -> bool:
+        told[:] = [json.loads(event.text) for event in desk.daemon.jobs.hub.since(since) if event.kind == "amended"]
+        return len(told) == 2
+
+    desk.wait(heard)
+    assert desk.status()["waiting_for_approval"][0]["minutes"] == 14.0
+    assert [(each["job"]["offer"], each["offered"]) for each in told] == [("waiting", True), ("waiting", False)]
+
+
+def test_a_prompt_that_is_read_again_undoes_no_decision(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = desk.drop("clip")
+    job = desk.ended()
+    ask = Worker.ask
+
+    def kept_meanwhile(self: Worker, request: JSON, on_progress: OnProgress) -> JSON:
+        answer = ask(self, request, on_progress)
+        if "renew" in request:
+            desk.daemon.jobs.keep(job["id"])
+        return answer
+
+    monkeypatch.setattr(Worker, "ask", kept_meanwhile)
+    sidecar_of(clip).write_text(json.dumps({"offer": OFFER | {"minutes": 14.0}}))
+    assert "same moment" in desk.refused(job, "renew")
+    assert (desk.receipt(job)["outcome"], desk.jobs()[0]["outcome"], desk.jobs()[0]["offer"]) == ("kept", "kept", "declined")
+
+
+def test_a_kill_between_receipt_and_list_is_made_good(tmp_path: Path, faulty_road: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(self: Table, job_id: str, summary: JSON) -> None:
+        raise KeyboardInterrupt
+
+    first = Desk(tmp_path)
+    first.drop("clip", None)
+    clip = first.ended()
+    late = first.drop("late", None)
+    job = first.ended(2)
+    with monkeypatch.context() as broken:
+        broken.setattr(Table, "amend", killed)
+        with pytest.raises(KeyboardInterrupt):
+            first.daemon.jobs.keep(clip["id"])
+        sidecar_of(late).write_text(json.dumps({"offer": OFFER}))
+        with pytest.raises(KeyboardInterrupt):
+            first.daemon.jobs.renew(job["id"])
+    first.close()
+    assert (first.receipt(clip)["outcome"], first.receipt(job)["offer"]) == ("kept", OFFER)
+    second = Desk(tmp_path)
+    second.wait(lambda: {each["outcome"] for each in second.jobs()} == {"kept", "repaired"})
+    second.wait(lambda: "waiting" in {each["offer"] for each in second.jobs()})
+    second.close()
+
+
 def test_a_sidecar_that_comes_while_the_clip_is_at_work_is_found(desk: Desk) -> None:
     clip = desk.drop("slow", None)
     desk.wait(lambda: desk.status()["counts"]["running"])
@@ -230,7 +332,13 @@ def test_a_sidecar_that_came_while_no_daemon_ran_is_found(tmp_path: Path, faulty
 
 @pytest.mark.parametrize(
     ("offer", "jobs"),
-    [(OFFER, 2), (OFFER | {"means": "comfyui", "device": None}, 2), (OFFER | {"device": "cpu"}, 1), (UNREADY, 1)],
+    [
+        (OFFER, 2),
+        (OFFER | {"means": "comfyui", "device": None, "on_gpu": False}, 2),
+        (OFFER | {"device": "CPU", "on_gpu": False}, 1),
+        (OFFER | {"here": False}, 1),
+        (UNREADY, 1),
+    ],
 )
 def test_auto_starts_once_where_a_gpu_or_comfyui_does_it(tmp_path: Path, faulty_road: str, offer: JSON, jobs: int) -> None:
     desk = Desk(tmp_path, "auto")

@@ -12,7 +12,7 @@ from deshimmer.daemon import diagnosis_words as words
 from deshimmer.daemon import show
 from deshimmer.daemon.diagnosis_table import block
 from deshimmer.processors.causes import KINDS
-from deshimmer.processors.records import Band, Route, Verdict
+from deshimmer.processors.records import VERDICT_WORDS, Band, Route, Verdict
 
 
 def cause(kind: str, start: int, end: int | None = None, amount: float = 1.5, advice: str = "Look.") -> dict[str, Any]:
@@ -112,7 +112,7 @@ def test_places_in_words(places: list[tuple[int, int]], frames: str, seconds: st
 def test_every_kind_verdict_and_route_has_words() -> None:
     assert all("_" not in words.kind_words(kind) for kind in KINDS)
     assert not [kind for kind in KINDS if words.grouped([cause(kind, 0)])[0].size() == "1.5"]
-    assert set(words.VERDICT_WORDS) == set(Verdict)
+    assert set(VERDICT_WORDS) == set(Verdict)
     assert set(words.ROUTE_WORDS) == set(Route)
     assert "no filter" in words.route_words("incoherent", "keep")
 

@@ -12,7 +12,7 @@ from clipmaker import exposure_flicker, pan, write
 
 from deshimmer.config.errors import CannotWrite, IncompleteClip, MissingClip, RefusedClip, UnreadableClip, WrongUsage
 from deshimmer.config.settings import Settings
-from deshimmer.processors import api, work_folders
+from deshimmer.processors import api, options, work_folders
 from deshimmer.processors.records import Band, Outcome, Route, Verdict
 
 
@@ -132,4 +132,4 @@ def test_options_that_do_not_go_together(clip: Path, options: dict[str, object])
     ],
 )
 def test_rounded_frame_rates_are_the_broadcast_ones(said: float, meant: Fraction) -> None:
-    assert api.frame_rate(said) == meant
+    assert options.frame_rate(said) == meant

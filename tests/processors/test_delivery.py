@@ -12,96 +12,27 @@ from typing import Any
 
 import prompts
 import pytest
-from clipmaker import pan, write
+from deliveries import SETTINGS, Maker
+from deliveries import deliver as _deliver
 
 from deshimmer.config.errors import IncompleteClip
 from deshimmer.config.settings import Settings
 from deshimmer.processors import delivery, media, offers, outcome, receipts, work_folders
 from deshimmer.processors.families.family import Kind, Means
 from deshimmer.processors.records import (
-    Band,
-    BandReading,
-    Candidate,
     Change,
-    Check,
-    CodecReading,
-    Diagnosis,
     Outcome,
-    Passage,
-    Plan,
-    Reading,
     Receipt,
-    Request,
     Route,
-    Shot,
-    Treatment,
     Verdict,
-    Verification,
     from_json,
     to_json,
 )
 
-SETTINGS = Settings()
-BANDS = {band: BandReading(1.5, -0.4) for band in Band}
-READING = Reading(BANDS, CodecReading(1.0, 0.1, None), 0.4, 9.5, 120.0, 1.1)
-SMOOTH = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA,))
 SUMMARY_KEYS = [
     *("id", "path", "outcome", "reason", "verdict", "route", "output", "comparison", "report", "receipt"),
     *("before", "after", "verified", "offer", "seconds"),
 ]
-
-
-@pytest.fixture(scope="module")
-def clip_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return write(tmp_path_factory.mktemp("clip") / "clip.mp4", pan(6, (96, 64))).read_bytes()
-
-
-Maker = Callable[..., Passage]
-
-
-@pytest.fixture
-def passage(tmp_path: Path, clip_bytes: bytes) -> Maker:
-    def make(
-        *,
-        name: str = "clip.mp4",
-        job: str = "0123456789ab-1",
-        tried: bool = True,
-        better: bool = True,
-        broken: bool = False,
-        **changes: Any,
-    ) -> Passage:
-        source = tmp_path / name
-        source.write_bytes(clip_bytes)
-        request = replace(Request(source, tmp_path / "deshimmered", f"./{name}"), **changes.pop("request", {}))
-        work_folder = delivery.make_work_folder(request.output_dir, job)
-        result = work_folder / "candidate-0.mp4"
-        result.write_bytes(clip_bytes)
-        treatments = (SMOOTH,) if tried else ()
-        plan = Plan(Route.SMOOTH if tried else Route.KEEP, treatments, changes.pop("named", False), "Nothing to repair.")
-        shots = (Shot(0, 6, Verdict.GENERATIVE, BANDS),)
-        verdict = changes.pop("verdict", Verdict.GENERATIVE)
-        diagnosis = Diagnosis(verdict, 0.9, Route.SMOOTH, "It flickers.", {verdict: 0.8}, (), READING, shots, "generative", None)
-        checks = (Check("flicker", better, 0.4, 0.1, "less"),)
-        verification = Verification(better, broken, "Flicker fell by 60%.", checks, READING, None)
-        return Passage(
-            job,
-            request,
-            work_folder,
-            clip=media.probe(source),
-            diagnosis=diagnosis,
-            plan=plan,
-            candidate=Candidate(result, SMOOTH, "H.264", 6, 0.1) if tried else None,
-            verification=verification if tried else None,
-            timings={"probe": 0.1},
-        )
-
-    return make
-
-
-def _deliver(passage: Passage) -> Receipt:
-    receipt = delivery.deliver_stage(passage, SETTINGS, lambda part: None).receipt
-    assert receipt is not None
-    return receipt
 
 
 def _listing(folder: Path) -> set[str]:
@@ -144,7 +75,9 @@ def test_where_nothing_helped_and_it_can_be_rendered_again_a_person_decides(
 def test_the_offer_stands_on_receipt_and_report(passage: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     lint = (prompts.STEPS,)
     changes = (Change("num_inference_steps", 20, 40, "cogvideox-steps"),)
-    made = offers.Offer(Means.DIFFUSERS, Kind.VIDEO, "m", "p", 6.0, 9.0, "cuda:0", "Its <b>content</b> stays.", changes, lint, True, None)
+    made = offers.Offer(
+        Means.DIFFUSERS, Kind.VIDEO, "m", "p", 6.0, 9.0, "cuda:0", True, True, "Its <b>content</b> stays.", changes, lint, True, None
+    )
     monkeypatch.setattr(offers, "offer", lambda passage, settings: made)
     receipt = _deliver(passage(better=False))
     assert (receipt.outcome, receipt.offer) == (Outcome.FLAGGED, made.as_dict())
@@ -167,8 +100,14 @@ def test_an_approved_rendering_that_is_not_better_leaves_the_former_result(passa
     assert before.output.read_bytes() == repaired
     assert "clip.deshimmered.mp4" in _listing(tmp_path / "deshimmered")
     assert "clip.comparison.mp4" in _listing(tmp_path / "deshimmered")
+    assert refused.details["former"] == json.loads(json.dumps(delivery.summary(before)))
+    assert refused.report is not None
+    assert "What job 0123456789ab-1 delivered before stays: clip.deshimmered.mp4." in refused.report.read_text()
+    cancelled = delivery.conclude_cancelled(passage(job="0123456789ab-4", request={"approved": True}), Settings(), "cancelled by you")
+    assert cancelled.details["former"]["id"] == "0123456789ab-1"  # whose result lies there, not the one before
     better = _deliver(passage(job="0123456789ab-3", request={"approved": True, "route": Route.REGENERATE}))
     assert (better.outcome, better.output) == (Outcome.REPAIRED, before.output)
+    assert better.details["former"]["id"] == "0123456789ab-1"
     assert _listing(tmp_path / "deshimmered") == {"clip.deshimmered.mp4", "clip.comparison.mp4", "clip.report.html", "clip.receipt.json"}
 
 

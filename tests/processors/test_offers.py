@@ -11,6 +11,7 @@ import prompts
 import pytest
 from prompts import COGVIDEOX, SHOT, STEPS, diagnosis, stored
 
+from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Models, Settings
 from deshimmer.processors import offers
 from deshimmer.processors.families.family import Family, Kind, Means
@@ -18,7 +19,24 @@ from deshimmer.processors.prompts.stored import StoredPrompt
 from deshimmer.processors.records import Passage, Request, Route, Verdict, Verification
 
 REQUEST = Request(SHOT.path, Path("/out"), "a.mp4")
-KEYS = {"means", "kind", "model", "pipeline", "minutes", "memory_gb", "device", "reason", "changes", "lint", "ready", "remedy"}
+KEYS = {
+    *(
+        "means",
+        "kind",
+        "model",
+        "pipeline",
+        "minutes",
+        "memory_gb",
+        "device",
+        "on_gpu",
+        "here",
+        "reason",
+        "changes",
+        "lint",
+        "ready",
+        "remedy",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,7 @@ class Cost:
     memory_gb: float
     device: str
     fits: bool = True
+    on_gpu: bool = True
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +82,10 @@ def test_an_offer_says_what_it_is_and_what_it_costs() -> None:
     assert told["changes"] == [{"field": "num_inference_steps", "before": 20, "after": 40, "rule": "cogvideox-steps"}]
     assert told["lint"][0]["rule"] == "cogvideox-steps"
     assert json.loads(json.dumps(told)) == told
-    assert offers.in_words(told, "abc-1") == (
+    assert offers.in_words(told, "abc-1", "a b.mp4") == (
         "Rendering it again would take about 6 minutes and 9 GB on cuda:0. Approve it with: deshimmer approve abc-1"
     )
+    assert offers.in_words(told, "abc-fix1", "a b.mp4").endswith("Approve it with: deshimmer fix --route regenerate -- 'a b.mp4'")
 
 
 @pytest.mark.parametrize("verdict", [Verdict.LUMINANCE, Verdict.INCOHERENT])
@@ -104,7 +124,7 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not made.ready
     assert made.remedy is not None
     assert "deshimmer models add" in made.remedy
-    assert offers.in_words(made.as_dict(), "abc-1").endswith(f"Before that: {made.remedy}")
+    assert offers.in_words(made.as_dict(), "abc-1", "a b.mp4").endswith(f"Before that: {made.remedy}")
 
 
 def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +133,23 @@ def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: p
     assert made is not None
     assert (made.ready, made.minutes) == (False, None)
     assert made.remedy == "It needs about 26 GB on RTX 9090, more than is free now. Close what uses it."
-    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in offers.in_words(made.as_dict(), "abc-1")
+    told = offers.in_words(made.as_dict(), "abc-1", "a b.mp4")
+    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in told
+
+
+@pytest.mark.parametrize(("here", "words"), [(True, ""), (False, " The model is fetched first.")])
+def test_weights_that_would_be_fetched_are_ready_but_not_here(here: bool, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locate(model: str, revision: str | None, settings: Settings, *, fetch: bool = True) -> Path:
+        assert not fetch
+        if not here and not settings.models.allow_download:
+            raise NotSetUp("deshimmer models add it")
+        return Path("/weights")
+
+    monkeypatch.setattr("deshimmer.processors.families.store.locate", locate)
+    made = offers.offer(passage(), Settings(models=Models(allow_download=True)))
+    assert made is not None
+    assert (made.ready, made.on_gpu, made.here) == (True, True, here)
+    assert f"on cuda:0.{words} Approve it" in offers.in_words(made.as_dict(), "abc-1", "a b.mp4")
 
 
 def test_a_graph_is_offered_through_comfyui_and_nobody_knows_for_how_long() -> None:
@@ -121,4 +157,4 @@ def test_a_graph_is_offered_through_comfyui_and_nobody_knows_for_how_long() -> N
     made = offers.offer(graph, Settings(models=Models(comfyui="http://127.0.0.1:8188")))
     assert made is not None
     assert (made.means, made.kind, made.minutes, made.device, made.ready) == (Means.COMFYUI, None, None, "ComfyUI", True)
-    assert "as long as it took the first time" in offers.in_words(made.as_dict(), "abc-1")
+    assert "as long as it took the first time" in offers.in_words(made.as_dict(), "abc-1", "a b.mp4")

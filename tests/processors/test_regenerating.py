@@ -13,6 +13,7 @@ from prompts import COGVIDEOX, SHOT, STEPS, diagnosis, stored
 from deshimmer.config.errors import NotSetUp, RouteRefused
 from deshimmer.config.settings import Models, Settings
 from deshimmer.processors import regenerating, routing
+from deshimmer.processors.families import needs
 from deshimmer.processors.families.family import Kind, Means
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Change, Clip, Plan, Regeneration, Request, Route, Verdict
@@ -132,6 +133,6 @@ def test_what_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
     prompts.install(monkeypatch)
     with pytest.raises(NotSetUp, match="deshimmer models add THUDM/CogVideoX-5b"):
         plan(replace(REQUEST, route=Route.REGENERATE))
-    monkeypatch.setattr(regenerating.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(needs, "find_spec", lambda name: None)
     with pytest.raises(NotSetUp, match="pip install"):
         plan(replace(REQUEST, route=Route.REGENERATE))

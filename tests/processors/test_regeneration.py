@@ -97,6 +97,17 @@ def test_the_same_seed_gives_the_same_frames_and_another_gives_others(job: treat
     assert not np.array_equal(made[0], made[2])
 
 
+def test_the_stored_shift_is_the_schedulers_for_this_clip_alone(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
+    wan = folders["WanPipeline"]
+    made = {
+        shift: pictures(treatment.make(asked(job, tmp_path, wan, Kind.TEXT, extra={} if shift is None else {"flow_shift": shift})))
+        for shift in (None, 3.0, 8, "no number")
+    }
+    assert np.array_equal(made[None], made[3.0])  # the folder's own
+    assert not np.array_equal(made[None], made[8])
+    assert np.array_equal(made[None], made["no number"])
+
+
 @pytest.mark.parametrize("name", ["StableVideoDiffusionPipeline", "WanPipeline"])
 def test_cancelling_stops_within_a_step(job: treatment.Job, folders: dict[str, Path], tmp_path: Path, name: str) -> None:
     calls: list[float] = []

@@ -19,7 +19,7 @@ FRAMES, SIZE = 25, (256, 160)
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     prompts.install(monkeypatch, weights=Path("/weights"))
-    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", fits=True)
+    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True)
     monkeypatch.setattr("deshimmer.processors.families.cost.estimate", lambda *asked: cost)
     path = write(tmp_path / "clip.mp4", patch_flicker(pan(FRAMES, SIZE, "astronaut", 2.0), 10.0))
     stored = {"schema": 1, "pipeline": "CogVideoXPipeline", "model": "THUDM/CogVideoX-5b", "prompt": "a woman", "seed": 42}
@@ -49,7 +49,7 @@ def test_a_repair_is_delivered_and_rendering_again_offered(clip: Path) -> None:
     assert any(change["field"] == "num_inference_steps" for change in receipt.offer["changes"])
     assert receipt.outcome in (Outcome.REPAIRED, Outcome.FLAGGED)
     assert receipt.report is not None
-    assert f"deshimmer approve {receipt.id}" in receipt.report.read_text()
+    assert "deshimmer fix --route regenerate" in receipt.report.read_text()
 
 
 def test_rendered_again_and_delivered(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,8 @@ def run_stage(stage: Stage, passage: Passage, settings: Settings, progress: Prog
 
 def renewed(receipt: Receipt, settings: Settings) -> Receipt | None:
     clip = Path(receipt.details["source"])
-    if receipt.outcome in (Outcome.FAILED, Outcome.CANCELLED) or receipt.details["request"]["approved"]:
+    if receipt.outcome in (Outcome.FAILED, Outcome.CANCELLED):
         return None
-    told = replace(receipt, offer=said(clip).get("offer"), details=receipt.details | {"stored": said(clip).get("stored")})
+    offer = None if receipt.details["request"]["approved"] else said(clip).get("offer")
+    told = replace(receipt, offer=offer, details=receipt.details | {"stored": said(clip).get("stored")})
     return None if told == receipt else told

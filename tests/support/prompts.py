@@ -12,6 +12,7 @@ import pytest
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
 from deshimmer.processors import regenerating
+from deshimmer.processors.families import needs
 from deshimmer.processors.prompts.stored import Lint, Severity, Source, Stored, StoredPrompt
 from deshimmer.processors.records import Band, Change, Clip, CodecReading, ColorTags, Diagnosis, Reading, Route, Verdict
 
@@ -57,4 +58,4 @@ def install(monkeypatch: pytest.MonkeyPatch, *, weights: Path | None = None) -> 
 
     monkeypatch.setattr(regenerating, "corrected", correct)
     monkeypatch.setattr(regenerating.store, "locate", locate)
-    monkeypatch.setattr(regenerating.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(needs, "find_spec", lambda name: object())

@@ -21,7 +21,7 @@ def build(name: str, folder: Path) -> Path:
     return target
 
 
-def _tokenizer() -> Any:
+def tokenizer() -> Any:
     from transformers import T5Tokenizer
 
     return T5Tokenizer(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -2.0), *((letter, -1.0) for letter in "▁" + string.ascii_lowercase)])
@@ -58,7 +58,7 @@ def _cog(name: str) -> Any:
         down_block_types=("CogVideoXDownBlock3D",) * 4, up_block_types=("CogVideoXUpBlock3D",) * 4, block_out_channels=(8, 8, 8, 8),
         latent_channels=4, layers_per_block=1, norm_num_groups=2, temporal_compression_ratio=4,
     )  # fmt: skip
-    return getattr(d, name)(_tokenizer(), _encoder(), vae, transformer, d.CogVideoXDDIMScheduler())
+    return getattr(d, name)(tokenizer(), _encoder(), vae, transformer, d.CogVideoXDDIMScheduler())
 
 
 def _wan(name: str) -> Any:
@@ -71,7 +71,7 @@ def _wan(name: str) -> Any:
         freq_dim=32, ffn_dim=16, num_layers=2, rope_max_seq_len=32, image_dim=16 if image else None, added_kv_proj_dim=24 if image else None,
     )  # fmt: skip
     vae = d.AutoencoderKLWan(base_dim=4, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True])
-    parts = {"tokenizer": _tokenizer(), "text_encoder": _encoder(umt5=True), "vae": vae, "transformer": transformer}
+    parts = {"tokenizer": tokenizer(), "text_encoder": _encoder(umt5=True), "vae": vae, "transformer": transformer}
     if image:
         parts |= {"image_encoder": _clip("CLIPVisionModel"), "image_processor": CLIPImageProcessor(crop_size=224, size=224)}
     return getattr(d, name)(
@@ -112,7 +112,7 @@ def _mochi(name: str) -> Any:
         latent_channels=12, out_channels=3, encoder_block_out_channels=(32,) * 4, decoder_block_out_channels=(32,) * 4,
         layers_per_block=(1,) * 5,
     )  # fmt: skip
-    return d.MochiPipeline(d.FlowMatchEulerDiscreteScheduler(), vae, _encoder(), _tokenizer(), transformer)
+    return d.MochiPipeline(d.FlowMatchEulerDiscreteScheduler(), vae, _encoder(), tokenizer(), transformer)
 
 
 FOLDERS = {

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from deshimmer.config.quiet_hours import Hours
 from deshimmer.config.settings import Notify
 from deshimmer.tray.notify_batches import GAP_S, KEPT_S, SETTLE_S, STALL_S, Batches, Moment, Telling
+from deshimmer.tray.notify_words import words
 
 NOON = datetime(2026, 11, 24, 12, 0)
 
@@ -225,6 +226,35 @@ def test_what_was_decided_before_it_is_told_is_told_as_it_is() -> None:
     desk.status(0, 0)
     desk.wait(60)
     assert [[(clip.id, clip.for_approval) for clip in telling.clips] for telling in desk.told] == [[("a.mp4-1", False), ("b.mp4-1", True)]]
+
+
+def test_an_offer_that_came_late_is_told_once_unless_it_was_decided_meanwhile() -> None:
+    desk = Desk()
+    desk.status(0, 0)
+    late = [row(path, NOON.timestamp() - 7200.0) | {"offer": "waiting"} for path in ("a.mp4", "b.mp4")]
+    for each in late:
+        desk.batches.take_offer(each, desk.now)
+    desk.batches.amend(late[0] | {"offer": "approved"})
+    desk.batches.amend(late[1])
+    desk.wait(SETTLE_S + 1)
+    desk.batches.amend(late[1])
+    desk.wait(GAP_S + SETTLE_S + 1)
+    [telling] = desk.told
+    assert [(clip.id, clip.for_approval, clip.is_late) for clip in telling.clips] == [("b.mp4-1", True, True)]
+    assert words(telling) == ("For your approval: b.mp4", "Its prompt was found since it ended: it can be rendered again.")
+
+
+def test_an_offer_that_comes_before_its_job_was_told_is_told_with_it() -> None:
+    desk = Desk()
+    desk.status(0, 1)
+    ended = row("a.mp4", desk.now.clock.timestamp())
+    desk.batches.take(ended, desk.now)
+    desk.batches.take_offer(ended | {"offer": "waiting"}, desk.now)
+    desk.status(0, 0)
+    desk.wait(SETTLE_S + 1)
+    assert [[(clip.outcome, clip.for_approval, clip.is_late) for clip in telling.clips] for telling in desk.told] == [
+        [("repaired", True, False)]
+    ]
 
 
 def test_what_could_not_be_shown_comes_later_with_the_rest_and_not_for_ever() -> None:

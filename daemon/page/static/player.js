@@ -9,6 +9,7 @@ const SEEK_PATIENCE_MS = 4000;
 const PAINT_PATIENCE_MS = 400;
 const START_PATIENCE_MS = 800;
 const CANNOT = { title: "The browser cannot play it", message: "Open it in your own player, or use a browser that plays H.264." };
+const hasVideoFrames = "VideoFrame" in window;
 const hasFrameCallback = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -97,6 +98,22 @@ class Side {
       await Promise.race([painted, wait(PAINT_PATIENCE_MS)]);
     }
     this.shown = own;
+  }
+
+  /** The picture of this moment with its own time, which no later one can take the place of; null where the browser has none. */
+  grab() {
+    try {
+      return new VideoFrame(this.video);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Lay a grabbed picture over the video. */
+  lay(frame) {
+    const { displayWidth: width, displayHeight: height } = frame;
+    if (this.hold.width !== width || this.hold.height !== height) Object.assign(this.hold, { width, height });
+    this.hold.getContext("2d").drawImage(frame, 0, 0, width, height);
   }
 
   /** Keep what is shown now. */
@@ -222,7 +239,7 @@ export class Player extends EventTarget {
   /** Pause, and put both on the very same frame. */
   async stop() {
     this.pause();
-    await this.seek(this._leader.source);
+    await this.seek(clamp(this._leader.source, ...this.range));
   }
 
   toggle() {
@@ -277,7 +294,8 @@ export class Player extends EventTarget {
       this._cover();
       await Promise.all(this.sides.map((side) => side.seek(target)));
       reached = target;
-      if (!this._goesOn) this._uncover();
+      if (this.playing && this._isPainted) this._paint();
+      else if (!this._goesOn) this._uncover();
     }
   }
 
@@ -290,7 +308,8 @@ export class Player extends EventTarget {
     this._held = null;
     this._moved = new Set();
     this.setSpeed(this.speed);
-    this._snap();
+    if (this._isPainted) this._paint();
+    else this._snap();
     this._cover();
     for (const side of this.sides) side.video.play().catch(() => {});
     clearTimeout(this._uncovering);
@@ -341,6 +360,10 @@ export class Player extends EventTarget {
 
   /** Let see what moves, but never two pictures more than a frame apart nor one beyond the range: then the last good pair stays. */
   _show(side) {
+    if (this._isPainted) {
+      this._paint();
+      return;
+    }
     const places = this.sides.map((each) => each.source);
     const [low, high] = [Math.min(...places), Math.max(...places)];
     if (high - low > 1 || high > this.range[1]) this._cover();
@@ -348,6 +371,23 @@ export class Player extends EventTarget {
       side.snap();
       this._uncover();
     } else if (this._moved.size === this.sides.length && low === high) this._uncover();
+  }
+
+  /** Where the video goes on behind the range's end, a busy machine would show what lies there: every picture is looked at first. */
+  get _isPainted() {
+    return hasVideoFrames && this.range[1] < this.frames - 1;
+  }
+
+  /** Lay the pictures of this moment over both videos, where they are of the range and in step; else the last good pair stays. */
+  _paint() {
+    const frames = this.sides.map((side) => side.grab());
+    if (frames.every(Boolean)) {
+      const places = this.sides.map((side, at) => side.toSource(frameAt(side.times, frames[at].timestamp / 1e6)));
+      const [low, high] = [Math.min(...places), Math.max(...places)];
+      if (low >= this.range[0] && high <= this.range[1] && high - low <= 1) this.sides.forEach((side, at) => side.lay(frames[at]));
+    }
+    for (const frame of frames) frame?.close();
+    this._cover();
   }
 
   /** Close the gap between the two clocks: a little by the speed, much by waiting. */

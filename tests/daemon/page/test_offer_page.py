@@ -49,6 +49,8 @@ OFFER: dict[str, Any] = {
     "minutes": 12.0,
     "memory_gb": 18.5,
     "device": "NVIDIA RTX 4090",
+    "on_gpu": True,
+    "here": True,
     "reason": "The shot's content stays: its own frames are where the sampler starts.",
     "changes": [
         {"field": "num_inference_steps", "before": 20, "after": 40, "rule": "cogvideox-steps"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import tiny_pipelines
@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deshimmer.config.errors import DeshimmerError
+from deshimmer.processors import rendering
 from deshimmer.processors.families import guard, ladder, pipelines, quantisation, table
-from deshimmer.processors.families.family import Family, Kind
+from deshimmer.processors.families.family import Family, Kind, Means
 from deshimmer.processors.families.ladder import Offload, Rung
+from deshimmer.processors.prompts.stored import Source, StoredPrompt
+from deshimmer.processors.records import Regeneration
 
 GB = 10**9
 PLENTY = 10**15
@@ -128,6 +131,80 @@ def test_offload_is_asked_of_diffusers(tmp_path: Path, monkeypatch: pytest.Monke
     for way in (Offload.MODEL, Offload.SEQUENTIAL):
         ladder.apply(pipe, Rung("cuda", 0, 0, offload=way))
     assert calls == [("model", "cuda"), ("sequential", "cuda")]
+
+
+@pytest.fixture
+def cpu_as_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offload from the CPU to the CPU. diffusers numbers the device, and accelerate cannot keep weights on a CPU with a number."""
+    import accelerate
+    import torch
+
+    offload = accelerate.cpu_offload
+    monkeypatch.setattr(accelerate, "cpu_offload", lambda model, device, **options: offload(model, torch.device("cpu"), **options))
+
+
+@pytest.mark.usefixtures("cpu_as_gpu")
+@pytest.mark.parametrize("family", ["wan2.1-t2v-1.3b", "cogvideox-5b"])
+def test_no_hook_of_a_rung_is_left_on_the_next_one(tmp_path: Path, family: str) -> None:
+    """Offload as diffusers and accelerate do it, with the CPU in the GPU's place; memory runs out in the middle of each but the last."""
+    pipe = loaded(tmp_path, "WanPipeline" if family.startswith("wan") else "CogVideoXPipeline", family)
+    prompt = StoredPrompt(Source.DESHIMMER, prompt="a cat")
+    wanted = Regeneration(Means.DIFFUSERS, prompt, (), "", Kind.TEXT)
+    ask = rendering.Ask(cast(Any, None), known(family), Kind.TEXT, wanted, 64, 64, 9, 2, 7, ())
+    rungs = [Rung("cpu", 0, 0, offload=way) for way in (Offload.MODEL, Offload.SEQUENTIAL, Offload.MODEL, Offload.NONE)]
+    tried: list[tuple[Rung, int]] = []
+
+    def render() -> Any:
+        return rendering.run(pipe, ask, table.ADAPTERS[ask.family.name], {}, lambda part: None)
+
+    def run(rung: Rung) -> Any:
+        with pipelines.quiet():
+            ladder.apply(pipe, rung)
+        tried.append((rung, hooked(pipe)))
+        made = render()
+        if rung is not rungs[-1]:
+            raise MemoryError
+        return made
+
+    usual = render()
+    assert hooked(pipe) == 0
+    frames = ladder.climb_down(rungs, run, lambda words: None)
+    counts = [count for _, count in tried]
+    assert counts[0] == counts[2] == 3  # a network each
+    assert counts[1] > 20  # a layer each
+    assert counts[3] == hooked(pipe) == 0
+    assert {str(tensor.device) for part in networks(pipe) for tensor in part.parameters()} == {"cpu"}
+    assert (frames == usual).all()
+
+
+@pytest.mark.usefixtures("cpu_as_gpu")
+def test_a_rung_that_fails_within_a_network_leaves_no_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    pipe = loaded(tmp_path, "WanPipeline", "wan2.1-t2v-1.3b")
+    full = pipe.transformer.blocks[1].register_forward_pre_hook(
+        lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("CUDA out of memory"))
+    )
+    for way in (Offload.MODEL, Offload.SEQUENTIAL):
+        with pipelines.quiet():
+            ladder.apply(pipe, Rung("cpu", 0, 0, offload=way))
+            with pytest.raises(torch.OutOfMemoryError):
+                pipe("a cat", width=64, height=64, num_frames=9, num_inference_steps=1)
+    full.remove()
+    pipelines._park()  # pyright: ignore[reportPrivateUsage]
+    assert hooked(pipe) == 0
+    assert {str(tensor.device) for part in networks(pipe) for tensor in part.parameters()} == {"cpu"}
+
+
+def networks(pipe: Any) -> list[Any]:
+    import torch
+
+    return [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+
+
+def hooked(pipe: Any) -> int:
+    """Modules that accelerate watches."""
+    return sum(hasattr(module, "_hf_hook") for part in networks(pipe) for module in part.modules())
 
 
 def test_libraries_that_quantise_are_a_capability(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,29 +1,22 @@
-"""Which models are here, which of them a stored name means, and how one is fetched: from a stand-in of the Hub, by its real library."""
+"""Which models are here, and which of them a stored name means."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import tiny_pipelines
+from hub_server import COMMIT, NAME
 
 from deshimmer.config import paths
-from deshimmer.config.errors import CannotWrite, NotSetUp, ToolFailed
+from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import HotFolder, Models, Settings
-from deshimmer.processors.families import entries, fetching, guard, model_folder, store, table
+from deshimmer.processors.families import entries, guard, model_folder, store, table
 from deshimmer.processors.families.family import Kind
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-NAME = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
 
 
 @pytest.fixture(scope="module")
@@ -202,144 +195,3 @@ def test_parameters_are_counted_from_the_headers_of_the_weights(built: Path) -> 
     pipe: Any = WanPipeline.from_pretrained(built, local_files_only=True, dtype=torch.float32)
     for found, part in ((counted.parameters, pipe.transformer), (counted.encoder_parameters, pipe.text_encoder)):
         assert found == pytest.approx(sum(tensor.numel() for tensor in part.parameters()) / 1e9, rel=0.02)
-
-
-class _Hub(BaseHTTPRequestHandler):
-    """The few endpoints that ``model_info`` and ``snapshot_download`` ask."""
-
-    folder: Path
-    asked: list[str]
-    fails: set[str]
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, *, body: bool) -> None:
-        path = self.path.split("?")[0]
-        if path == f"/api/models/{NAME}/tree/{COMMIT}":
-            return self._send(self._tree(), body)
-        if path.startswith("/api/models/"):
-            known = path.split("/revision/")[0] == f"/api/models/{NAME}"
-            return self._send(self._info() if known else b'{"error": "Repository not found"}', body, status=200 if known else 404)
-        name = path.split(f"/resolve/{COMMIT}/", 1)[-1]
-        file = self.folder / name
-        self.asked.append(name)
-        if name in self.fails or not file.is_file():
-            return self._send(b"", body, status=404)
-        return self._send(file.read_bytes(), body)
-
-    def _info(self) -> bytes:
-        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        siblings = [{"rfilename": path.relative_to(self.folder).as_posix(), "size": path.stat().st_size} for path in files]
-        return json.dumps({"id": NAME, "modelId": NAME, "sha": COMMIT, "siblings": siblings, "tags": [], "private": False}).encode()
-
-    def _tree(self) -> bytes:
-        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        return json.dumps(
-            [{"type": "file", "path": str(path.relative_to(self.folder)), "size": path.stat().st_size, "oid": "0"} for path in files]
-        ).encode()
-
-    def _send(self, content: bytes, body: bool, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{hash(content) & (2**64 - 1):x}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        if status == 404:
-            self.send_header("X-Error-Code", "RepoNotFound" if "/api/" in self.path else "EntryNotFound")
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def hub(tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Hub]]:
-    from huggingface_hub import constants
-
-    source = tmp_path / "hub"
-    shutil.copytree(built, source)
-    (source / "transformer" / "diffusion_pytorch_model.bin").write_bytes(b"pickle")
-    (source / "code.py").write_text("raise SystemExit")
-    handler = type("Hub", (_Hub,), {"folder": source, "asked": [], "fails": set()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr("huggingface_hub.HfApi", partial(__import__("huggingface_hub").HfApi, endpoint=address))
-    monkeypatch.setattr("huggingface_hub.snapshot_download", partial(__import__("huggingface_hub").snapshot_download, endpoint=address))
-    yield handler
-    server.shutdown()
-    server.server_close()
-
-
-ALLOWED = Settings(models=Models(allow_download=True))
-
-
-def test_a_model_is_fetched_without_pickles_and_code(hub: type[_Hub]) -> None:
-    told: list[str] = []
-    folder = fetching.fetch(NAME, None, ALLOWED, told.append)
-    assert folder == paths.models_dir() / NAME
-    assert NAME in told[0]
-    assert not [path for path in folder.rglob("*") if path.suffix in (".bin", ".py")]
-    assert not any(name.endswith((".bin", ".py")) for name in hub.asked)
-    (one,) = store.installed(ALLOWED)
-    assert (one.name, one.revision, one.whole) == (NAME, COMMIT, True)
-    assert store.locate(NAME, None, Settings()) == folder
-
-
-def test_rendering_fetches_it_where_that_is_allowed_and_an_offer_does_not(hub: type[_Hub]) -> None:
-    assert store.locate(NAME, None, ALLOWED, fetch=False) == paths.models_dir() / NAME
-    assert hub.asked == []
-    assert store.locate(NAME, None, ALLOWED).is_dir()
-
-
-def test_what_breaks_off_leaves_nothing_and_goes_on(hub: type[_Hub]) -> None:
-    hub.fails.add("vae/diffusion_pytorch_model.safetensors")
-    with pytest.raises(ToolFailed, match="what was fetched so far stays"):
-        fetching.fetch(NAME, None, ALLOWED)
-    assert store.installed(ALLOWED) == ()
-    hub.fails.clear()
-    before = len(hub.asked)
-    fetching.fetch(NAME, None, ALLOWED)
-    assert len(hub.asked) > before
-    assert store.installed(ALLOWED)[0].whole
-
-
-def test_what_cannot_be_fetched_says_why(hub: type[_Hub], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NotSetUp, match="Downloads are off"):
-        fetching.fetch(NAME, None, Settings())
-    with pytest.raises(ToolFailed, match="did not give nobody/nothing"):
-        fetching.fetch("nobody/nothing", None, ALLOWED)
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**9))
-    with pytest.raises(CannotWrite, match=r"0\.0 GB are free beside disk.reserve_gb"):
-        fetching.fetch(NAME, None, ALLOWED)
-    assert not any((paths.models_dir()).glob("Wan*"))
-    assert os.path.isdir(paths.models_dir())
-
-
-def test_a_model_that_lost_a_file_is_fetched_in_its_place(hub: type[_Hub]) -> None:
-    folder = fetching.fetch(NAME, None, ALLOWED)
-    next((folder / "vae").glob("*.safetensors")).unlink()
-    assert not store.installed(ALLOWED)[0].whole
-    assert fetching.fetch(NAME, None, ALLOWED) == folder
-    assert store.installed(ALLOWED)[0].whole
-
-
-def test_weights_in_two_precisions_are_fetched_once(hub: type[_Hub]) -> None:
-    plain = hub.folder / "vae" / "diffusion_pytorch_model.safetensors"
-    shutil.copy(plain, plain.with_suffix(".fp16.safetensors"))
-    folder = fetching.fetch(NAME, None, ALLOWED)
-    assert [path.name for path in (folder / "vae").glob("*.safetensors")] == [plain.name]
-
-
-def test_another_format_is_refused_before_anything_is_fetched(hub: type[_Hub]) -> None:
-    (hub.folder / "model_index.json").unlink()
-    with pytest.raises(NotSetUp, match="not in diffusers' format"):
-        fetching.fetch(NAME, None, ALLOWED)
-    assert hub.asked == []

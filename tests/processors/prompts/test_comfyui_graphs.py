@@ -58,6 +58,36 @@ def test_the_base_is_read_whole() -> None:
     assert found.sources["graph"] == "KSampler node 5, which SaveAnimatedWEBP node 7 hangs on, of the tag prompt"
 
 
+SHIFTS: dict[str, tuple[Nodes, float | None, str]] = {
+    "on the way to the model": (
+        _with(n5={"model": ["20", 0]}, n20=("ModelSamplingSD3", {"shift": 8.0, "model": ["1", 0]})),
+        8.0,
+        "ModelSamplingSD3 node 20",
+    ),
+    "linked": (
+        _with(
+            n5={"model": ["20", 0]},
+            n20=("ModelSamplingSD3", {"shift": ["21", 0], "model": ["1", 0]}),
+            n21=("PrimitiveFloat", {"value": 5}),
+        ),
+        5,
+        "PrimitiveFloat node 21",
+    ),
+    "in the wrapper's sampler": (_with(n5=("WanVideoSampler", _BASE["5"][1] | {"shift": 5.0})), 5.0, "WanVideoSampler node 5"),
+    "out of range": (_with(n5={"model": ["20", 0]}, n20=("ModelSamplingSD3", {"shift": -1, "model": ["1", 0]})), None, ""),
+    "none": (_BASE, None, ""),
+}
+
+
+@pytest.mark.parametrize("name", SHIFTS)
+def test_the_shift_of_the_noise_is_read(name: str) -> None:
+    nodes, shift, source = SHIFTS[name]
+    found = _read(nodes)
+    assert found.extra.get("flow_shift") == shift
+    assert found.model == "wan2.1_t2v_1.3B_fp16.safetensors"
+    assert found.sources.get("flow_shift", "").startswith(source)
+
+
 TEXTS: dict[str, tuple[Nodes, str | None]] = {
     "a text of another node": (_with(n2={"text": ["20", 0]}, n20=("PrimitiveStringMultiline", {"value": "a linked fox"})), "a linked fox"),
     "through a reroute": (

@@ -63,6 +63,7 @@ SAMPLES: dict[str, Sample] = {
             "graph": "SamplerCustomAdvanced node 13, which SaveAnimatedWEBP node 75 hangs on, of the text prompt",
         },
         nodes=14,
+        extra={"flow_shift": 7.0},
     ),
     "comfy_lora_workflow.png": Sample(
         "masterpiece best quality girl",
@@ -94,6 +95,7 @@ SAMPLES: dict[str, Sample] = {
         "StableVideoDiffusionPipeline",
         extra={"motion_bucket_id": 127, "noise_aug_strength": 0.0, "fps": 6, "min_guidance_scale": 1.0, "max_guidance_scale": 2.5},
         where={
+            "extra.fps": "SVD_img2vid_Conditioning node 12, of the text prompt",
             "noise_aug_strength": "SVD_img2vid_Conditioning node 12, of the text prompt",
             "fps": "SaveAnimatedWEBP node 10, of the text prompt",
         },
@@ -110,6 +112,7 @@ SAMPLES: dict[str, Sample] = {
         reason="WanCameraImageToVideo node 56",
         where={"width": "WanCameraEmbedding node 57, of the tag prompt"},
         nodes=15,
+        extra={"flow_shift": 8.0},
     ),
     "comfy_wan21_t2v.webp": Sample(
         "a fox moving quickly in a beautiful winter scenery nature trees mountains daytime tracking camera",
@@ -120,6 +123,7 @@ SAMPLES: dict[str, Sample] = {
         "WanPipeline",
         negative=_NEGATIVE,
         nodes=10,
+        extra={"flow_shift": 8.0},
     ),
     "comfy_wan22_14B_i2v.mp4": Sample(
         "The white dragon warrior stands still",
@@ -130,6 +134,7 @@ SAMPLES: dict[str, Sample] = {
         "WanImageToVideoPipeline",
         negative=_NEGATIVE,
         nodes=12,
+        extra={"flow_shift": 5.0},
     ),
     "comfy_wan_ati.mp4": Sample(
         "一个武士",
@@ -141,6 +146,7 @@ SAMPLES: dict[str, Sample] = {
         negative="过曝",
         reason="WanTrackToVideo node 248",
         nodes=15,
+        extra={"flow_shift": 8.0},
     ),
     "comfy_wan_vace_v2v.mp4": Sample(
         "The girl is dancing in a sea of flowers, slowly moving her hands.",
@@ -152,6 +158,7 @@ SAMPLES: dict[str, Sample] = {
         negative="bad quality, blurry, messy, chaotic",
         reason="WanVaceToVideo node 49",
         nodes=16,
+        extra={"flow_shift": 8.0},
     ),
     "vhs_comment_noise_warp.mp4": Sample(
         None,

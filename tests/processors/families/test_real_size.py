@@ -1,0 +1,103 @@
+"""What the bench of regeneration builds is of the models' size, and it measures what is rendered: tried with shrunken networks on the CPU."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import real_pipelines
+
+from deshimmer.processors import rife
+from deshimmer.processors.families import ladder, pipelines, table
+from deshimmer.processors.families.family import Family
+from deshimmer.processors.families.ladder import Rung
+
+pytest.importorskip("diffusers")
+
+BENCH = Path(__file__).resolve().parents[2] / "bench" / "regeneration.py"
+_ENCODER = {"vocab_size": 64, "d_model": 16, "d_ff": 16, "d_kv": 8, "num_heads": 2, "num_layers": 1}
+SHRUNK = {
+    "THUDM/CogVideoX-5b": replace(
+        real_pipelines.COGVIDEOX,
+        encoder=("T5EncoderModel", "T5Config", _ENCODER),
+        vae=("AutoencoderKLCogVideoX", {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 2, "layers_per_block": 1}),
+        transformer=(
+            "CogVideoXTransformer3DModel",
+            {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "text_embed_dim": 16, "time_embed_dim": 4}
+            | {"use_rotary_positional_embeddings": True},
+        ),
+    ),
+    "Wan-AI/Wan2.1-T2V-1.3B-Diffusers": replace(
+        real_pipelines.WAN,
+        encoder=("UMT5EncoderModel", "UMT5Config", _ENCODER),
+        vae=("AutoencoderKLWan", {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}),
+        transformer=(
+            "WanTransformer3DModel",
+            {"num_attention_heads": 2, "attention_head_dim": 12, "num_layers": 2, "ffn_dim": 16, "text_dim": 16, "freq_dim": 32},
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    spec = importlib.util.spec_from_file_location("bench_of_regeneration", BENCH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def known(name: str) -> Family:
+    family = table.family_of(name, None)
+    assert family is not None
+    return family
+
+
+@pytest.mark.parametrize("real", real_pipelines.ALL, ids=lambda real: real.pipeline)
+def test_the_networks_have_the_numbers_of_parameters_of_the_model(real: real_pipelines.Real) -> None:
+    family = known(real.name)
+    counts = {part: sum(tensor.numel() for tensor in network.parameters()) / 1e9 for part, network in real_pipelines.networks(real).items()}
+    assert counts["transformer"] == pytest.approx(family.parameters, rel=0.01)
+    assert counts["text_encoder"] == pytest.approx(family.encoder_parameters, rel=0.01)
+
+
+@pytest.mark.parametrize("name", SHRUNK)
+def test_it_is_built_loaded_rendered_and_measured(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(rife, "best_device", lambda: "cpu")
+    pipelines.require()
+    pipelines.unload()
+    model = real_pipelines.build(SHRUNK[name], tmp_path, "cpu")
+    ask = bench.asked(known(name), tmp_path, 3, (64, 64, 9))
+    found = bench.measure(model, ask, Rung("cpu", 2 * 10**9, 0, tiled=True))
+    pipelines.unload()
+    assert min(found.loading_s, found.prompt_s, found.denoising_s, found.decoding_s, found.rest_s) > 0
+    assert found.seconds == pytest.approx(found.prompt_s + found.denoising_s + found.decoding_s + found.rest_s)
+    assert bench.row(Rung("cpu", 2 * 10**9, 0), found).count("|") == bench.HEAD.split("\n")[0].count("|")
+
+
+def test_memory_that_runs_out_is_a_row_of_its_own(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ladder, "apply", none_left)
+    monkeypatch.setattr(pipelines, "load", lambda *_: None)
+    ask = bench.asked(known("THUDM/CogVideoX-5b"), tmp_path, 3, (64, 64, 9))
+    assert bench.measure(tmp_path, ask, Rung("cpu", 10**9, 0)) is None
+    assert "out of memory" in bench.row(Rung("cuda", 10**9, 0), None)
+
+
+def test_without_a_gpu_it_refuses_in_plain_words() -> None:
+    result = subprocess.run([sys.executable, str(BENCH)], capture_output=True, text=True, env={"CUDA_VISIBLE_DEVICES": "", "PATH": ""})
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.strip().endswith(
+        "This bench needs an NVIDIA GPU, and torch finds no CUDA device here. Run it on a machine that has one."
+    )
+    assert "Traceback" not in result.stderr
