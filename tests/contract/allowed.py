@@ -37,6 +37,16 @@ class Loss(_Where):
     is_named: bool = True  # in the receipt; else it is nothing that a person would miss
 
 
+@dataclass(frozen=True)
+class Pending(_Where):
+    terms: str
+    reason: str
+
+
+def pending(cell: Cell, term: str) -> Pending | None:
+    return next((each for each in PENDING if each.holds(cell) and _fits(term, each.terms)), None)
+
+
 def refusal(cell: Cell) -> Refusal | None:
     return next((each for each in REFUSALS if each.holds(cell)), None)
 
@@ -49,7 +59,7 @@ def _fits(value: str, pattern: str) -> bool:
     return any(fnmatchcase(value, each.strip()) for each in pattern.split("|"))
 
 
-_CANNOT_TREAT, _CANNOT_HOLD, _CANNOT_READ = (
+_CANNOT_TREAT, _CANNOT_HOLD = (
     "This route cannot treat this clip",
     "The profile cannot hold this clip",
     "The clip cannot be read",
@@ -60,8 +70,15 @@ _TEN_BIT = "ten_bit.mp4|camera.mov|hdr10.mp4|hlg.mov|alpha.mov"
 _SEE_THROUGH = "alpha.*|animated.png|png_frames"
 
 REFUSALS = (
-    Refusal("changing.ts", "*", "*", _CANNOT_READ, "size", "no codec holds pictures of several sizes in one track as editors read them"),
-    Refusal("fields.mp4", _WRITING, "*", _CANNOT_TREAT, "interlaced", "the pictures of its fields would be mixed: deinterlace it first"),
+    Refusal(
+        "changing.ts",
+        "*",
+        "*",
+        "The picture changes half-way",
+        "size",
+        "no codec holds pictures of several sizes in one track as editors read them",
+    ),
+    Refusal("fields.mp4", "deband*|interpolate", "*", _CANNOT_TREAT, "interlaced", "this route would mix the pictures of its fields"),
     Refusal(
         _SEE_THROUGH, _WRITING, "dnxhr|h264|hevc10|av1", _CANNOT_HOLD, "transparency", "the codec has no transparency as it is written here"
     ),
@@ -77,7 +94,20 @@ REFUSALS = (
     Refusal("odd_size.webm", _WRITING, "dnxhr", _CANNOT_HOLD, "size", "DNxHR starts at 256x120"),
 )
 
+_FRAMES = "png|tiff|exr"
+_BESIDES = "sound*|subtitles|chapters|attachments|cover|data|tags|timecode"
+
 LOSSES = (
+    Loss("*", "*", _FRAMES, _BESIDES, "a folder of frames holds pictures and nothing else"),
+    Loss("*", "*", _FRAMES, "pixel aspect|orientation|rate|times", "frames do not say how they are shown, nor how long"),
+    Loss(
+        "hdr10.mp4|hlg.mov|mirrored.mov",
+        "*",
+        _FRAMES,
+        "colour tags|mastering|light level",
+        "these files do not say what their colours mean",
+    ),
+    Loss("*", "*", _FRAMES, "colour tags", "RGB without a word is taken for sRGB, which shares its primaries with BT.709", is_named=False),
     Loss(
         "turned.mp4", "*", "prores|dnxhr", "colour tags", "files of this codec do not tell full range: levels are scaled, and look the same"
     ),
@@ -87,3 +117,32 @@ LOSSES = (
     Loss("old.avi|tape.mxf", "*", "dnxhr", "colour tags", "DNxHR always names a matrix", is_named=False),
 )
 """The first that fits holds."""
+
+PENDING = (
+    Pending("mirrored.mov", _WRITING, "*", "orientation", "picture: an hflip comes back as a vflip, upside down"),
+    Pending("*_frames", "*", "*", "outcome", "frames: sequences are not on main yet"),
+    Pending("changing.ts", "*", "*", "outcome", "picture: the change is not an error yet"),
+    Pending("fields.mp4", "smooth", "*", "outcome", "picture: fields are not treated yet"),
+    Pending(
+        "hdr10.mp4",
+        _WRITING,
+        "prores|dnxhr|av1|ffv1",
+        "mastering|light level|colour tags",
+        "picture: HDR10 metadata is lost without a word",
+    ),
+    Pending("hlg.mov|mirrored.mov", _WRITING, "dnxhr", "colour tags", "profiles: DNxHR says BT.709 whatever the matrix is"),
+    Pending("alpha.mov", _WRITING, "match|ffv1", "decodes", "profiles: FFV1 yuva444p12 is unreadable to FFmpeg 5"),
+    Pending("alpha.mov", _WRITING, "prores", "outcome", "profiles: ProRes 4444 decodes as 12 bit, and is refused its own codec"),
+    Pending(
+        "alpha.webm",
+        _WRITING,
+        "match|prores|ffv1",
+        "colour tags",
+        "picture: libvpx's frames have no primaries and transfer, the stream has",
+    ),
+    Pending("animated.png", _WRITING, "match|prores", "rate", "frames: 12 frames a second become 12.0005"),
+    Pending("broadcast.mov|camera.mov|tape.mxf", _WRITING, "av1|ffv1", "timecode", "carry: Matroska takes it as a tag of the track"),
+    Pending("*.mp4|*.mov", _WRITING, "av1|ffv1", "sound's ends", "carry: not named"),
+    Pending("odd_size.webm", _WRITING, "h264|hevc10", "sound's ends", "carry: Opus' padding at the end is heard in MP4"),
+)
+"""What the product owes, and who: such a cell must fail, until it is mended and its row goes."""

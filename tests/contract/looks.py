@@ -103,7 +103,7 @@ def _of_rgb(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
     """By BT.709."""
     has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
     if "f32" in frame.format.name or "f16" in frame.format.name:
-        planes = [_plane(frame, index) * 255 for index in range(3)]
+        planes = [_displayed(_plane(frame, index)) * 255 for index in range(3)]
         red, green, blue = planes[2], planes[0], planes[1]
         alpha = _plane(frame, 3) * 255 if len(frame.planes) > 3 else None
     else:
@@ -112,6 +112,12 @@ def _of_rgb(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
         alpha = rgba[..., 3] if has_alpha else None
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return luma, np.array([((blue - luma) / 1.8556).mean() + 128, ((red - luma) / 1.5748).mean() + 128]), alpha
+
+
+def _displayed(light: np.ndarray) -> np.ndarray:
+    """EXR holds light; by the curve of sRGB (IEC 61966-2-1) it becomes what is shown."""
+    light = np.clip(light, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def _of_yuv(frame: av.VideoFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

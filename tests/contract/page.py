@@ -37,7 +37,8 @@ def render(found: Iterable[Found]) -> str:
     reasons = list(dict.fromkeys(each.reason for each in by_cell.values() if each.reason))
     rows = ["| | " + " | ".join(PROFILES) + " |", "|---" * (len(PROFILES) + 1) + "|"]
     for name in INPUTS:
-        words = [_cell([by_cell[Cell(name, route, profile)] for route in WRITING], reasons) for profile in PROFILES]
+        cells = [[Cell(name, route, profile) for route in WRITING] for profile in PROFILES]
+        words = [_cell([by_cell[cell] for cell in each if cell in by_cell], reasons) or "not walked" for each in cells]
         rows.append(f"| `{name}` | " + " | ".join(words) + " |")
     what = [f"- `{name}`: {each.hard}" for name, each in INPUTS.items()]
     why = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
@@ -48,9 +49,12 @@ def render(found: Iterable[Found]) -> str:
 def _cell(found: list[Found], reasons: list[str]) -> str:
     said: dict[str, list[str]] = {}
     for each in found:
+        status = (
+            f"fails: {', '.join(sorted({breach.term for breach in each.breaches}))}".replace(": ", " at ") if each.breaches else each.status
+        )
         mark = f" [{reasons.index(each.reason) + 1}]" if each.reason else ""
-        said.setdefault(f"{each.status}{mark}", []).append(str(each.cell.route))
-    if len(said) == 1:
+        said.setdefault(f"{status}{mark}", []).append(str(each.cell.route))
+    if len(said) == 1 and len(found) == len(WRITING):
         return next(iter(said))
     return "; ".join(f"{', '.join(routes)}: {words}" for words, routes in said.items())
 

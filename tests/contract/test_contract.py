@@ -50,6 +50,9 @@ def walked(folder: Path, request: pytest.FixtureRequest) -> Iterator[dict[Cell, 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_cell(walked: dict[Cell, Future[Found]], cell: Cell) -> None:
     found = walked[cell].result(_TIMEOUT_S)
+    owed = [allowed.pending(cell, breach.term) for breach in found.breaches]
+    if owed and all(owed):
+        pytest.xfail("; ".join(row.reason for row in owed if row is not None))
     assert found.breaches == ()
     assert found.status == page.status(cell), "docs/contract.md is old: python tests/bench/all.py contract"
 
@@ -89,11 +92,13 @@ def test_every_pair_is_covered() -> None:
 def test_every_exception_is_used() -> None:
     """A row that fits no cell is an excuse for nothing."""
     everything = cells.matrix(page.PROFILES)
-    for row in (*allowed.REFUSALS, *allowed.LOSSES):
+    for row in (*allowed.REFUSALS, *allowed.LOSSES, *allowed.PENDING):
         if not {"*", *page.PROFILES} & set(row.profiles.split("|")):
             continue  # of a profile that is not here yet
         assert any(row.holds(cell) for cell in everything), row
 
 
 def test_the_page_has_these_inputs_and_profiles() -> None:
-    assert page.told().keys() == set(cells.matrix(page.PROFILES))
+    told = page.told()
+    assert {cell.input for cell in told} == set(cells.INPUTS)
+    assert {cell.profile for cell in told} == set(page.PROFILES)

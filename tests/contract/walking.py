@@ -115,15 +115,16 @@ def _heard(cell: Cell, receipt: Receipt, folder: Path) -> Found:
     """Each term holds, or its loss is in the table and named in the receipt."""
     assert receipt.output is not None
     source = facts(cell.input, folder)
+    factor = _FACTOR if cell.route is Route.INTERPOLATE else 1
     try:
-        result = witness.read(receipt.output, source.rate or Fraction(24))
+        result = witness.read(receipt.output, factor * (source.rate or Fraction(24)))
     except Exception as error:
         return _broken(cell, Breach("decodes", "a file that the witness reads", f"{type(error).__name__}: {error}"))
     notes = (receipt.details["candidate"] or {}).get("notes", ())
     lost: list[str] = []
     reasons: list[str] = []
     wrong: list[Breach] = []
-    for term, breach in terms.breaches(terms.Pair(source, result, _FACTOR if cell.route is Route.INTERPOLATE else 1)):
+    for term, breach in terms.breaches(terms.Pair(source, result, factor)):
         loss = allowed.loss(cell, term.name)
         if loss is None:
             wrong.append(breach._replace(got=f"{breach.got}; the receipt says: {'; '.join(notes) or 'nothing'}"))
