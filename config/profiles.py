@@ -7,6 +7,9 @@ from enum import StrEnum
 
 class Profile(StrEnum):
     MATCH = "match"
+    PNG = "png"  # these three are folders of numbered frames
+    EXR = "exr"
+    TIFF = "tiff"
     PRORES = "prores"
     DNXHR = "dnxhr"
     H264 = "h264"
@@ -28,3 +31,8 @@ class Profile(StrEnum):
     @property
     def is_hardware(self) -> bool:
         return "_" in self
+
+
+def unknown(name: str) -> str:
+    """What is said of a name that is no profile's."""
+    return f"There is no profile '{name}'. The profiles are: {', '.join(Profile)}."

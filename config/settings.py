@@ -75,6 +75,10 @@ class HotFolder(_Section):
         default="{stem}.deshimmered", pattern=r"^[^/\\]*\{stem\}[^/\\]*$", description="name of the result without its suffix"
     )
     comparison: bool = Field(default=True, description="make the side-by-side video")
+    markers: bool = Field(
+        default=False,
+        description="mark what was found and repaired in files for editing programs, EDL and OpenTimelineIO (docs/handoff.md)",
+    )
 
     @property
     def results(self) -> Path:
@@ -97,6 +101,12 @@ class Queue(_Section):
 
 class Repair(_Section):
     strength: float = Field(default=1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
+
+
+class Sequences(_Section):
+    """Folders of numbered frames (docs/sequences.md)."""
+
+    fps: float = Field(default=24.0, gt=0, le=1000, description="frames a second of a sequence whose sidecar does not say it")
 
 
 class Models(_Section):
@@ -134,7 +144,9 @@ class Models(_Section):
 
 
 class Tools(_Section):
-    ffmpeg: str | None = Field(default=None, description="path of an FFmpeg; default: the one that imageio-ffmpeg ships")
+    ffmpeg: str | None = Field(
+        default=None, description="an FFmpeg of your own: its path, its folder, or its name on the PATH; default: the one that comes along"
+    )
     rife_ncnn_vulkan: UserPath | None = Field(default=None, description="path of rife-ncnn-vulkan; default: the one on the PATH")
 
 
@@ -187,6 +199,7 @@ class Settings(_Section):
     intake: Intake = Intake()
     queue: Queue = Queue()
     repair: Repair = Repair()
+    sequences: Sequences = Sequences()
     models: Models = Models()
     tools: Tools = Tools()
     disk: Disk = Disk()

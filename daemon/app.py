@@ -229,6 +229,7 @@ def request_for(path: Path, hot_folder: HotFolder, settings: Settings) -> Reques
         routes=tuple(Route(route) for route in hot_folder.routes),
         strength=settings.repair.strength,
         comparison=hot_folder.comparison,
+        markers=hot_folder.markers,
         profile=hot_folder.profile,
         regenerate=hot_folder.regenerate,
     )

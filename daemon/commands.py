@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ..config import paths
+from ..config import paths, profiles
 from ..config.errors import CannotWrite, DaemonError, DeshimmerError, WrongUsage
+from ..config.profiles import Profile
 from ..config.settings import HotFolder
 from . import client, show
 from .lock import require_free
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Clips = Annotated[
-    list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
+    list[str],
+    typer.Argument(metavar="CLIP", help="Videos, or folders of frames. Names that begin with '-' go after '--'.", show_default=False),
 ]
 
 
@@ -79,6 +81,7 @@ def fix(
         bool, typer.Option("--drop-duplicates", help="Interpolate, and move on where frames of the clip are repeated.")
     ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Repair and compare the worst two seconds only.")] = False,
+    markers: Annotated[bool, typer.Option("--markers", help="Mark what was found for editing programs: EDL and OpenTimelineIO.")] = False,
     candidates: Annotated[int | None, typer.Option(metavar="N", help="Render N seeds and keep the best; with --route regenerate.")] = None,
 ) -> int:
     """Repair clips, verify the results and put them beside the clips. Originals are never touched."""
@@ -95,7 +98,9 @@ def fix(
         _end(session, summary)
         return summary["outcome"] != "failed"
 
-    return _each(session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, **options), tell)
+    return _each(
+        session, clips, lambda clip, progress: api.fix(clip, output, settings, progress=progress, markers=markers, **options), tell
+    )
 
 
 def watch(
@@ -104,10 +109,13 @@ def watch(
         Path | None, typer.Argument(metavar="DIR", help="The hot folder; default: deshimmer in your Videos.", show_default=False)
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where results go; default: deshimmered/ inside DIR.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="P", help="What results are delivered as (docs/profiles.md); default: as the settings say.")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Work off what is there, then exit.")] = False,
 ) -> int:
     """Watch a hot folder in the foreground: every clip dropped there is repaired."""
-    hot_folder = _hot_folder(session, folder, output)
+    hot_folder = _hot_folder(session, folder, output, profile)
     daemon = client.find()
     if daemon is not None and once:
         raise DaemonError("The daemon is running and takes clips itself. Use 'watch' without --once, or stop it.", path=hot_folder.path)
@@ -174,8 +182,10 @@ def _frame_rate(text: str | None) -> Fraction | None:
         raise WrongUsage(f"--fps is a frame rate such as 60, 59.94 or 60000/1001, not '{text}'.") from None
 
 
-def _hot_folder(session: Session, folder: Path | None, output: Path | None) -> HotFolder:
+def _hot_folder(session: Session, folder: Path | None, output: Path | None, profile: str | None) -> HotFolder:
     """The hot folder of this name in the settings, else a new one; made when absent."""
+    if profile is not None and profile not in list(Profile):
+        raise WrongUsage(profiles.unknown(profile))
     path = Path(os.path.abspath((folder or paths.default_hot_folder()).expanduser()))
     known = next((each for each in session.settings.hot_folders if each.path == path), HotFolder(path=path))
     results = known.output if output is None else Path(os.path.abspath(output.expanduser()))
@@ -183,7 +193,8 @@ def _hot_folder(session: Session, folder: Path | None, output: Path | None) -> H
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(f"The hot folder cannot be made ({error.strerror}). Choose another.", path=path) from None
-    return known.model_copy(update={"output": results, "existing": "process"})
+    delivered = {} if profile is None else {"profile": Profile(profile)}
+    return known.model_copy(update={"output": results, "existing": "process", **delivered})
 
 
 def _introduce(session: Session, hot_folder: HotFolder, *, once: bool) -> None:

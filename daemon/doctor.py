@@ -59,10 +59,31 @@ def _python(settings: Settings) -> Iterable[Check]:
 
 
 def _ffmpeg(settings: Settings) -> Iterable[Check]:
-    from ..processors import ffmpeg
+    from ..processors import ffmpeg, ffmpeg_builds
 
     probe = ffmpeg.probe(settings)
     yield Check("ffmpeg", probe.ok, False, probe.detail, probe.remedy)
+    if probe.version is None:
+        return
+    build = ffmpeg_builds.of(ffmpeg.tool(settings))
+    for part, problem in ffmpeg_builds.examine(build):
+        name = f"ffmpeg, {part.name}"
+        if problem is None:
+            yield Check(name, True, not part.is_needed, f"{part.wanted.encoder} encodes {part.wanted.pixel_format}")
+        else:
+            yield Check(name, False, not part.is_needed, f"it {problem}: {part.without}", ffmpeg_builds.REMEDY)
+    if ("filters", "libvmaf") not in build.has:
+        yield _measuring(settings)
+
+
+def _measuring(settings: Settings) -> Check:
+    from ..processors import ffmpeg
+
+    name = "ffmpeg, libvmaf"
+    try:
+        return Check(name, True, False, f"it has none: banding is measured with {ffmpeg.measuring_tool(settings)}")
+    except DeshimmerError as error:
+        return Check(name, False, False, f"it has none, and banding cannot be measured: {error}", error.message)
 
 
 def _packages(settings: Settings) -> Iterable[Check]:

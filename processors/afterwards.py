@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ..config import locks, paths, whole
 from ..config.errors import CannotWrite, DaemonError
-from . import formers, naming, receipts, report
+from . import formers, naming, receipts, report, work_folders
 from .records import KEPT_BY_CHOICE, Outcome, Receipt, Route
 
 
@@ -26,8 +26,8 @@ def rewrite(receipt: Receipt, told_from: Receipt | None = None) -> None:
 
 
 def keep_original(receipt: Receipt) -> Receipt:
-    """Take the result and the comparison of this job out of the output folder, and those of an earlier job that it left there, where they
-    are this render's own. Returns the receipt as it is now.
+    """Take the result, the comparison and the markers of this job out of the output folder, and those of an earlier job that it left there,
+    where they are this render's own. Returns the receipt as it is now.
 
     Raises DaemonError and CannotWrite; may be done again after either.
     """
@@ -35,10 +35,11 @@ def keep_original(receipt: Receipt) -> Receipt:
     with locks.holding(_lock()):
         source, ours = naming.owned(receipt.receipt)
         _own(receipt)
-        going = {path for path in formers.results(receipt) if path in ours and str(path) != source}
+        results = {*formers.results(receipt), *(path for path in ours if path.name.endswith(naming.MARKERS))}
+        going = {path for path in results if path in ours and str(path) != source}
         try:
             for path in going:
-                path.unlink(missing_ok=True)
+                work_folders.remove(path)
         except OSError as error:
             raise CannotWrite(
                 f"The result cannot be removed ({error.strerror}). Close what has it open, then try again.", path=receipt.output

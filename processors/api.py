@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip
 from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
-from . import evidence, identity, media, road, work_folders
+from . import evidence, identity, media, road, sequences, work_folders
 from .options import Options
 from .prompts import lint, station
 from .prompts.stored import Stored
@@ -95,7 +95,8 @@ class Finding:
 def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, progress: StageProgress | None = None) -> Finding:
     """Measure a clip's flicker and say what it is. Writes nothing that stays.
 
-    Raises ClipError for a clip that is missing, unreadable, incomplete or refused; DeshimmerError for anything else.
+    ``path`` is a file, or a folder of numbered frames. Raises ClipError for a clip that is missing, unreadable, incomplete or refused;
+    DeshimmerError for anything else.
     """
     settings = settings or load_settings()
     source = _existing(path)
@@ -137,6 +138,7 @@ def fix(
     candidates: int | None = None,
     preview: bool = False,
     comparison: bool = True,
+    markers: bool = False,
     progress: StageProgress | None = None,
 ) -> Receipt:
     """Diagnose a clip, repair it, verify the result and deliver it with comparison and report.
@@ -145,7 +147,8 @@ def fix(
     replaced. ``route`` names the repair instead of leaving it to the diagnosis. ``strength`` 0 to 2 scales smoothing; ``factor``,
     ``fps`` and ``slow_motion`` ask for interpolation, and ``drop_duplicates`` for one that goes on where frames are repeated.
     Route ``regenerate`` renders the clip again from its stored prompt, with ``candidates`` (1 to 8) seeds of which the best is kept.
-    ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left.
+    ``preview`` repairs and compares the worst two seconds only, beside whatever an earlier repair left. ``markers`` adds an EDL and an
+    OpenTimelineIO file that mark where something was found and repaired.
 
     A clip that cannot be treated ends as a receipt with outcome ``failed`` and ``error``. Raises MissingClip or UnreadableClip
     when there is no file to speak of, WrongUsage for options that do not go together, CannotWrite for the output folder. Whatever
@@ -156,7 +159,7 @@ def fix(
     options.check()
     source = _existing(path)
     folder = source.parent / "deshimmered" if output is None else Path(output).expanduser().absolute()
-    request = options.request(source, folder, fspath(path), settings, comparison=comparison)
+    request = options.request(source, folder, fspath(path), settings, comparison=comparison, markers=markers)
     return _walk(request, settings, progress or _ignore)
 
 
@@ -183,12 +186,10 @@ def _existing(path: str | PathLike[str]) -> Path:
     except OSError as error:
         raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its path and permissions.", path=path) from None
     if stat.S_ISDIR(mode):
-        raise UnreadableClip(
-            "It is a folder; sequences of pictures are not in this version. Give the clips in it, or watch it with 'deshimmer watch'.",
-            path=path,
-        )
+        sequences.find(Path(path))  # says what the folder is not
+        return source
     if not stat.S_ISREG(mode):
-        raise UnreadableClip("It is not a regular file. Give a video file.", path=path)
+        raise UnreadableClip("It is not a regular file. Give a video file, or a folder of frames.", path=path)
     return source
 
 

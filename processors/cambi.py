@@ -85,7 +85,7 @@ class CambiMeter:
         halves = piped.video.filter_multi_output("split")
         options = {"model": "", "feature": "name=cambi", "n_threads": 2, "log_fmt": "json", "log_path": str(self._log)}
         measured = ffmpeg.graph.filter([halves[0], halves[1]], "libvmaf", **options)
-        argv = ffmpeg.arguments(ffmpeg.tool(self._settings), ffmpeg.graph.output(measured, "-", format="null"))
+        argv = ffmpeg.arguments(ffmpeg.measuring_tool(self._settings), ffmpeg.graph.output(measured, "-", format="null"))
         self._run = self._held.enter_context(ffmpeg.running(argv, stdin=True))
 
 

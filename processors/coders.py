@@ -37,6 +37,7 @@ class Coder:
     least_size: tuple[int, int] = (1, 1)
     most_depth: int = 16  # bits, where a format promises more than the encoder keeps
     is_intra: bool = False
+    matrices: tuple[str, ...] = ()  # that its files can say; nothing: all
 
 
 _MOVIE = ("mp4", "mov", "matroska", "mpegts")
@@ -83,7 +84,7 @@ def _prores(title: str, profile: str, *formats: str, **options: Any) -> Coder:
         formats,
         {"profile:v": profile, "vendor": "apl0", **options},
         _EDITORS,
-        "prores_ks",
+        "vendor apl0",
         full_range=FullRange.SCALED,
         crops_whole_chroma=True,
         is_intra=True,
@@ -97,9 +98,10 @@ def _dnxhr(title: str, profile: str, pixel_format: str) -> Coder:
         (pixel_format,),
         {"profile:v": profile},
         _EDITORS,
-        "dnxhd",
+        profile,
         full_range=FullRange.SCALED,
         least_size=(256, 120),
+        matrices=("bt709", "bt2020nc"),
         is_intra=True,
     )
 
@@ -119,8 +121,7 @@ SVT_AV1 = Coder(
     ("yuv420p10le",),
     {"crf": 14, "preset": 6},
     ("mp4", "matroska", "webm"),
-    "SVT-AV1, crf 14, preset 6",
-    least_size=(64, 64),
+    "crf 14, preset 6",
 )
 AOM_AV1 = Coder(
     "AV1 10 bit",
@@ -128,7 +129,7 @@ AOM_AV1 = Coder(
     ("yuv420p10le", "yuv422p10le", "yuv444p10le"),
     {"crf": 14, "cpu-used": 6, "row-mt": 1},
     ("mp4", "matroska", "webm"),
-    "libaom, crf 14, cpu-used 6",
+    "crf 14, cpu-used 6",
 )
 VP9 = Coder(
     "VP9",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..config import locks, paths
 from ..config.errors import CannotWrite, DeshimmerError
-from . import comparison, formers, naming, offers, receipts, report, work_folders
+from . import comparison, formers, handoff, naming, offers, ranges, receipts, report, work_folders
 from .outcome import Ending, decide
 from .receipts import summary as summary
 from .records import Outcome, Passage, Progress, Receipt, from_json
@@ -86,7 +86,9 @@ def _decided(passage: Passage, settings: Settings, ending: Ending, compared: Pat
     if ending.delivers:
         assert candidate is not None
         moves.insert(0, (candidate.path, names.result))
-    receipt = receipts.build(passage, settings, ending, names, [target for _, target in moves], offer=offer)
+    found = ranges.find(passage, delivered=ending.delivers)
+    moves += handoff.write(passage, ending, names, found)
+    receipt = receipts.build(passage, settings, ending, names, [target for _, target in moves], offer=offer, ranges=found)
     receipt = formers.with_former(receipt, formers.former(passage.request))
     former = naming.former(passage.request)
     if passage.request.approved and not ending.delivers:
@@ -103,7 +105,7 @@ def _carry_out(intent: work_folders.Intent, folder: Path) -> Receipt:
         if staged.exists():
             work_folders.move(staged, target)
     for former in {*intent.former} - {target for _, target in intent.moves} - {receipt.receipt}:
-        former.unlink(missing_ok=True)
+        work_folders.remove(former)
     work_folders.put(receipts.as_bytes(receipt), receipt.receipt, folder)
     return receipt
 

@@ -1,12 +1,15 @@
-"""Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in."""
+"""Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in; of
+folders of frames and of animated images ``sequence_codecs`` and ``animations`` say both.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from . import carrying, picture_codecs
+from . import animations, carrying, picture_codecs, sequence_codecs
 from .carrying import Along
+from .picture_codecs import Picture
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -25,6 +28,7 @@ class Encoding:
     notes: tuple[str, ...] = ()
     along: Along = field(default_factory=Along)
     conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
+    frames_of: str | None = None  # the kind of the frames, where the result is a folder of them
 
     def without_streams(self, reason: str) -> Encoding:
         """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
@@ -36,6 +40,12 @@ class Encoding:
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
+    frames = sequence_codecs.choose(clip, treatment)
+    if frames is not None:
+        return _alone(frames.picture, "", sequence_codecs.MUXER, frames.kind)
+    animated = animations.choose(clip, treatment)
+    if animated is not None:
+        return _alone(animated, animations.suffix(clip), animations.MUXERS[clip.container])
     picture = picture_codecs.choose(clip, treatment)
     carried = carrying.choose(clip, treatment, picture.options, picture.muxers)
     return Encoding(
@@ -45,7 +55,11 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         picture.options | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *carried.lost),
+        (*picture.notes, *carried.lost, *([reason] if (reason := animations.why_a_movie(clip, treatment)) else [])),
         along=carried.along,
         conversion=picture.conversion,
     )
+
+
+def _alone(picture: Picture, suffix: str, muxer: str, frames_of: str | None = None) -> Encoding:
+    return Encoding(suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=picture.notes, frames_of=frames_of)

@@ -7,11 +7,11 @@ ffmpeg-python compiles the arguments, ``config/spawn`` runs them. Every input ca
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ import imageio_ffmpeg
 from ..config import spawn
 from ..config.errors import CannotWrite, DeshimmerError, NotSetUp, ToolFailed
 from ..config.probes import Probe
+from . import ffmpeg_builds
+from .ffmpeg_builds import OLDEST
 from .media import OPEN_OPTIONS
 
 if TYPE_CHECKING:
@@ -31,45 +33,74 @@ if TYPE_CHECKING:
 graph: Any = import_module("ffmpeg")
 """The package ffmpeg-python, which has no type stubs."""
 
-ENCODERS = ("libx264", "libx265", "prores_ks")
-FILTERS = ("deflicker", "deband", "deblock", "libvmaf", "setparams", "setsar", "hstack", "drawtext")
+NEEDED = (
+    *(("encoders", name) for name in ("libx264", "libx265", "prores_ks")),
+    *(("filters", name) for name in ("deflicker", "deband", "deblock", "setparams", "setsar", "format")),
+    *(("demuxers", name) for name in ("nut", "mov", "matroska")),
+    *(("muxers", name) for name in ("mp4", "mov", "matroska", "mpegts", "null")),
+)
+"""(kind, name) of what no installation does without."""
+
+_CORRECT = "Correct it, or remove the key to use the FFmpeg that comes along."
 _REMEDY = "Install FFmpeg with 'pip install imageio-ffmpeg', or set tools.ffmpeg to the path of one."
 
 
 def tool(settings: Settings) -> Path:
-    """The FFmpeg that is used: ``tools.ffmpeg``, else the one that imageio-ffmpeg ships. Raises NotSetUp with the remedy."""
+    """The FFmpeg that is used: ``tools.ffmpeg`` (a program, its folder, or a name on the PATH), else the one that imageio-ffmpeg ships.
+
+    Raises NotSetUp with the remedy.
+    """
     if settings.tools.ffmpeg is not None:
-        named = Path(settings.tools.ffmpeg).expanduser()
-        if not named.is_file():
-            raise NotSetUp(
-                "tools.ffmpeg names no file. Correct the path, or remove the key to use the FFmpeg that comes along.", path=named
-            )
-        return named
+        return _own(settings.tools.ffmpeg)
+    return _shipped()
+
+
+def measuring_tool(settings: Settings) -> Path:
+    """The FFmpeg that measures banding: the one that is used where it has libvmaf, else the one that comes along. Raises NotSetUp."""
+    used = tool(settings)
+    if settings.tools.ffmpeg is None or ("filters", "libvmaf") in ffmpeg_builds.of(used).has:
+        return used
+    return _shipped()
+
+
+def _shipped() -> Path:
     try:
         return Path(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError:
         raise NotSetUp(f"There is no FFmpeg. {_REMEDY}") from None
 
 
+def _own(named: str) -> Path:
+    is_bare = os.path.basename(named) == named and named not in ("", ".", "..", "~")
+    if is_bare:
+        found = shutil.which(named)
+        if found is None:
+            raise NotSetUp(f"tools.ffmpeg: no program '{named}' is on the PATH. {_CORRECT}", path=named)
+        return Path(found).absolute()
+    path = Path(named).expanduser().absolute()
+    if path.is_dir():
+        inside = shutil.which("ffmpeg", path=str(path))
+        if inside is None:
+            raise NotSetUp(f"tools.ffmpeg names a folder without a program ffmpeg in it. {_CORRECT}", path=path)
+        return Path(inside)
+    if not path.is_file():
+        raise NotSetUp(f"tools.ffmpeg names no file. {_CORRECT}", path=path)
+    if not os.access(path, os.X_OK):
+        raise NotSetUp(f"tools.ffmpeg names a file that may not be executed. Make it executable (chmod +x). {_CORRECT}", path=path)
+    return path
+
+
 def probe(settings: Settings) -> Probe:
     """What this FFmpeg is and whether it can do our work. Never raises; asked once for each binary."""
     try:
-        binary = tool(settings)
-        return _probe(binary, binary.stat().st_mtime_ns)
-    except (DeshimmerError, OSError) as error:
-        return Probe("ffmpeg", None, False, str(error), _REMEDY)
-
-
-@cache
-def _probe(binary: Path, changed_ns: int) -> Probe:
-    def ask(option: str) -> str:
-        return spawn.run([str(binary), "-hide_banner", option], timeout_s=30).decode(errors="replace")
-
-    version = ask("-version").split("\n", 1)[0].removeprefix("ffmpeg version ").split(" ")[0]
-    present = {words[1] for line in (ask("-encoders") + ask("-filters")).splitlines() if len(words := line.split()) > 1}
-    missing = tuple(name for name in (*ENCODERS, *FILTERS) if name not in present)
-    detail = f"FFmpeg {version} at {binary}" + (f", without {', '.join(missing)}" if missing else "")
-    return Probe("ffmpeg", version, not missing, detail, _REMEDY if missing else None, missing)
+        build = ffmpeg_builds.of(tool(settings))
+    except DeshimmerError as error:
+        return Probe("ffmpeg", None, False, f"{error.path}: {error}" if error.path else str(error), _REMEDY)
+    missing = tuple(name for kind, name in NEEDED if (kind, name) not in build.has)
+    lacks = (f"without {', '.join(missing)}",) if missing else ()
+    old = (f"too old: {OLDEST[0]}.{OLDEST[1]} is the oldest that works",) if build.is_too_old else ()
+    ok = not missing and not build.is_too_old
+    return Probe("ffmpeg", build.version, ok, ", ".join((str(build), *old, *lacks)), None if ok else _REMEDY, missing)
 
 
 _RAW_NAME = "file-bytes:"
@@ -117,7 +148,7 @@ def shown(binary: Path, clip: Clip, video: dict[str, Any], output: Path) -> list
 def arguments(binary: Path, output: Any) -> list[str]:
     """The whole command of an ffmpeg-python ``output``: overwrites, quiet but for errors, progress on standard output."""
     quiet = output.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
-    return [_argument(part) for part in quiet.overwrite_output().compile(cmd=str(binary))]
+    return ffmpeg_builds.spoken([_argument(part) for part in quiet.overwrite_output().compile(cmd=str(binary))])
 
 
 class Run:
@@ -168,7 +199,11 @@ class Run:
 def running(
     argv: Sequence[str], *, stdin: bool = False, seconds: float | None = None, progress: Progress | None = None
 ) -> Generator[Run, None, None]:
-    """Start FFmpeg. ``seconds`` is the output's length, for ``progress``, which is called while ``finish`` waits."""
+    """Start FFmpeg. ``seconds`` is the output's length, for ``progress``, which is called while ``finish`` waits.
+
+    Raises NotSetUp where it lacks what the command asks for.
+    """
+    ffmpeg_builds.require(argv)
     with spawn.spawn(argv, stdin=stdin, stdout=True) as process:
         yield Run(process, seconds, progress)
 

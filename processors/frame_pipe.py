@@ -12,14 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import enclosures, ffmpeg, media
+from . import clocks, enclosures, encoders, ffmpeg, media
 from .enclosures import Enclosed
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
+    from .clocks import Shown
     from .encoding import Encoding
     from .grid import Grid
-    from .media import Shown
     from .records import Clip, Progress
 
 _CHECK_EVERY_FRAMES = 16
@@ -44,14 +44,15 @@ def encode(
 
     Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
-    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder.
     """
     require_space(output.parent, settings)
-    rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None
+    encoders.require(encoding.options["c:v"], settings)
+    rate, origin, last = frame_rate or clip.frame_rate, clocks.common_origin(clip), None
     as_source = rate == clip.frame_rate and expected_frames in (None, clip.frames)
     exact = encoding.along.grid if as_source else None
     if as_source:
-        rate, last = media.declared_rate(clip), media.last_frame(clip)
+        rate, last = clocks.declared_rate(clip), clocks.last_frame(clip)
     if last is not None and exact is not None:
         last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:

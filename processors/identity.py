@@ -44,7 +44,9 @@ def job_digest(content_digest: str, request: Request, settings: Settings, *, pro
         **({"models": settings.models.model_dump(mode="json")} if request.route in _WITH_MODELS else {}),
         **({"candidates": request.candidates, "prompt": prompt_digest} if request.route is Route.REGENERATE else {}),
         # absent where they are as ever: ids of older jobs stay what they were
+        **({"markers": True} if request.markers else {}),
         **({"approved": True} if request.approved else {}),
+        **({"sequences": settings.sequences.model_dump(mode="json")} if request.path.is_dir() else {}),
         **({"profile": request.profile} if request.profile is not Profile.MATCH else {}),
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

@@ -1,14 +1,13 @@
-"""Reading clips: what a file is, and its frames one at a time. PyAV decodes; Pillow decodes animated WebP.
+"""Reading clips: what a file is, and its frames one at a time. PyAV decodes; Pillow decodes animated WebP; ``sequence_clips`` reads folders.
 
-Everything is opened by ``containers``, with its allow-list.
+Every file is opened by ``containers``, with its allow-list.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import statistics
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import UnreadableClip
-from . import colors, webp, wholeness
+from . import colors, sequence_clips, sequences, timing, webp, wholeness
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
@@ -47,6 +46,10 @@ _MAY_HIDE_FRAMES = ("vp8", "mpeg1video", "mpeg2video")
 """Codecs whose packets are not always one frame each: hidden reference frames, single fields."""
 
 
+_NO_STREAMS = (webp.CONTAINER, sequences.CONTAINER)
+"""What is not opened by FFmpeg's demuxers."""
+
+
 class Planes(NamedTuple):
     """One frame as arrays. Luma ``(height, width)``; chroma ``(height', width')`` by the pixel format; uint8 or uint16 levels."""
 
@@ -58,14 +61,18 @@ class Planes(NamedTuple):
 
 def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     wholeness.check(passage.request.path)
-    return replace(passage, clip=probe(passage.request.path))
+    return replace(passage, clip=probe(passage.request.path, sequence_fps=timing.exact_rate(settings.sequences.fps)))
 
 
-def probe(path: Path) -> Clip:
-    """What the file is. Reads every packet once and decodes one frame, or all where packets do not tell the frames.
+def probe(path: Path, *, sequence_fps: Fraction | None = None) -> Clip:
+    """What the file is. Reads every packet once and decodes one frame, or all where packets do not tell the frames. A folder is a
+    sequence of frames, of ``sequence_fps`` where its sidecar does not say.
 
-    Raises MissingClip, RefusedClip or UnreadableClip.
+    Raises MissingClip, RefusedClip, UnreadableClip or SequenceError.
     """
+    if path.is_dir():
+        clip = sequence_clips.probe(path, sequence_fps)
+        return replace(clip, has_alpha=clip.has_alpha and _shows_alpha(clip))
     if webp.is_animated(path):
         return _clip_of_webp(path)
     with open_container(path) as container:
@@ -89,9 +96,19 @@ def probe(path: Path) -> Clip:
     return clip
 
 
+def probe_result(path: Path, source: Clip) -> Clip:
+    """``probe`` for what was made of ``source``: its frames compare with the source's."""
+    return sequence_clips.beside(probe(path), source)
+
+
+def has_streams(clip: Clip) -> bool:
+    """Whether FFmpeg opens its file: there may be sound and tags to carry over."""
+    return clip.container not in _NO_STREAMS
+
+
 def stamps(clip: Clip) -> tuple[int, ...]:
     """The pts of all frames in display order, read from the packets; nothing where those do not tell."""
-    if clip.container == webp.CONTAINER:
+    if not has_streams(clip):
         return ()
     with open_container(clip.path) as container:
         table = _packet_table(container, video_stream(container, clip.path))
@@ -104,7 +121,7 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
 
     Undecodable packets are passed over. Close the generator to release the file.
     """
-    with closing(webp.frames(clip.path) if clip.container == webp.CONTAINER else _frames_of_stream(clip)) as decoded:
+    with closing(_READERS.get(clip.container, _frames_of_stream)(clip)) as decoded:
         if clip.excerpt is None:
             yield from decoded
         else:
@@ -128,6 +145,12 @@ def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
             yield frame
 
 
+_READERS: dict[str, Callable[[Clip], Generator[av.VideoFrame, None, None]]] = {
+    webp.CONTAINER: lambda clip: webp.frames(clip.path),
+    sequences.CONTAINER: sequence_clips.frames,
+}
+
+
 def first_frame(clip: Clip) -> av.VideoFrame:
     """Raises UnreadableClip when there is none."""
     with closing(frames(clip)) as decoded:
@@ -139,34 +162,19 @@ def first_frame(clip: Clip) -> av.VideoFrame:
 
 def origin(clip: Clip) -> Fraction:
     """The time in seconds at which the first of picture and sound starts."""
-    return _first_start(clip)[0]
+    return first_start(clip)[0]
 
 
-def common_origin(clip: Clip) -> Fraction:
-    """The last moment before ``origin`` that picture and sound both have a tick at: taken from the times of both, none is rounded."""
-    start, ticks = _first_start(clip)
-    common = Fraction(math.lcm(*(tick.numerator for tick in ticks)), math.gcd(*(tick.denominator for tick in ticks)))
-    return math.floor(start / common) * common
-
-
-def _first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
+def first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
     """Seconds, and the clocks of the tracks."""
     if clip.excerpt is not None:
         return clip.excerpt.first_pts * clip.time_base, [clip.time_base]
-    if clip.container == webp.CONTAINER:
+    if not has_streams(clip):
         return Fraction(0), [clip.time_base]
     with open_container(clip.path) as container:
         tracks = (video_stream(container, clip.path), *container.streams.audio)
         known = [(track.start_time, Fraction(track.time_base)) for track in tracks if track.start_time is not None and track.time_base]
     return min((start * tick for start, tick in known), default=Fraction(0)), [clip.time_base, *(tick for _, tick in known)]
-
-
-def declared_rate(clip: Clip) -> Fraction:
-    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
-    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
-        return clip.frame_rate
-    with open_container(clip.path) as container:
-        return stated_rate(video_stream(container, clip.path)) or clip.frame_rate
 
 
 def stated_rate(stream: VideoStream) -> Fraction | None:
@@ -176,23 +184,6 @@ def stated_rate(stream: VideoStream) -> Fraction | None:
         return None
     near = Fraction(round(stated * 1001 / 1000) * 1000, 1001)
     return near if near and abs(stated / near - 1) < _RATE_ROUNDING else Fraction(stated)
-
-
-class Shown(NamedTuple):
-    time: Fraction  # seconds
-    duration: Fraction  # seconds
-
-
-def last_frame(clip: Clip) -> Shown | None:
-    """When the last frame is shown, and for how long; None where the file does not say."""
-    if clip.container == webp.CONTAINER or clip.excerpt is not None:
-        return None
-    with open_container(clip.path) as container:
-        stream = video_stream(container, clip.path)
-        container.seek(2**31, stream=stream, backward=True)
-        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
-    time, duration = max(shown, default=(0, 0))
-    return Shown(time * clip.time_base, duration * clip.time_base) if duration else None
 
 
 def planes(frame: av.VideoFrame) -> Planes:
@@ -256,7 +247,9 @@ def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
 
 
 def digest(path: Path) -> str:
-    """BLAKE2b of the file's bytes, 32 hex digits."""
+    """BLAKE2b of the file's bytes, 32 hex digits; of a sequence, over its frames' names and bytes."""
+    if path.is_dir():
+        return sequence_clips.digest(sequences.find(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

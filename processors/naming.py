@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LONGEST_BYTES = 255  # of a file name, on every file system in use
 _LIKELY_NAMES = 10
+_RECEIPT = ".receipt.json"
+MARKERS = (".markers.edl", ".markers.otio")
 _LONGEST_ENDING = ".deshimmered.comparison.mp4"
 
 
@@ -30,6 +32,11 @@ class Outputs:
     def __iter__(self) -> Iterator[Path]:
         return iter((self.result, self.comparison, self.report, self.receipt))
 
+    @property
+    def markers(self) -> tuple[Path, ...]:
+        """The EDL and the OpenTimelineIO file, where somebody asks for them."""
+        return tuple(self.receipt.with_name(self.receipt.name.removesuffix(_RECEIPT) + ending) for ending in MARKERS)
+
 
 @dataclass(frozen=True)
 class _Claim:
@@ -38,7 +45,7 @@ class _Claim:
 
 
 def outputs(request: Request, container_suffix: str) -> Outputs:
-    """The four paths for this source; ``container_suffix`` is the result's, with its dot. A preview has its own
+    """The four paths for this source; ``container_suffix`` is the result's, with its dot, and empty for a folder of frames. A preview has its own
     (``clip.preview.comparison.mp4``), beside what a repair of the clip left.
 
     The plain names where they are free or this source's own, else those that keep the source's suffix
@@ -49,7 +56,7 @@ def outputs(request: Request, container_suffix: str) -> Outputs:
 
 def candidates(request: Request, container_suffix: str) -> Iterator[Outputs]:
     """All names that this source's outputs may have, the plain ones first. Endless."""
-    yield _named(request, request.path.stem, container_suffix)
+    yield _named(request, request.path.name if request.path.is_dir() else request.path.stem, container_suffix)
     number = 1
     while True:
         yield _named(request, request.path.name if number == 1 else f"{request.path.name}-{number}", container_suffix)
@@ -81,23 +88,23 @@ def former(request: Request) -> tuple[Path, ...]:
 
 
 def _named(request: Request, stem: str, container_suffix: str) -> Outputs:
-    stem = f"{_shortened(stem)}.preview" if request.preview else _shortened(stem)
+    stem = f"{shortened(stem)}.preview" if request.preview else shortened(stem)
     folder = request.output_dir
     return Outputs(
         folder / f"{request.name.replace('{stem}', stem)}{container_suffix}",
         folder / f"{stem}.comparison.mp4",
         folder / f"{stem}.report.html",
-        folder / f"{stem}.receipt.json",
+        folder / f"{stem}{_RECEIPT}",
     )
 
 
 def _is_free(each: Outputs, request: Request) -> bool:
     source, files = owned(each.receipt)
     ours = {each.receipt, *files} if source == str(request.path) else set[Path]()
-    return request.path not in each and all(path in ours or not path.exists() for path in each)
+    return request.path not in each and all(path in ours or not path.exists() for path in (*each, *each.markers))
 
 
-def _shortened(stem: str) -> str:
+def shortened(stem: str) -> str:
     room = _LONGEST_BYTES - len(_LONGEST_ENDING) - 40
     raw = stem.encode(errors="surrogateescape")
     if len(raw) <= room:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from ..config import profiles
 from ..config.errors import WrongUsage
 from ..config.profiles import Profile
 from ..config.settings import Settings
+from . import timing
 from .records import Request, Route
 
 PRESETS = ("article",)
 MOST_CANDIDATES = 8
-_ROUNDED_FPS = Fraction(1, 200)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Options:
             if is_wrong:
                 raise WrongUsage(message)
 
-    def request(self, source: Path, output_dir: Path, shown_path: str, settings: Settings, *, comparison: bool) -> Request:
+    def request(self, source: Path, output_dir: Path, shown_path: str, settings: Settings, *, comparison: bool, markers: bool) -> Request:
         """Raises WrongUsage as ``check`` does."""
         self.check()
         named = None if self.route is None else Route(self.route)
@@ -59,6 +60,7 @@ class Options:
             drops_duplicates=self.drop_duplicates,
             preview=self.preview,
             comparison=comparison,
+            markers=markers,
             candidates=self.candidates or 1,
         )
 
@@ -66,7 +68,7 @@ class Options:
         route, preset, strength, factor, fps, candidates = self.route, self.preset, self.strength, self.factor, self.fps, self.candidates
         return (
             (route is not None and route not in list(Route), f"There is no route '{route}'. The routes are: {', '.join(Route)}."),
-            (self.profile not in list(Profile), f"There is no profile '{self.profile}'. The profiles are: {', '.join(Profile)}."),
+            (self.profile not in list(Profile), profiles.unknown(self.profile)),
             (preset is not None and preset not in PRESETS, f"There is no preset '{preset}'. The presets are: {', '.join(PRESETS)}."),
             (strength is not None and not 0 <= strength <= 2, "--strength goes from 0 to 2; 1 removes what was measured."),
             (factor is not None and factor < 2, "--factor multiplies the frame rate: give 2 or more."),
@@ -103,6 +105,4 @@ class Options:
 
 def frame_rate(fps: Fraction | float) -> Fraction:
     """The frame rate that is meant: 23.976 (or 23.98), 29.97 and 59.94 are short for 24000/1001, 30000/1001 and 60000/1001."""
-    said = Fraction(fps).limit_denominator(1001)
-    broadcast = Fraction(round(said * 1001 / 1000) * 1000, 1001)
-    return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
+    return timing.exact_rate(fps)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
-from . import coders, colors, media, webp
+from . import coders, colors, media
 from .coders import Coder, FullRange
 from .containers import video_stream
 from .picture_needs import Colours, Layout, Need
@@ -21,8 +21,11 @@ from .records import Route
 if TYPE_CHECKING:
     from .records import Clip, Treatment
 
+_DEBANDED_DEPTH = 10  # bits: fewer undo it
 _LARGE_PIXELS = 2560 * 1440
 _LARGE_LOOKAHEAD_FRAMES = 10
+_TOLD = "{title} files always tell a matrix: it is {matrix} where the source names none"
+_RELABELLED = ",setparams=range=tv"
 _ARTICLE_MUXERS = ("mp4", "mov", "matroska", "mpegts")
 _SCALED = "the source has full-range levels, which {title} files do not tell: they are scaled to limited range, and look the same"
 _BANDS_AGAIN = "8 bit brings back most of the banding that was removed: the profiles hevc10, prores, dnxhr and av1 keep it out"
@@ -51,13 +54,14 @@ def choose(clip: Clip, treatment: Treatment) -> Picture:
     if treatment.preset == "article" and not clip.has_alpha:
         options = {"c:v": "libx264", "crf": 18 if treatment.route is Route.INTERPOLATE else 16}
         return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it")
-    need = Need.of(clip)
+    debands = treatment.route in (Route.DEBAND, Route.DEBAND_SMOOTH)
     if treatment.profile is Profile.MATCH:
-        return _matched(clip, treatment, need)
+        return _matched(clip, debands=debands)
+    need = Need.of(clip)
     taken = _first(coders.CODERS[treatment.profile], need)
     if taken is None:
         raise _refusal(clip, treatment.profile, need)
-    notes = (_BANDS_AGAIN,) if treatment.deband and Layout.of(taken.pixel_format).depth < 10 else ()
+    notes = (_BANDS_AGAIN,) if debands and Layout.of(taken.pixel_format).depth < _DEBANDED_DEPTH else ()
     return _picture(clip, need, taken, notes)
 
 
@@ -68,9 +72,10 @@ def require(clip: Clip, profile: Profile) -> None:
         raise _refusal(clip, profile, need)
 
 
-def _matched(clip: Clip, treatment: Treatment, need: Need) -> Picture:
+def _matched(clip: Clip, *, debands: bool) -> Picture:
+    need = Need.of(clip, least_depth=_DEBANDED_DEPTH if debands else 0)
     family = coders.family(clip.codec)
-    due = family.debanded if treatment.deband and family.debanded else family.coders
+    due = family.debanded if debands and family.debanded else family.coders
     taken = _first(due, need)
     if taken is None:
         raise RouteRefused(
@@ -103,7 +108,9 @@ def _layouts(coder: Coder) -> Iterator[tuple[str, Layout]]:
 def _lost(coder: Coder, layout: Layout, need: Need) -> tuple[str, ...]:
     small = need.width < coder.least_size[0] or need.height < coder.least_size[1]
     size = (f"size {need.width}x{need.height} (the least is {coder.least_size[0]}x{coder.least_size[1]})",) if small else ()
-    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size)
+    untold = coder.matrices and need.matrix is not None and need.matrix not in coder.matrices
+    matrix = (f"{need.matrix} matrix",) if untold else ()
+    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *matrix)
 
 
 def _losses(coder: Coder, need: Need) -> tuple[str, ...]:
@@ -132,13 +139,13 @@ def _picture(clip: Clip, need: Need, taken: _Taken, notes: tuple[str, ...], *, e
         options["x265-params"] = ":".join(f"{key}={value}" for key, value in {**coder.x265, **lookahead, **hdr}.items())
     if clip.interlaced:
         notes = (*notes, "the source is interlaced; the result holds the same pictures, not marked as fields")
-    conversion, ranged = _conversion(coder, pixel_format, need)
-    if conversion and coder.full_range is FullRange.BY_CONTAINER:
+    conversion, converted = _conversion(coder, pixel_format, need)
+    if conversion.endswith(_RELABELLED):
         options["color_range"] = "pc"
     depth = "" if f"{Layout.of(pixel_format).depth} bit" in coder.title else f" {_depth(coder, pixel_format)} bit"
     alone = ", every frame by itself" if every_frame else ""
     described = f"{coder.title}{depth}{' with alpha' if Layout.of(pixel_format).has_alpha else ''}, {coder.settings}{alone}"
-    return Picture(pixel_format, options, described, (*notes, *ranged, *_held(coder, pixel_format, need)), coder.muxers, conversion)
+    return Picture(pixel_format, options, described, (*notes, *converted, *_held(coder, pixel_format, need)), coder.muxers, conversion)
 
 
 def _depth(coder: Coder, pixel_format: str) -> int:
@@ -146,16 +153,17 @@ def _depth(coder: Coder, pixel_format: str) -> int:
 
 
 def _conversion(coder: Coder, pixel_format: str, need: Need) -> tuple[str, tuple[str, ...]]:
-    """For levels of full range, where the encoder does not say them."""
+    """For levels of full range and colours of no named matrix, where the encoder's files say something else."""
+    told = (_TOLD.format(title=coder.title, matrix=coder.matrices[0]),) if coder.matrices and need.matrix is None else ()
     if not need.is_full_range or Layout.of(pixel_format).colours is Colours.RGB:
-        return "", ()
+        return "", told
     match coder.full_range:
         case FullRange.SCALED:
-            return f"scale=out_range=tv,format={pixel_format}", (_SCALED.format(title=coder.title),)
+            return f"scale=out_range=tv,format={pixel_format}", (_SCALED.format(title=coder.title), *told)
         case FullRange.BY_CONTAINER:
-            return f"format={pixel_format},setparams=range=tv", ()
+            return f"format={pixel_format}{_RELABELLED}", told
         case FullRange.KEPT:
-            return "", ()
+            return "", told
 
 
 def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
@@ -173,7 +181,7 @@ def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
 
 def _hdr(clip: Clip) -> dict[str, str]:
     """HDR's static metadata. Raises RouteRefused for colours that only a Dolby decoder understands."""
-    if clip.bit_depth <= 8 or clip.container == webp.CONTAINER:
+    if clip.bit_depth <= 8 or not media.has_streams(clip):
         return {}
     frame = media.first_frame(clip)
     if colors.is_dolby_vision_only(frame):
@@ -185,7 +193,7 @@ def _hdr(clip: Clip) -> dict[str, str]:
 
 def _is_all_intra(clip: Clip) -> bool:
     """Whether its first packets are all key frames, as cameras write that are made for cutting."""
-    if clip.container == webp.CONTAINER or clip.codec not in ("h264", "hevc", "mpeg2video"):
+    if not media.has_streams(clip) or clip.codec not in ("h264", "hevc", "mpeg2video"):
         return False
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)

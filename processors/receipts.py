@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import ffmpeg, traces
+from .ranges import Range, as_records
 from .records import Outcome, Passage, Reading, Receipt, Route, from_json, to_json
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def build(
     files: Collection[Path],
     error: DeshimmerError | None = None,
     offer: Offer | None = None,
+    ranges: Sequence[Range] = (),
 ) -> Receipt:
     """The receipt of a job that ends like this; ``files`` are the outputs that lie there for it. Without ``names`` it has no place."""
 
@@ -69,7 +71,7 @@ def build(
         offer=offer.as_dict() if offer else None,
         seconds=round(sum(passage.timings.values()), 3),
         error=_error(passage, error) if error else None,
-        details=_details(passage, settings, files),
+        details=_details(passage, settings, files) | {"ranges": as_records(ranges)},
     )
 
 

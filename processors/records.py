@@ -101,6 +101,7 @@ class Request:
     drops_duplicates: bool = False
     preview: bool = False
     comparison: bool = True
+    markers: bool = False  # EDL and OpenTimelineIO beside the result
     candidates: int = 1  # of regeneration: so many seeds, of which the best is kept
     approved: bool = False  # an offer of regeneration was taken: delivered only where it verifies
     unasked: bool = False  # by the hot folder's policy, not by a person: only with weights that lie on this disk
@@ -275,6 +276,7 @@ class Treatment:
     slow_motion: bool = False
     drops_duplicates: bool = False  # repeated frames count as one that lasts longer: interpolation moves on where they stood still
     profile: Profile = Profile.MATCH  # of its delivery
+    as_movie: bool = False  # an animated image whose own format brings flicker back
     preset: str | None = None
     regeneration: Regeneration | None = None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..config.errors import DeshimmerError
 from ..config.settings import Settings
-from . import delivery, diagnosis, excerpts, media, routing, treatment, trials, verification
+from . import delivery, diagnosis, excerpts, probing, routing, treatment, trials, verification
 from .late_prompts import renewed as renewed
 from .prompts import station
 from .records import Passage, Progress, Receipt
@@ -31,7 +31,7 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
+    Stage("probe", lambda passage: passage.clip is None, probing.probe_stage),
     Stage("prompt", lambda passage: passage.stored is None, station.prompt_stage),
     Stage("diagnose", lambda passage: passage.diagnosis is None, diagnosis.diagnose_stage),
     Stage("route", lambda passage: passage.plan is None, routing.route_stage),

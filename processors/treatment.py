@@ -16,13 +16,13 @@ from . import (
     depulsing,
     encoding,
     ffmpeg,
-    frame_pipe,
     interpolation,
     interpolators,
     inventory,
     media,
     regenerating,
     regeneration,
+    results,
     smoothing,
     timing,
 )
@@ -110,7 +110,7 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = timing.frame_count(job.clip, job.treatment)
-    written = frame_pipe.encode(
+    written = results.write(
         job.clip,
         frames,
         chosen,

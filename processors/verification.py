@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, inserted, interpolation, inventory, media, regenerated, timing
+from . import checks, diagnosis, fidelity, inserted, interpolation, inventory, media, regenerated, timing, work_folders
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
@@ -38,7 +38,7 @@ def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Pa
         return replace(passage, verification=verdict)
     log.info("attempt %s of %s rejected: %s", passage.attempt + 1, clip.path.name, verdict.reason)
     with suppress(OSError):
-        candidate.path.unlink(missing_ok=True)
+        work_folders.remove(candidate.path)
     return replace(passage, attempt=passage.attempt + 1, candidate=None, rejected=(*passage.rejected, verdict))
 
 
@@ -63,7 +63,7 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
 
 def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Evidence:
     try:
-        result = media.probe(candidate.path)
+        result = media.probe_result(candidate.path, clip)
         if candidate.treatment.route is not Route.INTERPOLATE and result.frames == clip.frames:
             reading, seen, between = *_in_one_walk(clip, found, result, curves, settings, progress), None
         else:

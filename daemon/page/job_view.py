@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from ...processors.naming import MARKERS
 from ...processors.records import Band, Outcome, Receipt, Route, Verdict, from_json
 from .. import diagnosis_words as words
 from .. import history
@@ -201,10 +202,20 @@ def traces(row: JobRow) -> dict[str, Any]:
 
 
 def media(row: JobRow) -> dict[str, Path]:
-    """The job's files that are there: ``original``, ``result``, ``comparison``, ``report``."""
+    """The job's files that are there: ``original``, ``result``, ``comparison``, ``report``, ``edl``, ``otio``."""
     record = _record(row)[0] or {}
     named = {"original": row.path, "result": record.get("output"), "comparison": record.get("comparison"), "report": record.get("report")}
+    named |= markers_of(record)
     return {what: Path(path) for what, path in named.items() if path and Path(path).is_file()}
+
+
+def markers_of(record: Mapping[str, Any]) -> dict[str, Path]:
+    """The files for editing programs that a receipt claims: ``edl``, ``otio``."""
+    folder = Path(record.get("receipt") or "").parent
+    nothing: dict[str, Any] = {}
+    names: list[str] = (record.get("details") or nothing).get("files") or []
+    own = [name for name in names if Path(name).name == name]
+    return {suffix.rpartition(".")[2]: folder / name for name in own for suffix in MARKERS if name.endswith(suffix)}
 
 
 def worst_frame(row: JobRow, side: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -127,6 +128,8 @@ def _kind(annotation: Any) -> tuple[str, tuple[str, ...]]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return "choice", tuple(map(str, arguments))
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return "choice", tuple(map(str, annotation))
     if origin is tuple:
         element = _bare(arguments[0])
         return ("choices", tuple(map(str, get_args(element)))) if get_origin(element) is Literal else ("lines", ())

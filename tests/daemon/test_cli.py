@@ -186,7 +186,7 @@ def test_fix_regenerate_says_what_is_missing(run: Run, clip: Path) -> None:
         ("--fps", "0"),
         ("--factor", "2", "--fps", "60"),
         ("--factor", "2", "--route", "smooth"),
-        ("--profile", "prores"),
+        ("--profile", "polish"),
         ("--candidates", "3"),
         ("--candidates", "9", "--route", "regenerate"),
         ("--candidates", "0", "--route", "regenerate"),
