@@ -49,9 +49,8 @@ def render(found: Iterable[Found]) -> str:
 def _cell(found: list[Found], reasons: list[str]) -> str:
     said: dict[str, list[str]] = {}
     for each in found:
-        status = (
-            f"fails: {', '.join(sorted({breach.term for breach in each.breaches}))}".replace(": ", " at ") if each.breaches else each.status
-        )
+        terms_broken = ", ".join(sorted({breach.term for breach in each.breaches}))
+        status = f"fails at {terms_broken}" if terms_broken else each.status
         mark = f" [{reasons.index(each.reason) + 1}]" if each.reason else ""
         said.setdefault(f"{status}{mark}", []).append(str(each.cell.route))
     if len(said) == 1 and len(found) == len(WRITING):
