@@ -1,11 +1,15 @@
-"""The first stage: what the clip is, and whether the profile that was asked for can hold it. What cannot be delivered is not worked on."""
+"""The first stage: what the clip is, what its pictures say of their fields, and whether its profile can hold it.
+
+What cannot be delivered is not worked on.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..config.profiles import Profile
-from . import coders, encoders, media, picture_codecs
+from . import coders, encoders, fields, media, picture_codecs, timing, wholeness
 from .records import Route
 
 if TYPE_CHECKING:
@@ -15,10 +19,10 @@ if TYPE_CHECKING:
 
 def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     """Raises RouteRefused where the profile cannot hold the picture, NotSetUp where its encoder is not here, and what probing raises."""
-    passage = media.probe_stage(passage, settings, progress)
     request = passage.request
-    assert passage.clip is not None
+    wholeness.check(request.path)
+    clip = fields.judge(media.probe(request.path, sequence_fps=timing.exact_rate(settings.sequences.fps)))
     if request.profile is not Profile.MATCH and request.route is not Route.KEEP:
-        picture_codecs.require(passage.clip, request.profile)
+        picture_codecs.require(clip, request.profile)
         encoders.require(coders.CODERS[request.profile][0].encoder, settings)
-    return passage
+    return replace(passage, clip=clip)

@@ -17,7 +17,7 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Disk, Settings
-from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, results
+from deshimmer.processors import encoding, ffmpeg, media, picture_facts, results
 from deshimmer.processors.records import Clip, Route, Treatment
 
 SETTINGS = Settings()
@@ -212,7 +212,7 @@ def test_a_higher_rate_lasts_as_long(tmp_path: Path) -> None:
             again.pts, again.time_base = index, Fraction(1, 48)
             yield again
 
-    frame_pipe.encode(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48))
+    results.write(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48))
     result = media.probe(twice)
     assert (result.frames, result.frame_rate) == (8, 48)
     with av.open(str(twice)) as container:
@@ -223,7 +223,8 @@ def test_large_pictures_get_a_short_lookahead(tmp_path: Path) -> None:
     clip = media.probe(write(tmp_path / "a.mp4", pan(1, (2688, 1520))))
     assert encoding.choose(clip, SMOOTH).options["rc-lookahead"] == 10
     assert "rc-lookahead=10" in encoding.choose(clip, Treatment(Route.DEBAND, deband=True)).options["x265-params"]
-    argv = frame_pipe.command(Path("ffmpeg"), clip, encoding.choose(clip, SMOOTH), tmp_path / "b.mp4", None, Fraction(0))
+    facts = picture_facts.take(clip, SETTINGS)
+    argv = frame_pipe.command(Path("ffmpeg"), clip, encoding.choose(clip, SMOOTH), tmp_path / "b.mp4", None, Fraction(0), facts=facts)
     assert argv[argv.index("-rc-lookahead") + 1] == "10"
     small = media.probe(write(tmp_path / "c.mp4", pan(1, (2560, 1440))))
     assert "rc-lookahead" not in encoding.choose(small, SMOOTH).options
@@ -240,7 +241,7 @@ def test_ffmpegs_own_words_when_it_dies(tmp_path: Path) -> None:
     taken = tmp_path / "out.mp4"
     taken.mkdir()
     with pytest.raises(ToolFailed, match="Is a directory"):
-        frame_pipe.encode(clip, _working(clip), chosen, taken, SETTINGS)
+        results.write(clip, _working(clip), chosen, taken, SETTINGS)
 
 
 def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        frame_pipe.encode(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS)
+        results.write(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS)
 
 
 def _mean_luma(clip: Clip) -> float:
