@@ -10,6 +10,7 @@ DeshimmerError
 │   │       └── MixedFrames            its frames differ in format, size or numbering
 │   ├── IncompleteClip         it is still being written, or was cut off
 │   ├── RefusedClip            it is readable, but we will not open it (playlists, scripts)
+│   ├── ChangingClip           size, format or colours change half-way
 │   └── MissingClip            there is no such file
 ├── SidecarError           the stored prompt beside a clip is not as docs/sidecar.md says
 ├── RouteRefused           the route or preset asked for cannot treat this clip
@@ -74,6 +75,10 @@ class IncompleteClip(ClipError):
 
 class RefusedClip(ClipError):
     title = "The file is refused"
+
+
+class ChangingClip(ClipError):
+    title = "The picture changes half-way"
 
 
 class MissingClip(ClipError):

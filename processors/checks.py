@@ -38,6 +38,7 @@ class Evidence:
     inserted: Inserted | None
     differences: tuple[Difference, ...] = ()  # of what the files hold besides pictures
     notes: tuple[str, ...] = ()  # the candidate's
+    picture: tuple[Check, ...] = ()  # of its properties
 
     @property
     def interpolates(self) -> bool:
@@ -74,6 +75,7 @@ def wholeness(evidence: Evidence) -> Iterator[Check]:
     shown = "Every frame shows the picture of its source frame."
     lost = f"{len(garbage)} frames do not show what the source shows, the first is frame {garbage[0]}." if garbage else shown
     yield _check("pictures", not garbage, 0, len(garbage), lost)
+    yield from evidence.picture
 
 
 def _same_size(clip: Clip, result: Clip) -> bool:

@@ -1,13 +1,16 @@
-"""What a stream says of its colours and its orientation, in FFmpeg's names."""
+"""What a stream says of its colours, its orientation and its fields, in FFmpeg's names."""
 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from fractions import Fraction
 
 import av
+import av.error
+from av.filter import Graph
 from av.sidedata.sidedata import Type
 
+from .hdr import side_data
 from .records import ColorTags
 
 _TRANSFERS = {
@@ -33,6 +36,7 @@ _MATRICES = {
 }
 _UNSPECIFIED, _BT2020_NC, _BT2020_C = 2, 9, 10
 _CONVERTED = (0, 1, 2, 4, 5, 6, 7, _BT2020_NC)
+_ANY_TIME_BASE = Fraction(1, 1000)
 _RANGES = {1: "tv", 2: "pc"}
 
 
@@ -61,52 +65,33 @@ def is_always_full_range(layout: av.VideoFormat) -> bool:
     return layout.name.startswith(("yuvj", "gray", "ya")) or layout.is_rgb or layout.has_palette
 
 
+def field_order(frame: av.VideoFrame) -> str | None:
+    """Which field of a frame comes first, ``"top"`` or ``"bottom"``, as it is flagged; None where it is flagged as a whole frame.
+
+    PyAV does not tell, and what the stream says is often not so; a filter of FFmpeg knows the frame's own flag.
+    """
+    if not frame.interlaced_frame:
+        return None
+    graph = Graph()
+    nodes = (
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_TIME_BASE),
+        graph.add("select", "eq(interlace_type,TOPFIRST)"),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*nodes).configure()
+    graph.push(frame)
+    graph.push(None)
+    try:
+        graph.pull()
+    except av.error.EOFError:
+        return "bottom"
+    return "top"
+
+
 def is_mirrored(frame: av.VideoFrame) -> bool:
     """True when the display matrix flips the picture, besides turning it."""
-    matrix = _side_data(frame, Type.DISPLAYMATRIX)
+    matrix = side_data(frame, Type.DISPLAYMATRIX)
     if matrix is None:
         return False
     a, b, _, c, d, *_ = struct.unpack("9i", matrix)
     return a * d - b * c < 0
-
-
-def is_dolby_vision_only(frame: av.VideoFrame) -> bool:
-    """True for Dolby Vision profile 5, whose colours nothing but its own metadata explains.
-
-    Source: AVDOVIMetadata in FFmpeg's libavutil/dovi_meta.h; the header begins with rpu_type (uint8), rpu_format (uint16) and
-    vdr_rpu_profile (uint8), which is 0 for profile 5.
-    """
-    metadata = _side_data(frame, Type.DOVI_METADATA)
-    if metadata is None:
-        return False
-    (header,) = struct.unpack_from("N", metadata)
-    return metadata[header + 4] == 0
-
-
-def hdr_parameters(frame: av.VideoFrame) -> dict[str, str]:
-    """Mastering display and content light level of a decoded frame, as options of x265."""
-    options: dict[str, str] = {}
-    mastering = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
-    if mastering is not None:
-        values = struct.unpack("22i", mastering)
-        ratios = [
-            round(n / d * (50000 if index < 8 else 10000)) if d else 0
-            for index, (n, d) in enumerate(zip(values[0:20:2], values[1:20:2], strict=True))
-        ]
-        rx, ry, gx, gy, bx, by, wx, wy, low, high = ratios
-        if values[20] and values[21]:
-            options["master-display"] = f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({high},{low})"
-    light = _side_data(frame, Type.CONTENT_LIGHT_LEVEL)
-    if light is not None:
-        peak, average = struct.unpack("2I", light)
-        options["max-cll"] = f"{peak},{average}"
-    return options
-
-
-def _side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
-    try:
-        container: Any = frame.side_data  # its stub takes it for a mapping of strings
-        found = container.get(kind)
-    except ValueError:  # PyAV gives up on all side data where one kind is unknown to it (the views of MV-HEVC)
-        return None
-    return None if found is None else bytes(found)

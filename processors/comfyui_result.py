@@ -98,6 +98,7 @@ def _movie(source: Clip, path: Path) -> Picture:
         sample_aspect=made.sample_aspect,
         has_alpha=made.has_alpha,
         interlaced=made.interlaced,
+        field_order=made.field_order,
         color=made.color,
     )
     return Picture(shape, lambda: media.frames(made), made.frames)
@@ -115,6 +116,7 @@ def _stills(source: Clip, paths: tuple[Path, ...]) -> Picture:
         mirrored=False,
         has_alpha=False,
         interlaced=False,
+        field_order=None,
         color=ColorTags(range="pc"),
     )
     return Picture(shape, lambda: _frames_of_stills(paths, (height, width)), len(paths))

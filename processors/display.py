@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 PQ = "smpte2084"
+HLG_CURVE = 0.17883277, 0.28466892, 0.55991073
+"""a, b and c of HLG's OETF."""
+
 _PEAK_NITS = 1000.0
+_M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
 
 
 @cache
@@ -21,13 +25,19 @@ def pq_table(depth: int, *, full_range: bool) -> NDArray[np.uint8]:
     codes = np.arange(1 << depth, dtype=np.float64)
     steps = float(1 << (depth - 8))
     signal = codes / (256 * steps - 1) if full_range else (codes - 16 * steps) / (219 * steps)
-    light = np.minimum(_nits(np.clip(signal, 0, 1)) / _PEAK_NITS, 1.0) ** (1 / 1.2)
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    light = np.minimum(nits(np.clip(signal, 0, 1)) / _PEAK_NITS, 1.0) ** (1 / 1.2)
+    a, b, c = HLG_CURVE
     shown = np.where(light <= 1 / 12, np.sqrt(3 * light), a * np.log(np.maximum(12 * light - b, 1e-9)) + c)
     return np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
 
 
-def _nits(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
-    power = signal ** (1 / m2)
-    return 10000 * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)
+def nits(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """PQ's EOTF: light of a signal of 0 to 1."""
+    power = signal ** (1 / _M2)
+    return 10000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
+
+
+def pq(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Its inverse: the signal of 0 to 1 for light in nits."""
+    power = (light / 10000) ** _M1
+    return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2

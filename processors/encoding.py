@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from . import animations, carrying, picture_codecs, sequence_codecs
+from . import animations, carrying, fields, picture_codecs, picture_facts, sequence_codecs
 from .carrying import Along
 from .picture_codecs import Picture
 
@@ -40,26 +40,30 @@ class Encoding:
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
+    lost = picture_facts.losses(clip)
     frames = sequence_codecs.choose(clip, treatment)
     if frames is not None:
-        return _alone(frames.picture, "", sequence_codecs.MUXER, frames.kind)
+        return _alone(frames.picture, "", sequence_codecs.MUXER, frames.kind, lost)
     animated = animations.choose(clip, treatment)
     if animated is not None:
         return _alone(animated, animations.suffix(clip), animations.MUXERS[clip.container])
+    a_movie = animations.why_a_movie(clip, treatment)
     picture = picture_codecs.choose(clip, treatment)
-    carried = carrying.choose(clip, treatment, picture.options, picture.muxers)
+    video = fields.options(clip, picture.options)
+    carried = carrying.choose(clip, treatment, video, picture.muxers)
     return Encoding(
         carried.suffix,
         carried.muxer,
         picture.pixel_format,
-        picture.options | carried.options,
+        video | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *carried.lost, *([reason] if (reason := animations.why_a_movie(clip, treatment)) else [])),
+        (*picture.notes, *fields.notes(clip, video), *lost, *carried.lost, *((a_movie,) if a_movie else ())),
         along=carried.along,
         conversion=picture.conversion,
     )
 
 
-def _alone(picture: Picture, suffix: str, muxer: str, frames_of: str | None = None) -> Encoding:
-    return Encoding(suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=picture.notes, frames_of=frames_of)
+def _alone(picture: Picture, suffix: str, muxer: str, frames_of: str | None = None, lost: tuple[str, ...] = ()) -> Encoding:
+    notes = (*picture.notes, *lost)
+    return Encoding(suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=notes, frames_of=frames_of)

@@ -7,11 +7,13 @@ ffmpeg-python compiles the arguments, ``config/spawn`` runs them. Every input ca
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from ..config.probes import Probe
 from . import ffmpeg_builds
 from .ffmpeg_builds import OLDEST
 from .media import OPEN_OPTIONS
+from .records import ColorTags
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -42,6 +45,7 @@ NEEDED = (
 """(kind, name) of what no installation does without."""
 
 _CORRECT = "Correct it, or remove the key to use the FFmpeg that comes along."
+_LONGEST_DESCRIPTION = 20_000
 _REMEDY = "Install FFmpeg with 'pip install imageio-ffmpeg', or set tools.ffmpeg to the path of one."
 
 
@@ -131,18 +135,44 @@ def source(path: Path, **options: Any) -> Any:
 
 
 def shown(binary: Path, clip: Clip, video: dict[str, Any], output: Path) -> list[str]:
-    """The command that writes frames for people to look at: NUT on standard input, upright, square pixels, tagged with the clip's colours."""
+    """The command that writes frames for people to look at: NUT on standard input, upright, square pixels, tagged with the clip's colours, or
+    BT.709 for HDR, which ``pictures.shown`` brings there."""
     piped = graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe")
-    untold = clip.color.matrix in (None, "gbr")
+    told = ColorTags("bt709", "bt709", "bt709") if clip.color.is_hdr else clip.color
     tags = {
         "range": "tv",
-        "color_primaries": clip.color.primaries,
-        "color_trc": clip.color.transfer,
-        "colorspace": "bt709" if untold else clip.color.matrix,
+        "color_primaries": told.primaries,
+        "color_trc": told.transfer,
+        "colorspace": "bt709" if told.matrix in (None, "gbr") else told.matrix,
     }
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
     picture: dict[str, Any] = {"vf": f"setparams={known},setsar=1", "fps_mode": "passthrough", "enc_time_base": "demux"}
     return arguments(binary, graph.output(piped["v:0"], url(output), f="mp4", movflags="+faststart", **picture, **video))
+
+
+def require_options(options: Iterable[str], settings: Settings) -> None:
+    """Raises NotSetUp when this FFmpeg lacks one of its own options; older ones do."""
+    binary = tool(settings)
+    missing = sorted(set(options) - _options(binary, binary.stat().st_mtime_ns)) if options else []
+    if missing:
+        raise NotSetUp(
+            f"This FFmpeg cannot carry HDR's metadata (no -{', no -'.join(missing)}). Set tools.ffmpeg to a newer one, or remove the key.",
+            path=binary,
+        )
+
+
+@cache
+def _options(binary: Path, changed_ns: int) -> frozenset[str]:
+    told = spawn.run([str(binary), "-hide_banner", "-h", "long"], timeout_s=30).decode(errors="replace")
+    return frozenset(re.split(r"[\[ ]", line[1:], maxsplit=1)[0] for line in told.splitlines() if line.startswith("-"))
+
+
+def described(path: Path, settings: Settings) -> str:
+    """What FFmpeg says of a file's streams when it opens it, in its own words. Raises NotSetUp."""
+    asked = graph.output(source(path)["v:0"], "-", f="null", t=0, c="copy").global_args("-hide_banner", "-nostdin", "-v", "verbose")
+    with spawn.spawn([_argument(part) for part in asked.compile(cmd=str(tool(settings)))]) as process:
+        process.wait()
+        return process.error_tail(_LONGEST_DESCRIPTION)
 
 
 def arguments(binary: Path, output: Any) -> list[str]:

@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import clocks, enclosures, encoders, ffmpeg, media
+from . import clocks, enclosures, encoders, ffmpeg, media, picture_facts
 from .enclosures import Enclosed
+from .picture_facts import PictureFacts
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .records import Clip, Progress
 
 _CHECK_EVERY_FRAMES = 16
+_FIELD_MODES = {"top": "tff", "bottom": "bff"}
 NOTHING = Enclosed()
 UNUSED = "d:99?"
 """A stream that is not there: FFmpeg knows an input only when something is mapped from it."""
@@ -44,10 +46,13 @@ def encode(
 
     Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
     it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
-    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder.
+    Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder,
+    and for an FFmpeg that cannot write the clip's HDR metadata.
     """
     require_space(output.parent, settings)
     encoders.require(encoding.options["c:v"], settings)
+    facts = picture_facts.take(clip, settings)
+    ffmpeg.require_options(picture_facts.input_options(facts), settings)
     rate, origin, last = frame_rate or clip.frame_rate, clocks.common_origin(clip), None
     as_source = rate == clip.frame_rate and expected_frames in (None, clip.frames)
     exact = encoding.along.grid if as_source else None
@@ -56,7 +61,7 @@ def encode(
     if last is not None and exact is not None:
         last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:
-        argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last)
+        argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last, facts)
         return feed(
             argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin, grid=exact
         )
@@ -97,6 +102,7 @@ def command(
     origin: Fraction,
     enclosed: Enclosed = NOTHING,
     last: Shown | None = None,
+    facts: PictureFacts | None = None,
 ) -> list[str]:
     """FFmpeg's arguments: NUT on standard input is the picture, the source gives all else.
 
@@ -105,11 +111,12 @@ def command(
     """
     turned = {"display_rotation": -clip.rotation} if clip.rotation or clip.mirrored else {}
     flipped = {"display_hflip": None} if clip.mirrored else {}
-    piped = ffmpeg.graph.input(
-        "pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **turned, **flipped
-    )
+    told = {**turned, **flipped, **(picture_facts.input_options(facts) if facts else {})}
+    piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **told)
     picture = {"c:v:0" if key == "c:v" else key: value for key, value in encoding.options.items()}
     picture |= {"filter:v:0": _chain(clip, encoding, filters), "fps_mode:v:0": "passthrough", "enc_time_base:v:0": "demux"}
+    if facts is not None and facts.chroma_location is not None:
+        picture["chroma_sample_location:v:0"] = facts.chroma_location
     if last is not None:
         picture["bsf:v:0"] = _lasting(last, origin)
     inputs, options, repeated = _along(clip, encoding, origin, enclosed)
@@ -168,16 +175,25 @@ def require_space(folder: Path, settings: Settings) -> None:
 
 
 def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
+    """Range and fields are told before levels are converted, which they decide; so is the matrix on the way to RGB. The rest comes after,
+    because FFmpeg converts no YCgCo.
+    """
     color, delivered = media.delivered_color(clip), media.delivered_color(clip, encoding.pixel_format)
-    tags = {
-        "range": color.range,
-        "color_primaries": delivered.primaries,
-        "color_trc": delivered.transfer,
-        "colorspace": color.matrix,
-    }
+    becomes_rgb = delivered.matrix == "gbr"
+    before = _params(
+        range=color.range, field_mode=_FIELD_MODES.get(clip.field_order or ""), colorspace=color.matrix if becomes_rgb else None
+    )
+    matrix = None if becomes_rgb else color.matrix
+    after = _params(color_primaries=delivered.primaries, color_trc=delivered.transfer, colorspace=matrix)
+    shape = f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"
+    kept = "scale=out_range=pc," if color.range == delivered.range == "pc" and not becomes_rgb else ""  # older FFmpegs make it limited
+    made = encoding.conversion or f"{kept}format={encoding.pixel_format}"
+    return ",".join(part for part in (before, shape, filters or "", made, after) if part)
+
+
+def _params(**tags: str | None) -> str:
     known = ":".join(f"{key}={value}" for key, value in tags.items() if value)
-    parts = [f"setparams={known}" if known else "", f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"]
-    return ",".join(part for part in (*parts, filters or "", encoding.conversion or f"format={encoding.pixel_format}") if part)
+    return f"setparams={known}" if known else ""
 
 
 def _watched(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,18 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config.errors import UnreadableClip
-from . import colors, sequence_clips, sequences, timing, webp, wholeness
+from . import changes, colors, sequence_clips, sequences, webp
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
-from .records import AudioTrack, Clip, ColorTags, Passage, Progress
+from .records import AudioTrack, Clip, ColorTags
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-    from ..config.settings import Settings
 
 LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
@@ -57,11 +55,6 @@ class Planes(NamedTuple):
     u: NDArray[np.uint8] | NDArray[np.uint16] | None
     v: NDArray[np.uint8] | NDArray[np.uint16] | None
     a: NDArray[np.uint8] | NDArray[np.uint16] | None
-
-
-def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
-    wholeness.check(passage.request.path)
-    return replace(passage, clip=probe(passage.request.path, sequence_fps=timing.exact_rate(settings.sequences.fps)))
 
 
 def probe(path: Path, *, sequence_fps: Fraction | None = None) -> Clip:
@@ -116,12 +109,17 @@ def stamps(clip: Clip) -> tuple[int, ...]:
 
 
 def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
-    """Decode the clip's frames in display order, all of the clip's size and pixel format, ``pts`` in ``clip.time_base`` and rising.
+    """Decode the clip's frames (or one field of each, for a clip that is that) in display order, ``pts`` in ``clip.time_base`` and rising.
     A matrix that FFmpeg cannot convert is given as one that it can: what the stream says stands in ``clip.color``.
 
-    Undecodable packets are passed over. Close the generator to release the file.
+    Undecodable packets are passed over. Close the generator to release the file. Raises ChangingClip where size, format or colours are
+    not what they were at the beginning.
     """
-    with closing(_READERS.get(clip.container, _frames_of_stream)(clip)) as decoded:
+    if clip.field is not None:
+        with closing(frames(replace(clip, field=None, height=clip.height * 2))) as whole:
+            yield from (field_of(frame, clip.field) for frame in whole)
+        return
+    with closing(_decoded(clip)) as decoded:
         if clip.excerpt is None:
             yield from decoded
         else:
@@ -129,15 +127,23 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
             yield from islice((frame for frame in decoded if (frame.pts or 0) >= first_pts), clip.frames)
 
 
-def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
+def _decoded(clip: Clip, *, may_change: bool = False) -> Generator[av.VideoFrame, None, None]:
+    if clip.container == webp.CONTAINER:
+        return webp.frames(clip.path)
+    if clip.container == sequences.CONTAINER:
+        return sequence_clips.frames(clip)
+    return _frames_of_stream(clip, may_change=may_change)
+
+
+def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFrame, None, None]:
     last_pts: int | None = None
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
         if clip.excerpt is not None and clip.excerpt.seek_pts is not None:
             container.seek(clip.excerpt.seek_pts, stream=stream)
         for frame in _decode(container, stream):
-            if (frame.width, frame.height, frame.format.name) != (clip.width, clip.height, clip.pixel_format):
-                frame = _conformed(frame, clip)
+            if not may_change:
+                changes.require_as_begun(frame, clip)
             if last_pts is not None and frame.pts is not None and frame.pts <= last_pts:
                 frame.pts = last_pts + 1  # a damaged file's; no encoder takes it
             last_pts = frame.pts
@@ -145,15 +151,9 @@ def _frames_of_stream(clip: Clip) -> Generator[av.VideoFrame, None, None]:
             yield frame
 
 
-_READERS: dict[str, Callable[[Clip], Generator[av.VideoFrame, None, None]]] = {
-    webp.CONTAINER: lambda clip: webp.frames(clip.path),
-    sequences.CONTAINER: sequence_clips.frames,
-}
-
-
 def first_frame(clip: Clip) -> av.VideoFrame:
     """Raises UnreadableClip when there is none."""
-    with closing(frames(clip)) as decoded:
+    with closing(_decoded(clip, may_change=True)) as decoded:
         frame = next(decoded, None)
     if frame is None:
         raise UnreadableClip("No frame of it can be decoded. Render it again, or re-export it.", path=clip.path)
@@ -196,11 +196,28 @@ def planes(frame: av.VideoFrame) -> Planes:
     return Planes(y, u, v, alpha)
 
 
+def field_of(frame: av.VideoFrame, field: str) -> av.VideoFrame:
+    """The ``"top"`` or ``"bottom"`` lines of a planar frame, as a frame of half the height."""
+    made = av.VideoFrame(frame.width, frame.height // 2, frame.format.name)
+    tagged_like(frame, made)
+    for source, target in zip(planes(frame), planes(made), strict=True):
+        if source is not None and target is not None:
+            target[:] = source[field == "bottom" :: 2]  # pyright: ignore[reportArgumentType]  of one format
+    return made
+
+
+def tagged_like(frame: av.VideoFrame, made: av.VideoFrame) -> None:
+    """Give ``made`` the colour tags and the time of ``frame``."""
+    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
+        setattr(made, name, getattr(frame, name))
+    if frame.time_base is not None:
+        made.time_base = frame.time_base
+
+
 def blank_like(frame: av.VideoFrame) -> av.VideoFrame:
     """A frame without content of the same size, format, colour tags and pts."""
     made = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
-        setattr(made, name, getattr(frame, name))
+    tagged_like(frame, made)
     return made
 
 
@@ -214,7 +231,19 @@ def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     if _is_rgb(frame.format):
         return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
     color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    return frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+    made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+    _keep_opacity(frame, made)
+    return made
+
+
+def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
+    """FFmpeg shifts alpha like limited-range luma, so that what was opaque no longer is."""
+    depths = [each.format.components[-1].bits for each in (frame, made)]
+    if depths[0] == depths[1] or not (frame.format.components[-1].is_alpha and made.format.components[-1].is_alpha):
+        return
+    before, after = planes(frame).a, planes(made).a
+    if before is not None and after is not None:
+        after[:] = np.rint(before * (((1 << depths[1]) - 1) / ((1 << depths[0]) - 1)))
 
 
 def working_format(clip: Clip) -> str:
@@ -309,14 +338,6 @@ def _decoder(stream: VideoStream) -> av.VideoCodecContext:
     return cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
 
 
-def _conformed(frame: av.VideoFrame, clip: Clip) -> av.VideoFrame:
-    """The frame at the clip's size and in its format: some streams change theirs half-way."""
-    color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    return frame.reformat(
-        clip.width, clip.height, clip.pixel_format, interpolation="BICUBIC", src_color_range=color_range, dst_color_range=color_range
-    )
-
-
 def _clip_of_stream(
     path: Path,
     container: InputContainer,
@@ -350,6 +371,7 @@ def _clip_of_stream(
         color=colors.tags(frame),
         audio=audio,
         mirrored=colors.is_mirrored(frame),
+        field_order=colors.field_order(frame),
     )
     return replace(timed(clip, table.count, table.pts), has_alpha=has_alpha and _shows_alpha(clip))
 

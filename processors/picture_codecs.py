@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
-from . import coders, colors, media
+from . import coders, fields, media
 from .coders import Coder, FullRange
 from .containers import video_stream
 from .picture_needs import Colours, Layout, Need
@@ -53,7 +53,9 @@ def choose(clip: Clip, treatment: Treatment) -> Picture:
     """Raises RouteRefused where the result could not be what the source is."""
     if treatment.preset == "article" and not clip.has_alpha:
         options = {"c:v": "libx264", "crf": 18 if treatment.route is Route.INTERPOLATE else 16}
-        return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it")
+        lost = ("the article's command writes 4:2:0 chroma",) if "420" not in media.working_format(clip) else ()
+        unnamed = ("the article's command names no matrix, primaries and transfer",) if media.delivered_color(clip) != clip.color else ()
+        return Picture("yuv420p", options, f"H.264 8 bit, crf {options['crf']}, as the article has it", (*lost, *unnamed))
     debands = treatment.route in (Route.DEBAND, Route.DEBAND_SMOOTH)
     if treatment.profile is Profile.MATCH:
         return _matched(clip, debands=debands)
@@ -110,7 +112,8 @@ def _lost(coder: Coder, layout: Layout, need: Need) -> tuple[str, ...]:
     size = (f"size {need.width}x{need.height} (the least is {coder.least_size[0]}x{coder.least_size[1]})",) if small else ()
     untold = coder.matrices and need.matrix is not None and need.matrix not in coder.matrices
     matrix = (f"{need.matrix} matrix",) if untold else ()
-    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *matrix)
+    woven = ("fields",) if need.is_interlaced and coder.encoder not in fields.WEAVES else ()
+    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *matrix, *woven)
 
 
 def _losses(coder: Coder, need: Need) -> tuple[str, ...]:
@@ -131,14 +134,11 @@ def _picture(clip: Clip, need: Need, taken: _Taken, notes: tuple[str, ...], *, e
     coder, pixel_format = taken
     every_frame = every_frame and not coder.is_intra
     options = {"c:v": coder.encoder, **coder.options, **({"g": 1} if every_frame else {})}
-    hdr = _hdr(clip)
     lookahead = {"rc-lookahead": _LARGE_LOOKAHEAD_FRAMES} if clip.width * clip.height > _LARGE_PIXELS else {}
     if coder.encoder == "libx264":
         options |= lookahead
     if coder.x265:
-        options["x265-params"] = ":".join(f"{key}={value}" for key, value in {**coder.x265, **lookahead, **hdr}.items())
-    if clip.interlaced:
-        notes = (*notes, "the source is interlaced; the result holds the same pictures, not marked as fields")
+        options["x265-params"] = ":".join(f"{key}={value}" for key, value in {**coder.x265, **lookahead}.items())
     conversion, converted = _conversion(coder, pixel_format, need)
     if conversion.endswith(_RELABELLED):
         options["color_range"] = "pc"
@@ -177,18 +177,6 @@ def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
         yield f"{why} {had.sampling}: nothing is lost"
     elif held.colours is not had.colours:
         yield f"the source is {had.sampling}; the result holds it as {held.sampling} {held.colours}"
-
-
-def _hdr(clip: Clip) -> dict[str, str]:
-    """HDR's static metadata. Raises RouteRefused for colours that only a Dolby decoder understands."""
-    if clip.bit_depth <= 8 or not media.has_streams(clip):
-        return {}
-    frame = media.first_frame(clip)
-    if colors.is_dolby_vision_only(frame):
-        raise RouteRefused(
-            "It is Dolby Vision profile 5: without its metadata the colours are wrong. Export it as HDR10 or SDR.", path=clip.path
-        )
-    return colors.hdr_parameters(frame) if clip.color.is_hdr else {}
 
 
 def _is_all_intra(clip: Clip) -> bool:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import media
+from . import media, tonemap
 from .records import MAP_PREFIX, Band, Clip
 
 Rgb = NDArray[np.uint8]  # (height, width, 3)
@@ -72,10 +72,12 @@ def slit_range(curves: Curves, frames: int) -> range:
 
 def shown(frame: av.VideoFrame, clip: Clip, size: tuple[int, int], pixel_format: str) -> av.VideoFrame:
     """A frame as a player shows it, but for rotation: scaled to ``size`` (width, height before rotation), transparency over a checker,
-    limited range.
+    limited range, HDR as an ordinary display shows it.
     """
     if clip.has_alpha:
         frame = _over_checker(frame)
+    elif tonemap.is_due(clip.color):
+        frame = tonemap.mapped(frame, clip.color, size)
     if frame.format.is_rgb or frame.format.has_palette:
         return frame.reformat(*size, format=pixel_format, interpolation="AREA", dst_colorspace="itu709", dst_color_range="MPEG")
     given = "JPEG" if media.is_full_range(frame) else "MPEG"
@@ -122,7 +124,7 @@ def _upright(frame: av.VideoFrame, clip: Clip, longest_px: int) -> Rgb:
     scale = min(1.0, longest_px / max(width, height))
     across, down = max(1, round(width * scale)), max(1, round(height * scale))
     size = (down, across) if clip.rotation in (90, 270) else (across, down)
-    picture = _over_checker(frame) if clip.has_alpha else frame
+    picture = _over_checker(frame) if clip.has_alpha else tonemap.mapped(frame, clip.color, size) if tonemap.is_due(clip.color) else frame
     rgb = np.asarray(picture.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray(), np.uint8)
     return np.ascontiguousarray(upright(rgb, clip))
 

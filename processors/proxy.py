@@ -28,6 +28,7 @@ _PLAYED = {
 """Codecs by suffix that Chrome, Edge, Firefox and Safari all play; of 8-bit 4:2:0 only."""
 
 _FORMATS = ("yuv420p", "yuvj420p")
+_HDR_TRANSFERS = (16, 18)  # PQ and HLG, which some browsers show washed out
 _KEY_EVERY = 12
 _VIDEO: dict[str, Any] = {"c:v": "libx264", "crf": 15, "preset": "veryfast", "g": _KEY_EVERY, "bf": 0}
 """Frames from one key frame to the next: a step back decodes no more than these."""
@@ -40,7 +41,8 @@ def plays_in_browsers(path: Path) -> bool:
     with open_container(path) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
-        return context.codec.canonical_name in _PLAYED[path.suffix.lower()] and context.pix_fmt in _FORMATS
+        is_shown_right = context.pix_fmt in _FORMATS and int(context.color_trc) not in _HDR_TRANSFERS
+        return is_shown_right and context.codec.canonical_name in _PLAYED[path.suffix.lower()]
 
 
 def frame_times(path: Path) -> tuple[float, ...]:

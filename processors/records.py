@@ -160,11 +160,14 @@ class Clip:
     rotation: int  # degrees that a player turns the picture: 0, 90, 180, 270
     sample_aspect: Fraction
     has_alpha: bool
-    interlaced: bool
+    interlaced: bool  # its frames hold two fields of different moments
     color: ColorTags
     audio: tuple[AudioTrack, ...]
     mirrored: bool = False  # a player flips the picture left to right after turning it
     excerpt: Excerpt | None = None  # for a clip that is a stretch of its file
+    field_order: str | None = None  # as flagged: which field comes first, "top" or "bottom"; None for whole frames
+    is_mixed: bool = False  # whole frames and combed ones in turn, as 3:2 pulldown makes them
+    field: str | None = None  # "top" or "bottom" for a clip that is one field of each frame
 
     @property
     def display_size(self) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, inventory, lasting, likeness, media, media_checks, tolerances
-from .families.family import Kind
+from . import checks, diagnosis, inventory, lasting, likeness, media, media_checks, picture_checks, tolerances
+from .families.family import Kind, Means
 from .families.table import family_of
 from .inventory_records import Difference
 from .likeness import Likeness
@@ -51,6 +51,7 @@ class Evidence:
     lasting: tuple[float, float]  # detail of original and result, levels squared
     differences: tuple[Difference, ...] = ()  # of what the files hold besides pictures
     notes: tuple[str, ...] = ()  # the candidate's
+    picture: tuple[Check, ...] = ()  # of its properties
 
 
 def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Verification:
@@ -67,11 +68,12 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
         )
         differs = inventory.differences(inventory.of(clip), inventory.of(result), candidate.treatment)
         alike = likeness.measure(clip, result, lambda done: progress(0.7 + 0.1 * done), framewise=made.kind is Kind.VIDEO)
+        picture = () if made.means is Means.COMFYUI else picture_checks.of(clip, result, candidate, settings)  # whose file is its own
     except ClipError as error:
         raise ToolFailed(
             f"The clip that was rendered cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    evidence = Evidence(clip, found, made, result, after, alike, kept, differs, candidate.notes)
+    evidence = Evidence(clip, found, made, result, after, alike, kept, differs, candidate.notes, picture)
     whole = tuple(wholeness(evidence))
     broken = not all(check.passed for check in whole)
     judged = whole if broken else (*whole, *gains(evidence), *harms(evidence))
@@ -92,6 +94,7 @@ def wholeness(seen: Evidence) -> Iterator[Check]:
     yield _check("duration", fits, float(had), float(length), f"It lasts {float(length):.2f} s; the original lasts {float(had):.2f} s.")
     yield _shape(seen)
     yield _sound(seen)
+    yield from seen.picture
     yield from media_checks.checks(seen.differences, seen.notes)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
 from ..config.settings import Settings
-from . import debanding, regenerating, verdicts
+from . import debanding, fields, regenerating, verdicts
 from .animation_files import GIF
 from .prompts.stored import Stored
 from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progress, Request, Route, Treatment, Verdict
@@ -15,7 +15,6 @@ from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progres
 DEFLICKER_SIZE = 5
 _GENTLE = 0.6
 _PARTS = {Route.DEBAND_SMOOTH: {Route.DEBAND, Route.SMOOTH}}
-_INTERLACED = "It is interlaced, and this version repairs whole frames only. Deinterlace it first."
 _UNBLOCKED_BY_SMOOTHING = Treatment(Route.SMOOTH, bands=(Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL))
 """Blocks and pulses of key frames change from frame to frame where things move, and go when frames are averaged along motion."""
 _WHY = {
@@ -52,8 +51,10 @@ def _plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings
     allowed = tuple(one for one in treatments if _PARTS.get(one.route, {one.route}) <= set(request.routes))
     if not treatments:
         return _keep("Nothing to repair.")
-    if clip.interlaced:
-        return _keep(_INTERLACED)
+    hindered = next((why for one in treatments[:1] if (why := fields.obstacle(clip, one.route)) is not None), None)
+    if hindered is not None:
+        return _keep(hindered)
+    allowed = tuple(one for one in allowed if fields.obstacle(clip, one.route) is None)
     if not allowed:
         return _keep(f"The route {treatments[0].route} would repair it, but this hot folder does not allow it.")
     why = _WHY[diagnosis.verdict]
@@ -70,8 +71,9 @@ def _as_named(request: Request, route: Route, clip: Clip, diagnosis: Diagnosis) 
         if route not in (Route.DEBAND, Route.INTERPOLATE):
             raise RouteRefused(f"The article has no preset for the route {route}. Use it with deband or interpolate.", path=clip.path)
         debanding.refuse_article(clip, route)
-    if clip.interlaced and route is not Route.KEEP:
-        raise RouteRefused(_INTERLACED, path=clip.path)
+    hindered = fields.obstacle(clip, route)
+    if hindered is not None:
+        raise RouteRefused(hindered, path=clip.path)
     treatments = () if route is Route.KEEP else (_named_treatment(request, route, diagnosis),)
     return Plan(route, treatments, named_by_user=True, reason="Because it was asked for.")
 

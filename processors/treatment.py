@@ -16,6 +16,7 @@ from . import (
     depulsing,
     encoding,
     ffmpeg,
+    fields,
     interpolation,
     interpolators,
     inventory,
@@ -75,7 +76,7 @@ def make(job: Job) -> Candidate:
 
 
 def _smooth(job: Job) -> Candidate:
-    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment))
+    return _encoded(job, fields.each(job.clip, lambda clip: smoothing.smooth(clip, job.diagnosis, job.treatment)))
 
 
 def _deband(job: Job) -> Candidate:

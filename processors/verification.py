@@ -7,17 +7,31 @@ source, along the source's own motion. What is required stands in ``checks``; ``
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, inserted, interpolation, inventory, media, regenerated, timing, work_folders
+from . import (
+    checks,
+    diagnosis,
+    fidelity,
+    fields,
+    inserted,
+    interpolation,
+    inventory,
+    media,
+    picture_checks,
+    regenerated,
+    timing,
+    work_folders,
+)
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
-from .records import Candidate, Clip, Diagnosis, Passage, Progress, Reading, Route, Treatment, Verification
+from .records import Candidate, Check, Clip, Diagnosis, Passage, Progress, Reading, Route, Treatment, Verification
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -49,7 +63,7 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
     evidence = _gather(clip, found, candidate, curves, settings, progress)
     whole = tuple(checks.wholeness(evidence))
     broken = not all(check.passed for check in whole)
-    made = whole if broken else (*whole, *checks.gains(evidence), *checks.harms(evidence))
+    made = whole if broken else (*whole, *checks.gains(evidence), *checks.harms(evidence), *_of_other_field(evidence, progress))
     failed = [check for check in made if not check.passed]
     return Verification(
         better=not failed,
@@ -64,17 +78,37 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
 def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Evidence:
     try:
         result = media.probe_result(candidate.path, clip)
-        if candidate.treatment.route is not Route.INTERPOLATE and result.frames == clip.frames:
+        if clip.interlaced and result.frames == clip.frames:
+            reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.5), guide=clip, shots=found.shots, settings=settings)
+            seen, between = _of_field("top", clip, found, result, _part(progress, 0.5, 0.75)), None
+        elif candidate.treatment.route is not Route.INTERPOLATE and result.frames == clip.frames:
             reading, seen, between = *_in_one_walk(clip, found, result, curves, settings, progress), None
         else:
             reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), settings=settings)
             seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
+        picture = picture_checks.of(clip, result, candidate, settings)
         differs = inventory.differences(inventory.of(clip), inventory.of(result), candidate.treatment)
     except ClipError as error:
         raise ToolFailed(
             f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
         ) from error
-    return Evidence(clip, found, candidate.treatment, result, reading, seen, between, differs, candidate.notes)
+    return Evidence(clip, found, candidate.treatment, result, reading, seen, between, differs, candidate.notes, picture)
+
+
+def _of_field(field: str, clip: Clip, found: Diagnosis, result: Clip, progress: Progress) -> Fidelity:
+    """Frames of two moments are compared field by field: their combs would pass for edges and grain."""
+    cuts = tuple(shot.start for shot in found.shots)
+    return fidelity.measure(fields.half(clip, field), fields.half(result, field), progress, cuts=cuts)
+
+
+def _of_other_field(evidence: Evidence, progress: Progress) -> Iterator[Check]:
+    """What the second field of an interlaced result fails in; the first one is judged in full."""
+    clip, result = evidence.clip, evidence.result
+    if clip.interlaced and result.frames == clip.frames:
+        seen = _of_field("bottom", clip, evidence.diagnosis, result, _part(progress, 0.75, 1.0))
+        other = replace(evidence, fidelity=seen, picture=())
+        failed = (check for check in (*checks.wholeness(other), *checks.harms(other)) if not check.passed)
+        yield from (replace(check, name=f"{check.name} (second field)") for check in failed)
 
 
 def _in_one_walk(

@@ -50,6 +50,7 @@ WHOLE: dict[str, str] = {
     "attached.mkv": f"{TWO} {X264} -c:a aac -attach cover.png -metadata:s:t mimetype=image/png -metadata:s:t filename=cover.png "
     "-attach words.srt -metadata:s:t:1 mimetype=text/plain -metadata:s:t:1 filename=notes.txt",
     "two_angles.mp4": f"{NTSC} -f lavfi -i testsrc=s=64x48:r=25:d=1 {TONE} -map 0 -map 1 -map 2 {X264} -c:a aac",
+    "two_clocks.mp4": f"{NTSC} -f lavfi -i testsrc=s=64x48:r=24000/1001:d=1 {TONE} {THREE} {X264} -c:a aac",
     "old_clock.mov": f"{TWO} {X264} -c:a aac -video_track_timescale 600",
     "pcm.avi": f"{TWO} -c:v mpeg4 -q:v 3 -c:a pcm_s16le",
     "fragments.mp4": f"{TWO} {X264} -c:a aac -movflags frag_keyframe+empty_moov",
@@ -213,9 +214,11 @@ def test_the_stored_prompt_of_an_animated_webp_is_found_in_the_result(tmp_path: 
         exif = real.getexif()
     pictures = [Image.fromarray(shot.astype("uint8")) for shot in pan(3, (64, 48))]
     pictures[0].save(source, save_all=True, append_images=pictures[1:], duration=62, exif=exif)
-    unnamed, _, path = _lost(source)
-    assert unnamed == []
-    _is_found_alike(source, path)
+    for treatment, suffix in ((SMOOTH, ".webp"), (PRORES, ".mov")):
+        unnamed, _, path = _lost(source, treatment)
+        assert unnamed == []
+        assert path.suffix == suffix
+        _is_found_alike(source, path)
 
 
 def test_the_stored_prompt_of_a_real_file_is_found_in_the_result(tmp_path: Path, shared_clips: Path) -> None:

@@ -17,7 +17,7 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Disk, Settings
-from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, results
+from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, picture_facts, results
 from deshimmer.processors.records import Clip, Route, Treatment
 
 SETTINGS = Settings()
@@ -223,7 +223,8 @@ def test_large_pictures_get_a_short_lookahead(tmp_path: Path) -> None:
     clip = media.probe(write(tmp_path / "a.mp4", pan(1, (2688, 1520))))
     assert encoding.choose(clip, SMOOTH).options["rc-lookahead"] == 10
     assert "rc-lookahead=10" in encoding.choose(clip, Treatment(Route.DEBAND, deband=True)).options["x265-params"]
-    argv = frame_pipe.command(Path("ffmpeg"), clip, encoding.choose(clip, SMOOTH), tmp_path / "b.mp4", None, Fraction(0))
+    facts = picture_facts.take(clip, SETTINGS)
+    argv = frame_pipe.command(Path("ffmpeg"), clip, encoding.choose(clip, SMOOTH), tmp_path / "b.mp4", None, Fraction(0), facts=facts)
     assert argv[argv.index("-rc-lookahead") + 1] == "10"
     small = media.probe(write(tmp_path / "c.mp4", pan(1, (2560, 1440))))
     assert "rc-lookahead" not in encoding.choose(small, SMOOTH).options

@@ -15,9 +15,9 @@ from clipmaker import pan, write
 from PIL import Image
 
 from deshimmer.config import spawn
-from deshimmer.config.errors import MissingClip, NoFrames, UnreadableClip
+from deshimmer.config.errors import ChangingClip, MissingClip, NoFrames, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import colors, ffmpeg, media
+from deshimmer.processors import ffmpeg, hdr, media
 
 
 def _flat(pixel_format: str, levels: tuple[int, ...], color_range: int | None = None) -> av.VideoFrame:
@@ -174,13 +174,13 @@ def test_cut_webp_is_one_error(tmp_path: Path) -> None:
         list(media.frames(media.probe(path)))
 
 
-def test_size_that_changes_comes_out_at_the_clips(tmp_path: Path) -> None:
+def test_size_that_changes_half_way_is_told_with_its_place(tmp_path: Path) -> None:
     parts = [write(tmp_path / f"{size[0]}.ts", pan(4, size)).read_bytes() for size in ((96, 64), (160, 120))]
     path = tmp_path / "both.ts"
     path.write_bytes(b"".join(parts))
-    clip = media.probe(path)
-    sizes = {(frame.width, frame.height, frame.format.name) for frame in media.frames(clip)}
-    assert sizes == {(clip.width, clip.height, clip.pixel_format)}
+    with pytest.raises(ChangingClip, match=r"size changes from 96x64 to 160x120 at") as told:
+        list(media.frames(media.probe(path)))
+    assert told.value.path == str(path)
 
 
 def test_cover_art_is_no_clip(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_mirror_is_told_from_turn(shared_clips: Path) -> None:
 
 def test_dolby_vision_without_a_base_layer_is_told(shared_clips: Path) -> None:
     for name, expected in (("hevc_dovi_p5.mp4", True), ("dolbyvision_hdr.MOV", False), ("syn_hdr_pq_10bit.mp4", False)):
-        assert colors.is_dolby_vision_only(media.first_frame(media.probe(shared_clips / "odd" / name))) is expected
+        assert (hdr.dolby_vision(media.first_frame(media.probe(shared_clips / "odd" / name))) == 5) is expected
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from clipmaker import pan, write
 
-from deshimmer.config.errors import ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
+from deshimmer.config.errors import ChangingClip, ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, frame_pipe, media, road, work_folders
+from deshimmer.processors import encoding, frame_pipe, media, probing, road, work_folders
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
 
 SETTINGS = Settings()
@@ -35,7 +35,6 @@ SOUND: dict[str, tuple[int, tuple[int, int], str]] = {
     "edit_list_preroll.mp4": (16, (640, 360), "sound"),
     "frames.webm": (100, (1080, 1080), ""),
     "h264_10bits.mp4": (30, (200, 200), "deep"),
-    "h264_multi_stsd.mov": (4, (256, 128), ""),
     "hevc_dovi_p5.mp4": (10, (1920, 1080), "deep full"),
     "missing_stsd.mp4": (30, (1080, 720), "sound"),
     "mpeg2_field_interlaced.mpg": (31, (720, 576), "interlaced wide"),
@@ -58,7 +57,6 @@ SOUND: dict[str, tuple[int, tuple[int, int], str]] = {
     "syn_wrong_ext_webm_as.mp4": (30, (161, 121), ""),
     "trans_x.gif": (1, (100, 100), "alpha full"),
     "vp8_alpha.webm": (120, (320, 213), "alpha"),
-    "vp8_frame_size_change.webm": (300, (1920, 1080), ""),
     "vp9_odd_dimensions.webm": (30, (161, 121), ""),
     "with_chapters.mp4": (30, (1080, 720), "sound"),
     "with_pgs_subtitles.mkv": (30, (1080, 720), "sound"),
@@ -67,10 +65,12 @@ SOUND: dict[str, tuple[int, tuple[int, int], str]] = {
 UNUSABLE: dict[str, type[ClipError]] = {
     "audio_only.mp4": UnreadableClip,
     "h264_displaymatrix.mov": IncompleteClip,  # its index lists 708 frames, 34 are there
+    "h264_multi_stsd.mov": ChangingClip,
     "syn_text_named.mp4": UnreadableClip,
     "syn_truncated_moov_missing.mp4": IncompleteClip,  # the index is in front; 40% of the frames are cut off
     "syn_zero_bytes.mp4": IncompleteClip,
     "truncated.gif": IncompleteClip,
+    "vp8_frame_size_change.webm": ChangingClip,
     "vp9_invalid_bitstream.webm": UnreadableClip,
 }
 
@@ -93,7 +93,7 @@ def _marks(clip: Clip) -> set[str]:
 
 def _probe(path: Path) -> Clip:
     request = Request(path, path.parent / "out", str(path))
-    clip = media.probe_stage(Passage("job", request, path.parent), SETTINGS, lambda part: None).clip
+    clip = probing.probe_stage(Passage("job", request, path.parent), SETTINGS, lambda part: None).clip
     assert clip is not None
     return clip
 

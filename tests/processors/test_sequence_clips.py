@@ -12,7 +12,7 @@ from framemaker import picture, write_frame, write_frames
 
 from deshimmer.config.errors import DeshimmerError, IncompleteClip, MissingFrames, MixedFrames, RefusedClip, UnreadableClip
 from deshimmer.config.settings import Sequences, Settings
-from deshimmer.processors import linear_light, media, wholeness
+from deshimmer.processors import linear_light, media, probing, wholeness
 from deshimmer.processors.prompts import station
 from deshimmer.processors.records import Passage, Request
 
@@ -133,7 +133,7 @@ def test_the_rate_is_else_the_settings(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "shot", "f{}.png", SHOTS)
     (tmp_path / "shot.deshimmer.json").write_text('{"schema": 1, "no such key": 1}')  # told by the prompt's lint
     passage = Passage("a", Request(folder, tmp_path, "shot"), tmp_path)
-    clip = media.probe_stage(passage, Settings(sequences=Sequences(fps=12.5)), lambda part: None).clip
+    clip = probing.probe_stage(passage, Settings(sequences=Sequences(fps=12.5)), lambda part: None).clip
     assert clip is not None
     assert clip.frame_rate == Fraction(25, 2)
 

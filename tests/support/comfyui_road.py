@@ -8,7 +8,7 @@ import faulty_road
 from comfyui_server import GRAPH
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import comfyui, delivery, media, treatment
+from deshimmer.processors import comfyui, delivery, probing, treatment
 from deshimmer.processors.families.family import Means
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Passage, Plan, Progress, Regeneration, Route, Treatment
@@ -33,7 +33,7 @@ def _process(passage: Passage, settings: Settings, progress: Progress) -> Passag
 
 
 STAGES = (
-    faulty_road.Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
+    faulty_road.Stage("probe", lambda passage: passage.clip is None, probing.probe_stage),
     faulty_road.Stage("route", lambda passage: passage.plan is None, _plan),
     faulty_road.Stage("process", lambda passage: passage.treatment is not None, _process, treatment.wants_gpu),
     faulty_road.Stage("deliver", lambda passage: passage.receipt is None, delivery.deliver_stage),

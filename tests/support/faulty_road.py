@@ -17,7 +17,7 @@ from typing import NamedTuple
 from deshimmer.config import locks, paths, spawn
 from deshimmer.config.errors import UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import delivery, media
+from deshimmer.processors import delivery, probing
 from deshimmer.processors.records import CodecReading, Diagnosis, Passage, Plan, Progress, Reading, Receipt, Route, Verdict
 
 
@@ -114,7 +114,7 @@ def _route(passage: Passage, settings: Settings, progress: Progress) -> Passage:
 
 
 STAGES = (
-    Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
+    Stage("probe", lambda passage: passage.clip is None, probing.probe_stage),
     Stage("diagnose", lambda passage: passage.diagnosis is None, _diagnose, _wants_gpu),
     Stage("route", lambda passage: passage.plan is None, _route),
     Stage("deliver", lambda passage: passage.receipt is None, delivery.deliver_stage),

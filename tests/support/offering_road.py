@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from faulty_road import DIAGNOSIS, READING
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import afterwards, delivery, media
+from deshimmer.processors import afterwards, delivery, probing
 from deshimmer.processors.records import Candidate, Outcome, Passage, Plan, Progress, Receipt, Route, Treatment, Verdict, Verification
 
 FOUND = replace(DIAGNOSIS, verdict=Verdict.GENERATIVE, route=Route.SMOOTH, summary="Patches are drawn anew.")
@@ -78,7 +78,7 @@ def _deliver(passage: Passage, settings: Settings, progress: Progress) -> Passag
 
 
 STAGES = (
-    Stage("probe", lambda passage: passage.clip is None, media.probe_stage),
+    Stage("probe", lambda passage: passage.clip is None, probing.probe_stage),
     Stage("diagnose", lambda passage: passage.diagnosis is None, _diagnose),
     Stage("route", lambda passage: passage.plan is None, _route),
     Stage("process", lambda passage: passage.treatment is not None and passage.candidate is None, _process),
