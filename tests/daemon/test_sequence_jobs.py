@@ -86,9 +86,7 @@ def test_replaced_and_deleted_while_it_runs(desk: Desk, tmp_path: Path) -> None:
 def test_the_daemon_takes_a_folder_and_shows_it(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
     hot = tmp_path / "hot"
     drop(hot / "ok-shot")
-    (hot / "hang-shot").mkdir()
-    for number, frame in enumerate(sequences.find(hot / "ok-shot").files()):
-        shutil.copyfile(frame, hot / "hang-shot" / f"f_{number:04d}.png")
+    drop(hot / "hang-shot", 5)
     jobs: list[dict[str, Any]] = []
 
     def both() -> bool:
