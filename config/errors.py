@@ -3,6 +3,11 @@
 DeshimmerError
 ├── ClipError              the clip itself
 │   ├── UnreadableClip         no decoder makes frames of it
+│   │   └── SequenceError          a folder is not one sequence of numbered frames
+│   │       ├── NoFrames               it holds none
+│   │       ├── MissingFrames          there are gaps in it
+│   │       ├── TwoSequences           it holds more than one
+│   │       └── MixedFrames            its frames differ in format, size or numbering
 │   ├── IncompleteClip         it is still being written, or was cut off
 │   ├── RefusedClip            it is readable, but we will not open it (playlists, scripts)
 │   ├── ChangingClip           size, format or colours change half-way
@@ -78,6 +83,26 @@ class ChangingClip(ClipError):
 
 class MissingClip(ClipError):
     title = "There is no such clip"
+
+
+class SequenceError(UnreadableClip):
+    title = "The folder is not a sequence of frames"
+
+
+class NoFrames(SequenceError):
+    title = "There are no frames in the folder"
+
+
+class MissingFrames(SequenceError):
+    title = "Frames are missing"
+
+
+class TwoSequences(SequenceError):
+    title = "There are several sequences in the folder"
+
+
+class MixedFrames(SequenceError):
+    title = "The frames do not match each other"
 
 
 class SidecarError(DeshimmerError):

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 class Profile(StrEnum):
     MATCH = "match"
+    PNG = "png"  # these three are folders of numbered frames
+    EXR = "exr"
+    TIFF = "tiff"
     PRORES = "prores"
     DNXHR = "dnxhr"
     H264 = "h264"

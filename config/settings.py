@@ -103,6 +103,12 @@ class Repair(_Section):
     strength: float = Field(default=1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
 
 
+class Sequences(_Section):
+    """Folders of numbered frames (docs/sequences.md)."""
+
+    fps: float = Field(default=24.0, gt=0, le=1000, description="frames a second of a sequence whose sidecar does not say it")
+
+
 class Models(_Section):
     """What makes frames: the interpolator, and the models that render a clip again from its prompt."""
 
@@ -193,6 +199,7 @@ class Settings(_Section):
     intake: Intake = Intake()
     queue: Queue = Queue()
     repair: Repair = Repair()
+    sequences: Sequences = Sequences()
     models: Models = Models()
     tools: Tools = Tools()
     disk: Disk = Disk()

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Clips = Annotated[
-    list[str], typer.Argument(metavar="CLIP", help="Video files. Names that begin with '-' go after '--'.", show_default=False)
+    list[str],
+    typer.Argument(metavar="CLIP", help="Videos, or folders of frames. Names that begin with '-' go after '--'.", show_default=False),
 ]
 
 

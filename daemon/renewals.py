@@ -116,7 +116,9 @@ class Renewals:
         with self._lock:
             before = self._table.get(receipt.id)
             summary = receipts.summary(receipt)
-            if before.state is not State.DONE or (receipt == former and self._table.summary(receipt.id) == summary):
+            if before.state is not State.DONE:
+                return
+            if receipt == former and (self._table.summary(receipt.id) == summary or self.receipt(before) != former):
                 return
             offer = _begun(before, receipt)
             if receipt != former:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ..config import locks, paths, whole
 from ..config.errors import CannotWrite, DaemonError
-from . import formers, naming, receipts, report
+from . import formers, naming, receipts, report, work_folders
 from .records import KEPT_BY_CHOICE, Outcome, Receipt, Route
 
 
@@ -39,7 +39,7 @@ def keep_original(receipt: Receipt) -> Receipt:
         going = {path for path in results if path in ours and str(path) != source}
         try:
             for path in going:
-                path.unlink(missing_ok=True)
+                work_folders.remove(path)
         except OSError as error:
             raise CannotWrite(
                 f"The result cannot be removed ({error.strerror}). Close what has it open, then try again.", path=receipt.output

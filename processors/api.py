@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip
 from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
-from . import evidence, identity, media, road, work_folders
+from . import evidence, identity, media, road, sequences, work_folders
 from .options import Options
 from .prompts import lint, station
 from .prompts.stored import Stored
@@ -95,7 +95,8 @@ class Finding:
 def diagnose(path: str | PathLike[str], settings: Settings | None = None, *, progress: StageProgress | None = None) -> Finding:
     """Measure a clip's flicker and say what it is. Writes nothing that stays.
 
-    Raises ClipError for a clip that is missing, unreadable, incomplete or refused; DeshimmerError for anything else.
+    ``path`` is a file, or a folder of numbered frames. Raises ClipError for a clip that is missing, unreadable, incomplete or refused;
+    DeshimmerError for anything else.
     """
     settings = settings or load_settings()
     source = _existing(path)
@@ -185,12 +186,10 @@ def _existing(path: str | PathLike[str]) -> Path:
     except OSError as error:
         raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its path and permissions.", path=path) from None
     if stat.S_ISDIR(mode):
-        raise UnreadableClip(
-            "It is a folder; sequences of pictures are not in this version. Give the clips in it, or watch it with 'deshimmer watch'.",
-            path=path,
-        )
+        sequences.find(Path(path))  # says what the folder is not
+        return source
     if not stat.S_ISREG(mode):
-        raise UnreadableClip("It is not a regular file. Give a video file.", path=path)
+        raise UnreadableClip("It is not a regular file. Give a video file, or a folder of frames.", path=path)
     return source
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from . import grid, held, inventory, media, parts, timecodes, webp
+from . import grid, held, inventory, media, parts, timecodes
 from .inventory_records import CHAPTERS, PICTURE, ROUNDED, TIMECODE, tag_name
 from .records import Route
 
@@ -175,7 +175,7 @@ def _source(clip: Clip) -> _Source:
     if clip.excerpt is not None:
         return _Source()
     hidden = inventory.hidden_tags(clip.path)
-    if clip.container == webp.CONTAINER:
+    if not media.has_streams(clip):
         return _Source(hidden=hidden)
     with media.open_container(clip.path) as container:
         found = parts.of(container)
@@ -224,6 +224,29 @@ def _lost(case: _Case) -> Iterator[str]:
         yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
     if case.muxer in _IN_MILLISECONDS and _is_rounded(case):
         yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
+
+
+def tags(clip: Clip) -> dict[str, str]:
+    """The texts of the source, without those that a muxer makes."""
+    source = _source(clip)
+    return {key: text for key, text in {**source.tags, **source.hidden}.items() if not inventory.is_muxers_own(key)}
+
+
+def lost_in_frames(clip: Clip, what: str, *, keeps_tags: bool) -> Iterator[str]:
+    """One sentence for each part of the source besides its picture, of a result that is pictures and nothing else."""
+    source = _source(clip)
+    for part in source.others:
+        yield f"{part.name} is left out: {what} hold none"
+    if source.chapters:
+        yield f"{CHAPTERS} are left out: {what} hold none"
+    if source.timecode:
+        yield f"{TIMECODE} {source.timecode} is left out: {what} hold none"
+    if source.picture is not None:
+        yield f"name of {PICTURE} and marks of {PICTURE} are left out: {what} have neither"
+    if not keeps_tags:
+        for key in (*source.tags, *source.hidden):
+            if not inventory.is_muxers_own(key):
+                yield f"{tag_name(key)} is left out: {what} hold none"
 
 
 def _is_rounded(case: _Case) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from . import media_checks, timing, tolerances
+from . import media_checks, sequences, timing, tolerances
 from .fidelity import Fidelity
 from .inserted import Inserted
 from .inventory_records import Difference
@@ -84,6 +84,8 @@ def _same_size(clip: Clip, result: Clip) -> bool:
 
 
 def _sound(evidence: Evidence) -> Check:
+    if evidence.result.container == sequences.CONTAINER:
+        return _check("sound", True, len(evidence.clip.audio), 0, "Frames hold no sound.")
     left_out = [each.subject for each in evidence.differences if media_checks.is_named(each, evidence.notes)]
     tracks = enumerate(evidence.clip.audio, 1)
     mine = [track for number, track in tracks if f"audio track {number} ({track.codec})" not in left_out]
@@ -376,7 +378,7 @@ def praise(evidence: Evidence) -> str:
     measured = (
         ("motion", seen.motion_kept is not None),
         ("detail", seen.detail_kept is not None or seen.edges_kept is not None),
-        ("sound", bool(evidence.clip.audio)),
+        ("sound", bool(evidence.result.audio)),
     )
     kept = _listed([name for name, known in measured if known]) or "brightness and colour"
     parts = [

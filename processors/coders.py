@@ -37,6 +37,7 @@ class Coder:
     least_size: tuple[int, int] = (1, 1)
     most_depth: int = 16  # bits, where a format promises more than the encoder keeps
     is_intra: bool = False
+    matrices: tuple[str, ...] = ()  # that its files can say; nothing: all
 
 
 _MOVIE = ("mp4", "mov", "matroska", "mpegts")
@@ -100,6 +101,7 @@ def _dnxhr(title: str, profile: str, pixel_format: str) -> Coder:
         profile,
         full_range=FullRange.SCALED,
         least_size=(256, 120),
+        matrices=("bt709", "bt2020nc"),
         is_intra=True,
     )
 

@@ -17,7 +17,19 @@ from ..config import locks
 from ..config.errors import DeshimmerError, RouteRefused, ToolFailed
 from ..config.probes import Probe
 from ..config.settings import Settings, is_loopback
-from . import candidates, comfyui_correction, comfyui_failures, comfyui_result, diagnosis, encoding, frame_pipe, media, timing
+from . import (
+    candidates,
+    comfyui_correction,
+    comfyui_failures,
+    comfyui_result,
+    diagnosis,
+    encoding,
+    frame_pipe,
+    media,
+    results,
+    timing,
+    work_folders,
+)
 from .comfyui_correction import corrected_graph as corrected_graph
 from .comfyui_following import Follower, Wire
 from .comfyui_server import NOT_CONFIGURED, Graph, Rejected, Server, client_id
@@ -108,7 +120,7 @@ def _best(rendering: _Rendering) -> Candidate:
     def measure(made: Candidate) -> float:
         return diagnosis.read(media.probe(made.path), None, lambda part: None, settings=job.settings).flicker_score
 
-    best = candidates.best_of(seeds, make, measure, lambda made: made.path.unlink(missing_ok=True))
+    best = candidates.best_of(seeds, make, measure, lambda made: work_folders.remove(made.path))
     with suppress(ToolFailed):  # it has done its work
         rendering.server.free_memory()
     note = best.note()
@@ -186,7 +198,7 @@ def _encoded(rendering: _Rendering, picture: comfyui_result.Picture, stem: Path,
     if abs(length - clip.duration) > _SAME_LENGTH_S:
         chosen = chosen.without_streams("the render is not as long as the clip")
     output = stem.with_name(stem.name + chosen.suffix)
-    written = frame_pipe.encode(
+    written = results.write(
         clip,
         _timed(rendering.clip, clip, picture.frames()),
         chosen,

@@ -64,7 +64,7 @@ def make(
     ``in_step``: the result shows the source's moments, slow motion later; else both run at their own speed, to the shorter one's end.
     Of a clip over ``LONGEST_S`` seconds it shows the part in which ``curves`` (of the source) flicker most. Raises DeshimmerError.
     """
-    result = media.probe(candidate)
+    result = media.probe_result(candidate, source)
     part = excerpt(source, curves) if in_step else (Fraction(0), min(source.duration, result.duration, Fraction(LONGEST_S)))
     pace = _pace(source, result) if in_step else Fraction(1)
     temporary = output.with_name(f"{output.stem}.part{output.suffix}")

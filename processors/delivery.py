@@ -105,7 +105,7 @@ def _carry_out(intent: work_folders.Intent, folder: Path) -> Receipt:
         if staged.exists():
             work_folders.move(staged, target)
     for former in {*intent.former} - {target for _, target in intent.moves} - {receipt.receipt}:
-        former.unlink(missing_ok=True)
+        work_folders.remove(former)
     work_folders.put(receipts.as_bytes(receipt), receipt.receipt, folder)
     return receipt
 

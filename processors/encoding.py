@@ -1,12 +1,15 @@
-"""Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in."""
+"""Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in; of
+folders of frames and of animated images ``sequence_codecs`` and ``animations`` say both.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from . import carrying, fields, picture_codecs, picture_facts
+from . import animations, carrying, fields, picture_codecs, picture_facts, sequence_codecs
 from .carrying import Along
+from .picture_codecs import Picture
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -25,6 +28,7 @@ class Encoding:
     notes: tuple[str, ...] = ()
     along: Along = field(default_factory=Along)
     conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
+    frames_of: str | None = None  # the kind of the frames, where the result is a folder of them
 
     def without_streams(self, reason: str) -> Encoding:
         """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
@@ -37,6 +41,12 @@ class Encoding:
 def choose(clip: Clip, treatment: Treatment) -> Encoding:
     """The delivery for this clip and treatment. Raises RouteRefused where the result could not be what the source is."""
     lost = picture_facts.losses(clip)
+    frames = sequence_codecs.choose(clip, treatment)
+    if frames is not None:
+        return _alone(frames.picture, lost, "", sequence_codecs.MUXER, frames.kind)
+    animated = animations.choose(clip, treatment)
+    if animated is not None:
+        return _alone(animated, lost, animations.suffix(clip), animations.MUXERS[clip.container])
     picture = picture_codecs.choose(clip, treatment)
     video = fields.options(clip, picture.options)
     carried = carrying.choose(clip, treatment, video, picture.muxers)
@@ -47,7 +57,18 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         video | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *fields.notes(clip, video), *lost, *carried.lost),
+        (
+            *picture.notes,
+            *fields.notes(clip, video),
+            *lost,
+            *carried.lost,
+            *([reason] if (reason := animations.why_a_movie(clip, treatment)) else []),
+        ),
         along=carried.along,
         conversion=picture.conversion,
     )
+
+
+def _alone(picture: Picture, lost: tuple[str, ...], suffix: str, muxer: str, frames_of: str | None = None) -> Encoding:
+    notes = (*picture.notes, *lost)
+    return Encoding(suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=notes, frames_of=frames_of)

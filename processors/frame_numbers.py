@@ -91,6 +91,8 @@ def start(path: Path, rate: Fraction) -> Start:
 
 
 def _stored(path: Path) -> str | None:
+    if path.is_dir():  # a folder of frames
+        return None
     with media.open_container(path) as container:
         tagged = (container.metadata, *(stream.metadata for stream in container.streams))
         return next((value for tags in tagged for key, value in tags.items() if key.lower() == "timecode"), None)

@@ -12,15 +12,15 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import enclosures, encoders, ffmpeg, media, picture_facts
+from . import clocks, enclosures, encoders, ffmpeg, media, picture_facts
 from .enclosures import Enclosed
 from .picture_facts import PictureFacts
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
+    from .clocks import Shown
     from .encoding import Encoding
     from .grid import Grid
-    from .media import Shown
     from .records import Clip, Progress
 
 _CHECK_EVERY_FRAMES = 16
@@ -53,11 +53,11 @@ def encode(
     encoders.require(encoding.options["c:v"], settings)
     facts = picture_facts.take(clip, settings)
     ffmpeg.require_options(picture_facts.input_options(facts), settings)
-    rate, origin, last = frame_rate or clip.frame_rate, media.common_origin(clip), None
+    rate, origin, last = frame_rate or clip.frame_rate, clocks.common_origin(clip), None
     as_source = rate == clip.frame_rate and expected_frames in (None, clip.frames)
     exact = encoding.along.grid if as_source else None
     if as_source:
-        rate, last = media.declared_rate(clip), media.last_frame(clip)
+        rate, last = clocks.declared_rate(clip), clocks.last_frame(clip)
     if last is not None and exact is not None:
         last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:

@@ -46,6 +46,7 @@ def job_digest(content_digest: str, request: Request, settings: Settings, *, pro
         # absent where they are as ever: ids of older jobs stay what they were
         **({"markers": True} if request.markers else {}),
         **({"approved": True} if request.approved else {}),
+        **({"sequences": settings.sequences.model_dump(mode="json")} if request.path.is_dir() else {}),
         **({"profile": request.profile} if request.profile is not Profile.MATCH else {}),
     }
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(errors="surrogateescape"), digest_size=6).hexdigest()

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import media, parts, webp
+from . import media, parts, sequences
 from .inventory_differences import differences as differences
 from .inventory_records import Chapter, Inventory, Pictures, Track
 from .prompts import container_texts, picture_texts
@@ -43,7 +43,7 @@ def take(path: Path) -> Inventory:
 
 def of(clip: Clip) -> Inventory:
     """The same of a clip that was probed. An excerpt has its pictures alone."""
-    if clip.container == webp.CONTAINER or clip.excerpt is not None:
+    if not media.has_streams(clip) or clip.excerpt is not None:
         times = tuple(int(frame.pts or 0) for frame in media.frames(clip))
         tags = hidden_tags(clip.path) if clip.excerpt is None else {}
         return Inventory(clip.container, Pictures(times, clip.time_base, None, None, None, None, ()), tags=tags)
@@ -53,6 +53,7 @@ def of(clip: Clip) -> Inventory:
 
 def hidden_tags(path: Path) -> dict[str, str]:
     """Texts that belong to the file and that FFmpeg does not show: those of pictures, and of one box of MP4."""
+    path = next(sequences.find(path).files()) if path.is_dir() else path
     found = picture_texts.read(path)
     if found:
         return found

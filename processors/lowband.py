@@ -178,6 +178,10 @@ def _bend(steps: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np
     return _f32(bend * np.maximum(0, 1 - _CERTAIN_FADE**2 * chance / (np.square(bend) + 1e-6)))
 
 
+_NOBODY = np.float32(1e-20)
+"""Weights fall below what floats hold where a frame differs from all around it and those from each other."""
+
+
 def _wanted(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean along motion of what most neighbours agree on, less the frame itself, and how many neighbours that were; both (h, w, 3)."""
     lines = differences.shape[1]
@@ -187,7 +191,7 @@ def _wanted(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> 
     weights = reliable * np.exp(squares / (-_AGREEMENT * variance))
     own = np.float32(_OWN_WEIGHT) * np.exp(np.square(mean) / (-_AGREEMENT * variance))
     trust = weights.sum(0)
-    mean = (weights * differences).sum(0) / (trust + own)
+    mean = (weights * differences).sum(0) / np.maximum(trust + own, _NOBODY)  # where nobody agrees, the frame stays as it is
     return _f32(mean * (variance / (variance + np.float32(_FLOOR**2)))), _f32(trust)
 
 

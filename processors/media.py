@@ -1,31 +1,36 @@
-"""Reading clips: what a file is, and its frames one at a time. PyAV decodes; Pillow decodes animated WebP.
+"""Reading clips: what a file is, and its frames one at a time. PyAV decodes; Pillow decodes animated WebP; ``sequence_clips`` reads folders.
 
-Everything is opened by ``containers``, with its allow-list.
+Every file is opened by ``containers``, with its allow-list.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import statistics
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
-import numpy as np
-from numpy.typing import NDArray
 
 from ..config.errors import UnreadableClip
-from . import changes, colors, webp
+from . import changes, colors, sequence_clips, sequences, webp
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
+from .pixels import Planes as Planes
+from .pixels import blank_like as blank_like
+from .pixels import field_of as field_of
+from .pixels import is_full_range as is_full_range
+from .pixels import is_rgb as is_rgb
+from .pixels import planes as planes
+from .pixels import tagged_like as tagged_like
+from .pixels import to_format as to_format
 from .records import AudioTrack, Clip, ColorTags
 
 if TYPE_CHECKING:
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
 LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
 
-_FULL_RANGE = 2
 _RATE_ROUNDING = Fraction(1, 5_000_000)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders drop the transparency of WebM, which travels beside the picture."""
@@ -45,20 +49,19 @@ _MAY_HIDE_FRAMES = ("vp8", "mpeg1video", "mpeg2video")
 """Codecs whose packets are not always one frame each: hidden reference frames, single fields."""
 
 
-class Planes(NamedTuple):
-    """One frame as arrays. Luma ``(height, width)``; chroma ``(height', width')`` by the pixel format; uint8 or uint16 levels."""
-
-    y: NDArray[np.uint8] | NDArray[np.uint16]
-    u: NDArray[np.uint8] | NDArray[np.uint16] | None
-    v: NDArray[np.uint8] | NDArray[np.uint16] | None
-    a: NDArray[np.uint8] | NDArray[np.uint16] | None
+_NO_STREAMS = (webp.CONTAINER, sequences.CONTAINER)
+"""What is not opened by FFmpeg's demuxers."""
 
 
-def probe(path: Path) -> Clip:
-    """What the file is. Reads every packet once and decodes one frame, or all where packets do not tell the frames.
+def probe(path: Path, *, sequence_fps: Fraction | None = None) -> Clip:
+    """What the file is. Reads every packet once and decodes one frame, or all where packets do not tell the frames. A folder is a
+    sequence of frames, of ``sequence_fps`` where its sidecar does not say.
 
-    Raises MissingClip, RefusedClip or UnreadableClip.
+    Raises MissingClip, RefusedClip, UnreadableClip or SequenceError.
     """
+    if path.is_dir():
+        clip = sequence_clips.probe(path, sequence_fps)
+        return replace(clip, has_alpha=clip.has_alpha and _shows_alpha(clip))
     if webp.is_animated(path):
         return _clip_of_webp(path)
     with open_container(path) as container:
@@ -82,9 +85,19 @@ def probe(path: Path) -> Clip:
     return clip
 
 
+def probe_result(path: Path, source: Clip) -> Clip:
+    """``probe`` for what was made of ``source``: its frames compare with the source's."""
+    return sequence_clips.beside(probe(path), source)
+
+
+def has_streams(clip: Clip) -> bool:
+    """Whether FFmpeg opens its file: there may be sound and tags to carry over."""
+    return clip.container not in _NO_STREAMS
+
+
 def stamps(clip: Clip) -> tuple[int, ...]:
     """The pts of all frames in display order, read from the packets; nothing where those do not tell."""
-    if clip.container == webp.CONTAINER:
+    if not has_streams(clip):
         return ()
     with open_container(clip.path) as container:
         table = _packet_table(container, video_stream(container, clip.path))
@@ -111,7 +124,8 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
 
 
 def _decoded(clip: Clip, *, may_change: bool = False) -> Generator[av.VideoFrame, None, None]:
-    return webp.frames(clip.path) if clip.container == webp.CONTAINER else _frames_of_stream(clip, may_change=may_change)
+    reader = _READERS.get(clip.container)
+    return _frames_of_stream(clip, may_change=may_change) if reader is None else reader(clip)
 
 
 def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFrame, None, None]:
@@ -130,6 +144,12 @@ def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFram
             yield frame
 
 
+_READERS: dict[str, Callable[[Clip], Generator[av.VideoFrame, None, None]]] = {
+    webp.CONTAINER: lambda clip: webp.frames(clip.path),
+    sequences.CONTAINER: sequence_clips.frames,
+}
+
+
 def first_frame(clip: Clip) -> av.VideoFrame:
     """Raises UnreadableClip when there is none."""
     with closing(_decoded(clip, may_change=True)) as decoded:
@@ -141,34 +161,19 @@ def first_frame(clip: Clip) -> av.VideoFrame:
 
 def origin(clip: Clip) -> Fraction:
     """The time in seconds at which the first of picture and sound starts."""
-    return _first_start(clip)[0]
+    return first_start(clip)[0]
 
 
-def common_origin(clip: Clip) -> Fraction:
-    """The last moment before ``origin`` that picture and sound both have a tick at: taken from the times of both, none is rounded."""
-    start, ticks = _first_start(clip)
-    common = Fraction(math.lcm(*(tick.numerator for tick in ticks)), math.gcd(*(tick.denominator for tick in ticks)))
-    return math.floor(start / common) * common
-
-
-def _first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
+def first_start(clip: Clip) -> tuple[Fraction, list[Fraction]]:
     """Seconds, and the clocks of the tracks."""
     if clip.excerpt is not None:
         return clip.excerpt.first_pts * clip.time_base, [clip.time_base]
-    if clip.container == webp.CONTAINER:
+    if not has_streams(clip):
         return Fraction(0), [clip.time_base]
     with open_container(clip.path) as container:
         tracks = (video_stream(container, clip.path), *container.streams.audio)
         known = [(track.start_time, Fraction(track.time_base)) for track in tracks if track.start_time is not None and track.time_base]
     return min((start * tick for start, tick in known), default=Fraction(0)), [clip.time_base, *(tick for _, tick in known)]
-
-
-def declared_rate(clip: Clip) -> Fraction:
-    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
-    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
-        return clip.frame_rate
-    with open_container(clip.path) as container:
-        return stated_rate(video_stream(container, clip.path)) or clip.frame_rate
 
 
 def stated_rate(stream: VideoStream) -> Fraction | None:
@@ -180,106 +185,29 @@ def stated_rate(stream: VideoStream) -> Fraction | None:
     return near if near and abs(stated / near - 1) < _RATE_ROUNDING else Fraction(stated)
 
 
-class Shown(NamedTuple):
-    time: Fraction  # seconds
-    duration: Fraction  # seconds
-
-
-def last_frame(clip: Clip) -> Shown | None:
-    """When the last frame is shown, and for how long; None where the file does not say."""
-    if clip.container == webp.CONTAINER or clip.excerpt is not None:
-        return None
-    with open_container(clip.path) as container:
-        stream = video_stream(container, clip.path)
-        container.seek(2**31, stream=stream, backward=True)
-        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
-    time, duration = max(shown, default=(0, 0))
-    return Shown(time * clip.time_base, duration * clip.time_base) if duration else None
-
-
-def planes(frame: av.VideoFrame) -> Planes:
-    """Views, not copies, of a planar YUV or gray frame's memory. They are valid as long as ``frame`` is."""
-    names = [component.is_alpha for component in frame.format.components]
-    arrays = [_plane(frame, index) for index in range(len(frame.planes))]
-    alpha = arrays.pop() if names and names[-1] and len(arrays) in (2, 4) else None
-    y, u, v = (*arrays, None, None)[:3]
-    assert y is not None
-    return Planes(y, u, v, alpha)
-
-
-def field_of(frame: av.VideoFrame, field: str) -> av.VideoFrame:
-    """The ``"top"`` or ``"bottom"`` lines of a planar frame, as a frame of half the height."""
-    made = av.VideoFrame(frame.width, frame.height // 2, frame.format.name)
-    tagged_like(frame, made)
-    for source, target in zip(planes(frame), planes(made), strict=True):
-        if source is not None and target is not None:
-            target[:] = source[field == "bottom" :: 2]  # pyright: ignore[reportArgumentType]  of one format
-    return made
-
-
-def tagged_like(frame: av.VideoFrame, made: av.VideoFrame) -> None:
-    """Give ``made`` the colour tags and the time of ``frame``."""
-    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
-        setattr(made, name, getattr(frame, name))
-    if frame.time_base is not None:
-        made.time_base = frame.time_base
-
-
-def blank_like(frame: av.VideoFrame) -> av.VideoFrame:
-    """A frame without content of the same size, format, colour tags and pts."""
-    made = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    tagged_like(frame, made)
-    return made
-
-
-def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """The frame in another pixel format; pts, size, matrix and range stay, RGB becomes limited-range BT.709.
-
-    Limited-range levels are multiplied by four from 8 to 10 bit; full-range luma goes from 0-255 to 0-1023.
-    """
-    if frame.format.name == pixel_format:
-        return frame
-    if _is_rgb(frame.format):
-        return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
-    color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
-    _keep_opacity(frame, made)
-    return made
-
-
-def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
-    """FFmpeg shifts alpha like limited-range luma, so that what was opaque no longer is."""
-    depths = [each.format.components[-1].bits for each in (frame, made)]
-    if depths[0] == depths[1] or not (frame.format.components[-1].is_alpha and made.format.components[-1].is_alpha):
-        return
-    before, after = planes(frame).a, planes(made).a
-    if before is not None and after is not None:
-        after[:] = np.rint(before * (((1 << depths[1]) - 1) / ((1 << depths[0]) - 1)))
-
-
 def working_format(clip: Clip) -> str:
     """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 or 16 for deeper sources. RGB gets two bits
     more, which the way there and back takes.
     """
     layout = av.VideoFormat(clip.pixel_format)
-    is_rgb = _is_rgb(layout)
-    needed = clip.bit_depth + 2 * is_rgb
+    from_rgb = is_rgb(layout)
+    needed = clip.bit_depth + 2 * from_rgb
     depth = 10 if needed <= 10 else 12 if needed <= 12 and not clip.has_alpha else 16  # no format has 4:2:0, 12 bit and alpha
     chroma = "444"
-    if not is_rgb and len(layout.components) >= 3:
+    if not from_rgb and len(layout.components) >= 3:
         half_width = layout.chroma_width(16) < 16
         half_height = layout.chroma_height(16) < 16
         chroma = {(True, True): "420", (True, False): "422"}.get((half_width, half_height), "444")
-    elif not is_rgb:
+    elif not from_rgb:
         chroma = "420"  # gray: encoders and editors want chroma planes, empty ones cost least
     return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
 
 
 def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
     """The tags of frames in the working format, or in ``pixel_format`` made of it: the source's, but where RGB became YUV."""
-    if pixel_format is not None and _is_rgb(av.VideoFormat(pixel_format)):
+    if pixel_format is not None and is_rgb(av.VideoFormat(pixel_format)):
         return replace(clip.color, range="pc", matrix="gbr")
-    if not _is_rgb(av.VideoFormat(clip.pixel_format)):
+    if not is_rgb(av.VideoFormat(clip.pixel_format)):
         return clip.color
     return replace(
         clip.color, range="tv", matrix="bt709", primaries=clip.color.primaries or "bt709", transfer=clip.color.transfer or "bt709"
@@ -287,7 +215,9 @@ def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
 
 
 def digest(path: Path) -> str:
-    """BLAKE2b of the file's bytes, 32 hex digits."""
+    """BLAKE2b of the file's bytes, 32 hex digits; of a sequence, over its frames' names and bytes."""
+    if path.is_dir():
+        return sequence_clips.digest(sequences.find(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
@@ -439,18 +369,3 @@ def _audio_track(track: av.AudioStream) -> AudioTrack:
 def _shows_alpha(clip: Clip) -> bool:
     """True when any frame is see-through anywhere; formats with an alpha plane mostly hold opaque pictures."""
     return any(bool((frame.to_ndarray(format="rgba")[..., 3] < 255).any()) for frame in frames(clip))
-
-
-def _is_rgb(layout: av.VideoFormat) -> bool:
-    return layout.is_rgb or layout.has_palette
-
-
-def is_full_range(frame: av.VideoFrame) -> bool:
-    return colors.is_always_full_range(frame.format) or int(frame.color_range) == _FULL_RANGE
-
-
-def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    plane = frame.planes[index]
-    memory = memoryview(plane)
-    array = np.frombuffer(memory, np.uint16) if frame.format.components[0].bits > 8 else np.frombuffer(memory, np.uint8)
-    return array.reshape(plane.height, -1)[:, : plane.width]

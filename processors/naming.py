@@ -45,7 +45,7 @@ class _Claim:
 
 
 def outputs(request: Request, container_suffix: str) -> Outputs:
-    """The four paths for this source; ``container_suffix`` is the result's, with its dot. A preview has its own
+    """The four paths for this source; ``container_suffix`` is the result's, with its dot, and empty for a folder of frames. A preview has its own
     (``clip.preview.comparison.mp4``), beside what a repair of the clip left.
 
     The plain names where they are free or this source's own, else those that keep the source's suffix
@@ -56,7 +56,7 @@ def outputs(request: Request, container_suffix: str) -> Outputs:
 
 def candidates(request: Request, container_suffix: str) -> Iterator[Outputs]:
     """All names that this source's outputs may have, the plain ones first. Endless."""
-    yield _named(request, request.path.stem, container_suffix)
+    yield _named(request, request.path.name if request.path.is_dir() else request.path.stem, container_suffix)
     number = 1
     while True:
         yield _named(request, request.path.name if number == 1 else f"{request.path.name}-{number}", container_suffix)
@@ -88,7 +88,7 @@ def former(request: Request) -> tuple[Path, ...]:
 
 
 def _named(request: Request, stem: str, container_suffix: str) -> Outputs:
-    stem = f"{_shortened(stem)}.preview" if request.preview else _shortened(stem)
+    stem = f"{shortened(stem)}.preview" if request.preview else shortened(stem)
     folder = request.output_dir
     return Outputs(
         folder / f"{request.name.replace('{stem}', stem)}{container_suffix}",
@@ -104,7 +104,7 @@ def _is_free(each: Outputs, request: Request) -> bool:
     return request.path not in each and all(path in ours or not path.exists() for path in (*each, *each.markers))
 
 
-def _shortened(stem: str) -> str:
+def shortened(stem: str) -> str:
     room = _LONGEST_BYTES - len(_LONGEST_ENDING) - 40
     raw = stem.encode(errors="surrogateescape")
     if len(raw) <= room:

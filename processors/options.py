@@ -10,11 +10,11 @@ from ..config import profiles
 from ..config.errors import WrongUsage
 from ..config.profiles import Profile
 from ..config.settings import Settings
+from . import timing
 from .records import Request, Route
 
 PRESETS = ("article",)
 MOST_CANDIDATES = 8
-_ROUNDED_FPS = Fraction(1, 200)
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,4 @@ class Options:
 
 def frame_rate(fps: Fraction | float) -> Fraction:
     """The frame rate that is meant: 23.976 (or 23.98), 29.97 and 59.94 are short for 24000/1001, 30000/1001 and 60000/1001."""
-    said = Fraction(fps).limit_denominator(1001)
-    broadcast = Fraction(round(said * 1001 / 1000) * 1000, 1001)
-    return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
+    return timing.exact_rate(fps)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
-from . import coders, fields, media, webp
+from . import coders, fields, media
 from .coders import Coder, FullRange
 from .containers import video_stream
 from .picture_needs import Colours, Layout, Need
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _DEBANDED_DEPTH = 10  # bits: fewer undo it
 _LARGE_PIXELS = 2560 * 1440
 _LARGE_LOOKAHEAD_FRAMES = 10
+_TOLD = "{title} files always tell a matrix: it is {matrix} where the source names none"
+_RELABELLED = ",setparams=range=tv"
 _ARTICLE_MUXERS = ("mp4", "mov", "matroska", "mpegts")
 _SCALED = "the source has full-range levels, which {title} files do not tell: they are scaled to limited range, and look the same"
 _BANDS_AGAIN = "8 bit brings back most of the banding that was removed: the profiles hevc10, prores, dnxhr and av1 keep it out"
@@ -109,7 +111,9 @@ def _lost(coder: Coder, layout: Layout, need: Need) -> tuple[str, ...]:
     small = need.width < coder.least_size[0] or need.height < coder.least_size[1]
     size = (f"size {need.width}x{need.height} (the least is {coder.least_size[0]}x{coder.least_size[1]})",) if small else ()
     woven = ("fields",) if need.is_interlaced and coder.encoder not in fields.WEAVES else ()
-    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *woven)
+    untold = coder.matrices and need.matrix is not None and need.matrix not in coder.matrices
+    matrix = (f"{need.matrix} matrix",) if untold else ()
+    return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *matrix, *woven)
 
 
 def _losses(coder: Coder, need: Need) -> tuple[str, ...]:
@@ -135,13 +139,13 @@ def _picture(clip: Clip, need: Need, taken: _Taken, notes: tuple[str, ...], *, e
         options |= lookahead
     if coder.x265:
         options["x265-params"] = ":".join(f"{key}={value}" for key, value in {**coder.x265, **lookahead}.items())
-    conversion, ranged = _conversion(coder, pixel_format, need)
-    if conversion and coder.full_range is FullRange.BY_CONTAINER:
+    conversion, converted = _conversion(coder, pixel_format, need)
+    if conversion.endswith(_RELABELLED):
         options["color_range"] = "pc"
     depth = "" if f"{Layout.of(pixel_format).depth} bit" in coder.title else f" {_depth(coder, pixel_format)} bit"
     alone = ", every frame by itself" if every_frame else ""
     described = f"{coder.title}{depth}{' with alpha' if Layout.of(pixel_format).has_alpha else ''}, {coder.settings}{alone}"
-    return Picture(pixel_format, options, described, (*notes, *ranged, *_held(coder, pixel_format, need)), coder.muxers, conversion)
+    return Picture(pixel_format, options, described, (*notes, *converted, *_held(coder, pixel_format, need)), coder.muxers, conversion)
 
 
 def _depth(coder: Coder, pixel_format: str) -> int:
@@ -149,16 +153,17 @@ def _depth(coder: Coder, pixel_format: str) -> int:
 
 
 def _conversion(coder: Coder, pixel_format: str, need: Need) -> tuple[str, tuple[str, ...]]:
-    """For levels of full range, where the encoder does not say them."""
+    """For levels of full range and colours of no named matrix, where the encoder's files say something else."""
+    told = (_TOLD.format(title=coder.title, matrix=coder.matrices[0]),) if coder.matrices and need.matrix is None else ()
     if not need.is_full_range or Layout.of(pixel_format).colours is Colours.RGB:
-        return "", ()
+        return "", told
     match coder.full_range:
         case FullRange.SCALED:
-            return f"scale=out_range=tv,format={pixel_format}", (_SCALED.format(title=coder.title),)
+            return f"scale=out_range=tv,format={pixel_format}", (_SCALED.format(title=coder.title), *told)
         case FullRange.BY_CONTAINER:
-            return f"format={pixel_format},setparams=range=tv", ()
+            return f"format={pixel_format}{_RELABELLED}", told
         case FullRange.KEPT:
-            return "", ()
+            return "", told
 
 
 def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
@@ -176,7 +181,7 @@ def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
 
 def _is_all_intra(clip: Clip) -> bool:
     """Whether its first packets are all key frames, as cameras write that are made for cutting."""
-    if clip.container == webp.CONTAINER or clip.codec not in ("h264", "hevc", "mpeg2video"):
+    if not media.has_streams(clip) or clip.codec not in ("h264", "hevc", "mpeg2video"):
         return False
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)

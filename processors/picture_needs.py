@@ -52,15 +52,16 @@ class Need:
     width: int
     height: int
     is_full_range: bool
+    matrix: str | None
     is_interlaced: bool = False
 
     @classmethod
     def of(cls, clip: Clip, *, least_depth: int = 0) -> Need:
         layout = Layout.of(clip.pixel_format)
         depth = max(clip.bit_depth, least_depth)
-        return cls(
-            Layout(layout.colours, layout.steps, depth, clip.has_alpha), clip.width, clip.height, _is_full_range(clip), clip.interlaced
-        )
+        color = media.delivered_color(clip)
+        held = Layout(layout.colours, layout.steps, depth, clip.has_alpha)
+        return cls(held, clip.width, clip.height, color.range == "pc", color.matrix, clip.interlaced)
 
     def losses(self, held: Layout, *, crops_whole_chroma: bool) -> tuple[str, ...]:
         """What a picture held like this would lose. ``crops_whole_chroma``: the codec says a size only in whole chroma samples."""
@@ -86,7 +87,3 @@ class Need:
     @property
     def _kept_as(self) -> str:
         return "4:4:4" if self.layout.colours is Colours.RGB else self.layout.sampling
-
-
-def _is_full_range(clip: Clip) -> bool:
-    return media.delivered_color(clip).range == "pc"

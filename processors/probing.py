@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..config.profiles import Profile
-from . import coders, encoders, fields, media, picture_codecs, wholeness
+from . import coders, encoders, fields, media, picture_codecs, timing, wholeness
 from .records import Route
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
     """Raises RouteRefused where the profile cannot hold the picture, NotSetUp where its encoder is not here, and what probing raises."""
     request = passage.request
     wholeness.check(request.path)
-    clip = fields.judge(media.probe(request.path))
+    clip = fields.judge(media.probe(request.path, sequence_fps=timing.exact_rate(settings.sequences.fps)))
     if request.profile is not Profile.MATCH and request.route is not Route.KEEP:
         picture_codecs.require(clip, request.profile)
         encoders.require(coders.CODERS[request.profile][0].encoder, settings)

@@ -279,6 +279,7 @@ class Treatment:
     slow_motion: bool = False
     drops_duplicates: bool = False  # repeated frames count as one that lasts longer: interpolation moves on where they stood still
     profile: Profile = Profile.MATCH  # of its delivery
+    as_movie: bool = False  # an animated image whose own format brings flicker back
     preset: str | None = None
     regeneration: Regeneration | None = None
 

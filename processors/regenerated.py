@@ -59,7 +59,7 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
     made = candidate.treatment.regeneration
     assert made is not None
     try:
-        result = media.probe(candidate.path)
+        result = media.probe_result(candidate.path, clip)
         after = diagnosis.diagnose(result, curves, lambda done: progress(0.7 * done), settings=settings)
         height_px = min(clip.height, result.height, DETAIL_HEIGHT_PX)
         kept = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import DeshimmerError, NotSetUp, RouteRefused
-from . import candidates, diagnosis, media, rendered, rendering
+from . import candidates, diagnosis, media, rendered, rendering, work_folders
 from .families import ladder, model_folder, pipelines, table
 from .families.family import Family, Means
 from .records import Candidate, Progress, Regeneration
@@ -77,7 +77,7 @@ def _by_diffusers(job: Job, wanted: Regeneration) -> Candidate:
             measured = diagnosis.read(media.probe(made.candidate.path), None, part_of(made.seed, _ENCODED, 1), settings=job.settings)
             return measured.flicker_score
 
-        best = candidates.best_of(seeds, make, score, lambda made: made.candidate.path.unlink(missing_ok=True))
+        best = candidates.best_of(seeds, make, score, lambda made: work_folders.remove(made.candidate.path))
         progress(1.0)
     told = (best.note(), f"rendered by {family.name} from {wanted.kind} with seed {best.seed}")
     return replace(

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from . import encoding, frame_pipe, media
+from . import encoding, media, results
 from .families.family import Kind
 from .records import Candidate
 from .rendering import Ask
@@ -38,9 +38,7 @@ def encode(job: Job, ask: Ask, made: NDArray[np.float32]) -> Candidate:
         notes.append(f"{len(made)} frames at {float(rate):g} a second, where the clip has {clip.frames} at {float(clip.frame_rate):g}")
     frames = _frames(job, made, rate, as_source)
     output = job.output_stem.with_suffix(chosen.suffix)
-    written = frame_pipe.encode(
-        clip, frames, chosen, output, job.settings, frame_rate=rate, progress=job.progress, expected_frames=len(made)
-    )
+    written = results.write(clip, frames, chosen, output, job.settings, frame_rate=rate, progress=job.progress, expected_frames=len(made))
     return Candidate(output, job.treatment, chosen.description, written, 0.0, tuple(notes))
 
 

@@ -397,7 +397,7 @@ def _pictures(passage: Passage, curves: pictures.Curves) -> tuple[tuple[Pair, ..
     source = result = None
     with suppress(DeshimmerError):  # the source may be gone by now: the report then stands without pictures
         source = pictures.study(clip, wanted, _LONGEST_PX, slit=slit)
-    if passage.candidate is not None and passage.candidate.path.is_file():
+    if passage.candidate is not None and passage.candidate.path.exists():
         step = passage.candidate.treatment.factor if passage.candidate.treatment.route is Route.INTERPOLATE else 1
         with suppress(DeshimmerError):
             result = pictures.study(media.probe(passage.candidate.path), wanted, _LONGEST_PX, slit=slit, step=step)

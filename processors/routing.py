@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..config.errors import RouteRefused
+from ..config.profiles import Profile
 from ..config.settings import Settings
 from . import debanding, fields, regenerating, verdicts
+from .animation_files import GIF
 from .prompts.stored import Stored
 from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progress, Request, Route, Treatment, Verdict
 
@@ -31,7 +33,10 @@ def route_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
 def plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings, stored: Stored | None = None) -> Plan:
     """Raises RouteRefused where the clip does not fit what was asked for, NotSetUp for what is not here."""
     planned = _plan(request, clip, diagnosis, settings, stored)
-    return replace(planned, treatments=tuple(replace(one, profile=request.profile) for one in planned.treatments))
+    treatments = tuple(replace(one, profile=request.profile) for one in planned.treatments)
+    if clip.container == GIF and request.profile is Profile.MATCH and treatments and not planned.named_by_user:
+        treatments = (*treatments, replace(treatments[0], as_movie=True))  # should its 256 colours undo every repair
+    return replace(planned, treatments=treatments)
 
 
 def _plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings, stored: Stored | None) -> Plan:

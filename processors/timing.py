@@ -10,6 +10,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from .records import Clip, Treatment
 
+_ROUNDED_FPS = Fraction(1, 200)
+
 
 class Timed(Protocol):
     """A picture of the source, and the seconds at which its frames are shown: several where it is repeated."""
@@ -111,6 +113,13 @@ class Timetable:
         first = max(0, math.ceil((times[0] - self.start) * self.fps))
         stop = self.count if following is None else min(self.count, math.ceil((following - self.start) * self.fps))
         yield from (self.start + k / self.fps for k in range(first, stop))
+
+
+def exact_rate(fps: Fraction | float) -> Fraction:
+    """The frame rate that is meant: 23.976 (or 23.98), 29.97 and 59.94 are short for 24000/1001, 30000/1001 and 60000/1001."""
+    said = Fraction(fps).limit_denominator(1001)
+    broadcast = Fraction(round(said * 1001 / 1000) * 1000, 1001)
+    return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
 
 
 def common_measure(step: Fraction, start: Fraction) -> Fraction:

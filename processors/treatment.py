@@ -17,13 +17,13 @@ from . import (
     encoding,
     ffmpeg,
     fields,
-    frame_pipe,
     interpolation,
     interpolators,
     inventory,
     media,
     regenerating,
     regeneration,
+    results,
     smoothing,
     timing,
 )
@@ -111,7 +111,7 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     chosen = encoding.choose(job.clip, job.treatment)
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = timing.frame_count(job.clip, job.treatment)
-    written = frame_pipe.encode(
+    written = results.write(
         job.clip,
         frames,
         chosen,

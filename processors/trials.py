@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import excerpts, treatment, verdicts, verification
+from . import excerpts, treatment, verdicts, verification, work_folders
 from .records import Clip, Diagnosis, Passage, Plan, Progress, Reading, Treatment, Trial, Verdict
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _tried(clip: Clip, found: Diagnosis, rival: Treatment, stem: Path, settings:
     candidate = treatment.make(treatment.Job(clip, found, rival, stem, settings, lambda done: progress(done / 2)))
     verdict = verification.verify(clip, found, candidate, None, settings, lambda done: progress((1 + done) / 2))
     with suppress(OSError):
-        candidate.path.unlink(missing_ok=True)
+        work_folders.remove(candidate.path)
     assert clip.excerpt is not None
     start = clip.excerpt.first_frame
     return Trial(

@@ -14,7 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import checks, diagnosis, fidelity, fields, inserted, interpolation, inventory, media, picture_checks, regenerated, timing
+from . import (
+    checks,
+    diagnosis,
+    fidelity,
+    fields,
+    inserted,
+    interpolation,
+    inventory,
+    media,
+    picture_checks,
+    regenerated,
+    timing,
+    work_folders,
+)
 from .checks import Evidence
 from .fidelity import Fidelity
 from .inserted import Inserted
@@ -39,7 +52,7 @@ def verify_stage(passage: Passage, settings: Settings, progress: Progress) -> Pa
         return replace(passage, verification=verdict)
     log.info("attempt %s of %s rejected: %s", passage.attempt + 1, clip.path.name, verdict.reason)
     with suppress(OSError):
-        candidate.path.unlink(missing_ok=True)
+        work_folders.remove(candidate.path)
     return replace(passage, attempt=passage.attempt + 1, candidate=None, rejected=(*passage.rejected, verdict))
 
 
@@ -64,7 +77,7 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
 
 def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | None, settings: Settings, progress: Progress) -> Evidence:
     try:
-        result = media.probe(candidate.path)
+        result = media.probe_result(candidate.path, clip)
         if clip.interlaced and result.frames == clip.frames:
             reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.5), guide=clip, shots=found.shots, settings=settings)
             seen, between = _of_field("top", clip, found, result, _part(progress, 0.5, 0.75)), None

@@ -13,8 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 import av.error
 
-from ..config.errors import IncompleteClip, MissingClip, UnreadableClip
-from . import containers
+from ..config.errors import ClipError, IncompleteClip, MissingClip, UnreadableClip
+from . import containers, sequences
 
 _STILL = "Wait until it is written; if it is, render or copy it again."
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx", b"uuid")
@@ -25,6 +25,9 @@ _ZERO_TAIL_BYTES = 512
 _TAIL_OF_PACKET_BYTES = 64
 _FAR = 2**62 // 10**6  # microseconds
 _TRANSPORT_SYNC = 0x47
+_LONGEST_TRAILER_BYTES = 1 << 20
+"""Cameras and phones append to a JPEG what is no picture."""
+
 _PADDED_WITH_ZEROS = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")
 """MPEG program and elementary streams fill their last sector."""
 
@@ -39,8 +42,12 @@ class _Finding(NamedTuple):
 def check(path: Path) -> None:
     """Raises IncompleteClip where the file is empty, cut off or still being filled; MissingClip where there is none.
 
-    Says nothing about whether it can be decoded: a text file is whole.
+    Of a sequence every frame is looked at, and gaps are named (``sequences.find``). Says nothing about whether it can be decoded: a text
+    file is whole.
     """
+    if path.is_dir():
+        _check_sequence(path)
+        return
     try:
         size = path.stat().st_size
         if size == 0:
@@ -57,6 +64,14 @@ def check(path: Path) -> None:
         raise IncompleteClip(f"The file is incomplete: {missing}. {_STILL}", path=path)
 
 
+def _check_sequence(folder: Path) -> None:
+    for file in sequences.find(folder).files():
+        try:
+            check(file)
+        except ClipError as error:
+            raise type(error)(f"{file.name}: {error.message}", path=folder) from None
+
+
 def _structure(head: bytes) -> Callable[[BinaryIO, int], _Finding]:
     if head[4:8] in _BOXES:
         return _mp4
@@ -68,6 +83,8 @@ def _structure(head: bytes) -> Callable[[BinaryIO, int], _Finding]:
         return _gif
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png
+    if head.startswith(b"\xff\xd8\xff"):
+        return _jpeg
     return lambda file, size: _Finding(None, size)
 
 
@@ -184,6 +201,11 @@ def _png(file: BinaryIO, size: int) -> _Finding:
         if header[4:] == b"IEND":
             return _Finding(None)
     return _Finding("its last chunk is missing")
+
+
+def _jpeg(file: BinaryIO, size: int) -> _Finding:
+    file.seek(max(0, size - _LONGEST_TRAILER_BYTES))
+    return _Finding(None if b"\xff\xd9" in file.read() else "its end marker is missing")
 
 
 def _zero_end(path: Path, file: BinaryIO, end: int | None, head: bytes) -> str | None:

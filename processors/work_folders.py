@@ -16,6 +16,8 @@ import psutil
 
 from ..config import spawn
 from ..config.errors import CannotWrite
+from . import sequences
+from .prompts import sidecar
 from .records import Receipt, from_json, to_json
 
 ROOT = ".deshimmer-work"
@@ -70,13 +72,17 @@ def abandon(folder: Path) -> None:
 
 
 def take_back(folder: Path) -> None:
-    """Remove what an interrupted delivery had moved out of this work folder, unless its receipt lies already."""
+    """Remove what an interrupted delivery had moved out of this work folder, unless its receipt lies already. A result of frames that it
+    had moved aside comes back.
+    """
     intent = read_intent(folder)
     if intent is None or _is_committed(intent):
         return
     for staged, target in intent.moves:
         if not staged.exists():
-            target.unlink(missing_ok=True)
+            remove(target)
+        if _aside(staged).exists() and not target.exists():
+            os.replace(_aside(staged), target)
     (folder / _INTENT).unlink(missing_ok=True)
 
 
@@ -112,9 +118,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def move(staged: Path, target: Path) -> None:
-    """Rename into place, with the content on the disk before and the name after."""
-    with staged.open("rb+") as file:
-        os.fsync(file.fileno())
+    """Rename into place, with the content on the disk before and the name after. A folder of frames goes whole: what stood in its place is
+    moved aside first, into the work folder, since no folder can be renamed over another.
+    """
+    for file in sorted(staged.iterdir()) if staged.is_dir() else [staged]:
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())
+    if target.is_dir() or (staged.is_dir() and target.exists()):
+        os.replace(target, _aside(staged))
     os.replace(staged, target)
     if sys.platform != "win32":
         folder = os.open(target.parent, os.O_RDONLY)
@@ -122,6 +133,23 @@ def move(staged: Path, target: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a result where it lies: a file, or a folder of frames, in which everything stays that is neither frame nor sidecar."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for each in path.iterdir():
+        if each.name.lower().endswith((*sequences.SUFFIXES, sidecar.SUFFIX)) and not each.is_dir():
+            each.unlink()
+    with suppress(OSError):
+        path.rmdir()  # somebody's own file is in it
+
+
+def _aside(staged: Path) -> Path:
+    """Where the former result lies while this one takes its place."""
+    return staged.with_name(f"{staged.name}.former")
 
 
 def _is_owned(folder: Path) -> bool:

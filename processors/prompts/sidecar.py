@@ -98,8 +98,17 @@ KEYS = frozenset({*FIELDS, "schema", "extra"})
 
 
 def beside(clip: Path) -> Path:
-    """Where the sidecar of a clip lies."""
-    return clip.with_name(clip.stem + SUFFIX)
+    """Where the sidecar of a clip lies. A folder of frames has one by its whole name."""
+    return clip.with_name((clip.name if clip.is_dir() else clip.stem) + SUFFIX)
+
+
+def of_folder(folder: Path) -> tuple[Path, ...]:
+    """The sidecars of a folder of frames: the one beside it, then those inside."""
+    try:
+        inside = sorted(each for each in folder.iterdir() if each.name.endswith(SUFFIX) and not each.is_symlink())
+    except OSError:
+        inside = []
+    return tuple(each for each in (beside(folder), *inside) if each.is_file())
 
 
 def read(path: Path, folder: Path) -> StoredPrompt | None:
@@ -107,12 +116,12 @@ def read(path: Path, folder: Path) -> StoredPrompt | None:
 
     Raises SidecarError for one that does not fit.
     """
-    file = beside(path)
+    file = next(iter(of_folder(path)), beside(path)) if path.is_dir() else beside(path)
     if not file.is_file():
         return None
     if not _lies_in(file, folder):
         raise SidecarError("It leads out of the folder. Put the file itself beside the clip.", path=file)
-    sidecar = parsed(_content(file), file)
+    sidecar = parsed(content(file), file)
     values: dict[str, Any] = {name: getattr(sidecar, name) for name in FIELDS}
     sources = {name: f"{name} in {file.name}" for name, value in (values | sidecar.extra).items() if value is not None}
     values["image"] = None if sidecar.image is None else _image(sidecar.image, file, folder)
@@ -151,7 +160,8 @@ def schema() -> dict[str, Any]:
     return {"$schema": SCHEMA_ID, **Sidecar.model_json_schema(by_alias=True)}
 
 
-def _content(file: Path) -> bytes:
+def content(file: Path) -> bytes:
+    """The file's bytes. Raises SidecarError for one that is too large or may not be read."""
     try:
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)

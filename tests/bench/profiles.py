@@ -20,7 +20,7 @@ from deshimmer.config.settings import Settings
 from deshimmer.processors import coders, encoding, ffmpeg, frame_pipe, media, picture_codecs
 from deshimmer.processors.records import Clip, Route, Treatment
 
-FRAMES = 48
+FRAMES = 16
 SETTINGS = Settings()
 
 
@@ -59,7 +59,8 @@ def _packets(path: Path) -> Iterator[av.Packet]:
 
 def _compared(given: Path, output: Path, clip: Clip, name: str) -> str:
     wanted = media.working_format(clip)
-    sides = f"[0:v]setpts=N,format={wanted}[made];[1:v]setpts=N,format={wanted}[given];[made][given]{name}"
+    alike = f"settb=1/1000,setparams=colorspace=unknown,setpts=N,format={wanted}"
+    sides = f"[0:v]{alike}[made];[1:v]{alike}[given];[made][given]{name}"
     argv = [str(ffmpeg.tool(SETTINGS)), "-hide_banner", "-nostats", "-i", str(output), "-i", str(given), "-lavfi", sides, "-f", "null", "-"]
     with spawn.spawn(argv, stdout=True) as process:
         code = process.wait()

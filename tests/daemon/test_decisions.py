@@ -271,7 +271,8 @@ def test_a_late_offer_is_news_once_also_of_a_job_that_was_looked_at(desk: Desk) 
     assert [(each["job"]["offer"], each["offered"]) for each in told] == [("waiting", True), ("waiting", False)]
 
 
-def test_a_prompt_that_is_read_again_undoes_no_decision(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_a_prompt_that_is_read_again_undoes_no_decision(desk: Desk, is_changed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = desk.drop("clip")
     job = desk.ended()
     ask = Worker.ask
@@ -283,8 +284,11 @@ def test_a_prompt_that_is_read_again_undoes_no_decision(desk: Desk, monkeypatch:
         return answer
 
     monkeypatch.setattr(Worker, "ask", kept_meanwhile)
-    sidecar_of(clip).write_text(json.dumps({"offer": OFFER | {"minutes": 14.0}}))
-    assert "same moment" in desk.refused(job, "renew")
+    if is_changed:
+        sidecar_of(clip).write_text(json.dumps({"offer": OFFER | {"minutes": 14.0}}))
+        assert "same moment" in desk.refused(job, "renew")
+    else:
+        assert desk.client.post(f"/jobs/{job['id']}/renew").json()["job"]["outcome"] == "kept"
     assert (desk.receipt(job)["outcome"], desk.jobs()[0]["outcome"], desk.jobs()[0]["offer"]) == ("kept", "kept", "declined")
 
 

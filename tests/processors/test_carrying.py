@@ -14,10 +14,12 @@ from clipmaker import pan, write
 from mediamaker import FILM, NTSC, OTHER_TONE, SETTINGS, SMOOTH, TONE, X264, delivered, ffprobe, made, working_frames
 from PIL import Image
 
+from deshimmer.config.profiles import Profile
 from deshimmer.processors import encoding, frame_pipe, inventory, media, media_checks
 from deshimmer.processors.prompts import finding
 from deshimmer.processors.records import Route, Treatment
 
+PRORES = Treatment(Route.SMOOTH, profile=Profile.PRORES)
 GAP = r"-vf select='not(between(n\,6\,15))' -fps_mode vfr"
 BOTH = f"{NTSC} {TONE}"
 TWO = f"{BOTH} -map 0 -map 1"
@@ -103,7 +105,7 @@ def test_transparency_keeps_sound_that_mov_cannot_hold(tmp_path: Path) -> None:
         f"-f lavfi -i color=red@0.5:s=64x48:r=25:d=0.4,format=yuva420p {TONE} -shortest -c:v libvpx-vp9 -deadline realtime -cpu-used 8 "
         "-c:a libopus",
     )
-    unnamed, _, path = _lost(source)
+    unnamed, _, path = _lost(source, PRORES)
     assert unnamed == []
     assert path.suffix == ".mkv"
     with av.open(str(path)) as container:
@@ -113,7 +115,7 @@ def test_transparency_keeps_sound_that_mov_cannot_hold(tmp_path: Path) -> None:
 def test_plain_subtitles_change_their_form_and_styled_ones_are_named(tmp_path: Path) -> None:
     alpha = "-f lavfi -i color=red@0.5:s=64x48:r=25:d=1,format=argb"
     source = made(tmp_path / "a.mkv", f"{alpha} -i words.srt -map 0 -map 1 -c:v png -pix_fmt rgba -c:s srt")
-    unnamed, notes, path = _lost(source)
+    unnamed, notes, path = _lost(source, PRORES)
     assert (unnamed, path.suffix) == ([], ".mov")
     track = next(each for each in inventory.take(path).tracks if each.kind == "subtitle")
     assert (track.codec, track.texts) == ("mov_text", ("hello", "two\nlines"))
@@ -121,7 +123,7 @@ def test_plain_subtitles_change_their_form_and_styled_ones_are_named(tmp_path: P
     styled.mkdir()
     (styled / "words.srt").write_text("1\n00:00:00,200 --> 00:00:00,500\n<i>hello</i>\n")
     source = made(styled / "a.mkv", f"{alpha} -i words.srt -map 0 -map 1 -c:v png -pix_fmt rgba -c:s srt")
-    unnamed, notes, _ = _lost(source)
+    unnamed, notes, _ = _lost(source, PRORES)
     assert unnamed == []
     assert "subtitle track 1 (subrip) is left out: its style would be lost in .mov" in notes
 
@@ -129,7 +131,7 @@ def test_plain_subtitles_change_their_form_and_styled_ones_are_named(tmp_path: P
 def test_an_exact_rate_comes_back_where_the_clock_can_hold_it(tmp_path: Path) -> None:
     """Matroska's 1 ms cannot hold 23.976; mov can, and an editor takes anything else for a variable rate."""
     alpha = "-f lavfi -i color=red@0.5:s=64x48:r=24000/1001:d=1,format=rgba"
-    unnamed, notes, path = _lost(made(tmp_path / "a.mkv", f"{alpha} -c:v png -pix_fmt rgba"))
+    unnamed, notes, path = _lost(made(tmp_path / "a.mkv", f"{alpha} -c:v png -pix_fmt rgba"), PRORES)
     assert unnamed == []
     assert any("exact at 24000/1001" in note for note in notes)
     found = inventory.take(path).pictures

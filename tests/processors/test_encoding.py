@@ -17,7 +17,7 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Disk, Settings
-from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, picture_facts
+from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, picture_facts, results
 from deshimmer.processors.records import Clip, Route, Treatment
 
 SETTINGS = Settings()
@@ -28,7 +28,7 @@ def delivered(source: Path, treatment: Treatment = SMOOTH, settings: Settings = 
     clip = media.probe(source)
     chosen = encoding.choose(clip, treatment)
     output = source.with_name(f"delivered{chosen.suffix}")
-    assert frame_pipe.encode(clip, _working(clip), chosen, output, settings) == clip.frames
+    assert results.write(clip, _working(clip), chosen, output, settings) == clip.frames
     return media.probe(output), chosen
 
 
@@ -51,7 +51,7 @@ def _times(clip: Clip) -> list[Fraction]:
         ("a.webm", "libvpx-vp9", "yuv420p", ".webm", ("vp9", "yuv420p")),
         ("a.avi", "mpeg4", "yuv420p", ".mkv", ("h264", "yuv420p")),
         ("a.ts", "libx264", "yuv420p", ".ts", ("h264", "yuv420p")),
-        ("a.gif", "gif", "rgb8", ".mkv", ("h264", "yuv444p")),
+        ("a.gif", "gif", "rgb8", ".gif", ("gif", "bgra")),
         ("b.mp4", "libx264", "yuv420p10le", ".mp4", ("h264", "yuv420p10le")),
         ("b.mov", "prores_ks", "yuv422p10le", ".mov", ("prores", "yuv422p10le")),
     ],

@@ -64,6 +64,7 @@ def test_rates_that_are_meant(measured: Fraction, frames: int, meant: Fraction):
 def test_the_start_is_the_files_own(tmp_path: Path, written: str, drops: bool):
     plain = write(tmp_path / "plain.mp4", pan(4, (64, 48)), fps=NTSC)
     assert frame_numbers.start(plain, NTSC) == frame_numbers.Start(0, Counting(NTSC, True))
+    assert frame_numbers.start(tmp_path, NTSC).frame == 0  # a folder of frames
     timed = tmp_path / "timed.mov"
     given = ffmpeg.graph.output(ffmpeg.source(plain), ffmpeg.url(timed), vcodec="copy", timecode=written)
     spawn.run(ffmpeg.arguments(ffmpeg.tool(Settings()), given), timeout_s=60)

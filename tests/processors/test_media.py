@@ -15,7 +15,7 @@ from clipmaker import pan, write
 from PIL import Image
 
 from deshimmer.config import spawn
-from deshimmer.config.errors import ChangingClip, MissingClip, UnreadableClip
+from deshimmer.config.errors import ChangingClip, MissingClip, NoFrames, UnreadableClip
 from deshimmer.config.settings import Settings
 from deshimmer.processors import ffmpeg, hdr, media
 
@@ -198,7 +198,7 @@ def test_cover_art_is_no_clip(tmp_path: Path) -> None:
 def test_absent_and_unreadable_places(tmp_path: Path) -> None:
     with pytest.raises(MissingClip):
         media.probe(tmp_path / "absent.mp4")
-    with pytest.raises(MissingClip):
+    with pytest.raises(NoFrames):
         media.probe(tmp_path)
 
 

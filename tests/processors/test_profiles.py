@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 from clipmaker import pan, write
 
-from deshimmer.config.errors import RouteRefused
+from deshimmer.config.errors import NotSetUp, RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import coders, encoding, frame_pipe, media, picture_codecs
+from deshimmer.daemon.page import settings_fields
+from deshimmer.processors import api, coders, encoders, encoding, frame_pipe, media, picture_codecs, profiles_page
 from deshimmer.processors.picture_needs import Layout, Need
 from deshimmer.processors.records import Clip, ColorTags, Route, Treatment
 
@@ -209,6 +211,15 @@ def test_odd_sizes(tmp_path: Path, profile: Profile, size: tuple[int, int]) -> N
     assert np.abs(gray(result) - gray(source))[:, -1].mean() < 3  # the last column is where padding goes wrong
 
 
+def test_dnxhr_takes_the_matrices_that_its_files_can_tell() -> None:
+    """Its decoders take bt709 or bt2020nc from the stream, whatever the container says."""
+    for matrix in ("bt709", "bt2020nc"):
+        assert not chosen(made(color=ColorTags(matrix=matrix)), Profile.DNXHR).notes[:-1]
+    assert any("matrix" in note for note in chosen(made(), Profile.DNXHR).notes)
+    with pytest.raises(RouteRefused, match="smpte170m matrix"):
+        picture_codecs.require(made(color=ColorTags(matrix="smpte170m")), Profile.DNXHR)
+
+
 def test_vp9_keeps_its_transparency(tmp_path: Path) -> None:
     source = media.probe(noise(tmp_path / "a.webm", "yuva420p", codec="libvpx-vp9"))
     assert source.has_alpha
@@ -275,3 +286,37 @@ def noise(path: Path, pixel_format: str, codec: str = "ffv1") -> Path:
 def _working(clip: Clip) -> Iterator[av.VideoFrame]:
     for frame in media.frames(clip):
         yield media.to_format(frame, media.working_format(clip))
+
+
+@pytest.mark.parametrize("made_table", [profiles_page.table, profiles_page.match_table, profiles_page.hardware_table])
+def test_the_documentation_is_the_codes_own_table(made_table: Callable[[], str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    assert made_table() in page, f"put profiles_page.{made_table.__name__}() into docs/profiles.md"
+
+
+def test_an_encoder_that_is_not_there_is_not_set_up() -> None:
+    for encoder in ("h264_absent", "hevc_videotoolbox"):
+        with pytest.raises(NotSetUp, match=f"no encoder {encoder}"):
+            encoders.require(encoder, SETTINGS)
+    encoders.require("libx264", SETTINGS)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac's encoder works")
+def test_hardware_that_does_not_work_is_not_offered() -> None:
+    offered = encoders.working_hardware(SETTINGS)
+    assert Profile.HEVC_VIDEOTOOLBOX not in offered
+    if Profile.H264_NVENC not in offered:
+        with pytest.raises(NotSetUp, match="an NVIDIA GPU"):
+            encoders.require("h264_nvenc", SETTINGS)
+
+
+def test_a_profile_that_does_not_fit_ends_before_the_diagnosis(tmp_path: Path) -> None:
+    receipt = api.fix(write(tmp_path / "a.mp4", pan(2, (160, 120))), profile=Profile.DNXHR)
+    assert receipt.error is not None
+    assert "size 160x120" in (receipt.error.get("message") or "")
+    assert not set(receipt.details["timings"]) - {"probe"}
+
+
+def test_the_settings_form_lists_the_profiles() -> None:
+    field = next(each for each in settings_fields.hot_folder(0, {"path": "x"}).fields if each.key.endswith("profile"))
+    assert (field.kind, field.options) == ("choice", tuple(map(str, Profile)))

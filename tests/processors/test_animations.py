@@ -1,0 +1,151 @@
+"""Animated GIF, APNG and WebP: read with their times, and given back as what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clipmaker import pan, patch_flicker
+from PIL import Image, PngImagePlugin
+
+from deshimmer.config.profiles import Profile
+from deshimmer.config.settings import Settings
+from deshimmer.processors import animation_files, api, encoding, media, png_chunks, results, webp
+from deshimmer.processors.prompts import picture_texts
+from deshimmer.processors.records import Clip, Outcome, Route, Treatment
+
+SETTINGS = Settings()
+SMOOTH = Treatment(Route.SMOOTH)
+DELAYS_MS = [120, 40, 40, 250]
+GRAPH = '{"3": {"class_type": "KSampler", "inputs": {}}}'
+
+
+def _images(alpha: int | None = None) -> list[Image.Image]:
+    made: list[Image.Image] = []
+    for shot in pan(4, (64, 48)):
+        image = Image.fromarray(shot.round().astype(np.uint8))
+        if alpha is not None:
+            image.putalpha(Image.new("L", image.size, 255))
+            image.paste((0, 0, 0, alpha), (0, 0, 20, 20))
+        made.append(image)
+    return made
+
+
+def _gif(folder: Path, *, alpha: int | None = None, loop: int | None = 3) -> Path:
+    first, *others = _images(alpha)
+    path = folder / "a.gif"
+    said = {} if loop is None else {"loop": loop}
+    first.save(path, save_all=True, append_images=others, duration=DELAYS_MS, comment=b"made by hand", disposal=2, **said)
+    return path
+
+
+def _apng(folder: Path, *, alpha: int | None = None) -> Path:
+    first, *others = _images(alpha)
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("prompt", GRAPH)
+    first.save(folder / "a.png", save_all=True, append_images=others, duration=DELAYS_MS, loop=2, pnginfo=texts)
+    return folder / "a.png"
+
+
+def _webp(folder: Path, *, alpha: int | None = None, lossless: bool = True) -> Path:
+    first, *others = _images(alpha)
+    exif = Image.Exif()
+    exif[0x0110] = f"prompt:{GRAPH}"
+    first.save(folder / "a.webp", save_all=True, append_images=others, duration=DELAYS_MS, loop=5, lossless=lossless, exif=exif)
+    return folder / "a.webp"
+
+
+def delivered(source: Path, treatment: Treatment = SMOOTH) -> tuple[Clip, Clip, encoding.Encoding]:
+    clip = media.probe(source)
+    chosen = encoding.choose(clip, treatment)
+    output = source.with_name(f"delivered{chosen.suffix}")
+    assert results.write(clip, _working(clip), chosen, output, SETTINGS) == clip.frames
+    return clip, media.probe(output), chosen
+
+
+def _working(clip: Clip) -> Iterator[av.VideoFrame]:
+    for frame in media.frames(clip):
+        yield media.to_format(frame, media.working_format(clip))
+
+
+def _times_ms(clip: Clip) -> list[Fraction]:
+    return [(frame.pts or 0) * clip.time_base * 1000 for frame in media.frames(clip)]
+
+
+def _differences(before: Clip, after: Clip) -> float:
+    pairs = zip(media.frames(before), media.frames(after), strict=True)
+    return max(
+        float(np.abs(one.to_ndarray(format="rgba").astype(int) - two.to_ndarray(format="rgba").astype(int)).mean()) for one, two in pairs
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "container", "plays", "error"),
+    [(_gif, "gif", 3, 4.0), (_apng, "apng", 2, 0.0), (_webp, webp.CONTAINER, 5, 0.0)],
+    ids=["gif", "apng", "webp"],
+)
+@pytest.mark.parametrize("alpha", [None, 0])
+def test_it_comes_back_as_what_it_was(tmp_path: Path, make: type, container: str, plays: int, error: float, alpha: int | None) -> None:
+    source, result, chosen = delivered(make(tmp_path, alpha=alpha))
+    assert (source.container, result.container) == (container, container)
+    assert chosen.suffix == source.path.suffix
+    assert (result.frames, result.has_alpha, result.width, result.height) == (4, alpha is not None, 64, 48)
+    assert _times_ms(result) == _times_ms(source) == [0, 120, 160, 200]
+    assert animation_files.loops(result) == animation_files.loops(source) == plays
+    assert animation_files.last_delay(result) == animation_files.last_delay(source)
+    assert _differences(source, result) <= (error if alpha is None else error + 0.3)
+
+
+def test_what_is_written_in_it_comes_along(tmp_path: Path) -> None:
+    assert animation_files.comments(delivered(_gif(tmp_path))[1].path) == ("made by hand",)
+    _, apng, _ = delivered(_apng(tmp_path))
+    assert picture_texts.read(apng.path) == {"prompt": GRAPH}
+    assert png_chunks.kept(apng.path) == png_chunks.kept(tmp_path / "a.png")
+    source, animated, _ = delivered(_webp(tmp_path))
+    assert picture_texts.read(animated.path) == {"prompt": GRAPH}
+    assert webp.facts(animated.path) == webp.facts(source.path)
+
+
+def test_a_gif_that_plays_once_goes_on_to(tmp_path: Path) -> None:
+    source, result, _ = delivered(_gif(tmp_path, loop=None))
+    assert animation_files.loops(source) == animation_files.loops(result) == animation_files.ONCE
+
+
+def test_lossy_webp_stays_lossy_and_small(tmp_path: Path) -> None:
+    source, result, chosen = delivered(_webp(tmp_path, lossless=False))
+    assert "quality 95" in chosen.description
+    assert not animation_files.is_lossless_webp(result.path)
+    assert _differences(source, result) < 3
+
+
+def test_a_movie_where_one_is_asked_for_or_nothing_else_will_do(tmp_path: Path) -> None:
+    clip = media.probe(_gif(tmp_path))
+    even = replace(clip, variable_frame_rate=False)
+    assert encoding.choose(even, replace(SMOOTH, profile=Profile.PNG)).frames_of == "png"
+    movie = encoding.choose(clip, replace(SMOOTH, as_movie=True))
+    assert movie.suffix == ".mkv"
+    assert any("256 colours" in note for note in movie.notes)
+    fast = encoding.choose(clip, Treatment(Route.INTERPOLATE, fps=Fraction(60)))
+    assert any("more than 50 frames" in note for note in fast.notes)
+
+
+def test_a_flickering_gif_is_repaired_as_a_gif(tmp_path: Path) -> None:
+    images = [Image.fromarray(shot.round().astype(np.uint8)) for shot in patch_flicker(pan(12, (96, 64)), 14)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=80, loop=0)
+    receipt = api.fix(tmp_path / "a.gif", comparison=False)
+    assert (receipt.outcome, receipt.verified) == (Outcome.REPAIRED, True), receipt.reason
+    assert receipt.output is not None
+    assert receipt.output.name == "a.deshimmered.gif"
+    assert media.probe(receipt.output).duration == media.probe(tmp_path / "a.gif").duration
+
+
+def test_real_animations_are_read(shared_clips: Path) -> None:
+    found = {
+        name: media.probe(shared_clips / "odd" / name) for name in ("syn_apng_alpha.png", "animation_lossy.webp", "dispose_background.gif")
+    }
+    assert [(clip.container, clip.frames) for clip in found.values()] == [("apng", 4), (webp.CONTAINER, 101), ("gif", 3)]
