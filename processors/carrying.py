@@ -7,6 +7,7 @@ by the names of ``parts``: verification takes nothing else as an excuse.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -45,6 +46,7 @@ _SLOW = "slow motion changes the length"
 _MATROSKA_TICK = Fraction(1, 1000)
 _FINE_CLOCK = 600
 """Ticks a second: QuickTime's own clock. A coarser one that is not MOV's own is divided by FFmpeg, exactly."""
+_MOST_TICKS = 1 << 31
 _SECOND_VIEW = "multilayer"
 _TIMELESS = ("attachment", "cover")
 
@@ -166,8 +168,9 @@ def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
         options["tag:v:0"] = "hvc1"
     clock = case.exact.time_base if case.exact is not None else case.clip.time_base
     is_fine = case.clip.container.startswith("mov,") or clock.denominator >= _FINE_CLOCK
-    if clock.numerator == 1 and is_fine and case.keeps_times:
-        options["video_track_timescale"] = clock.denominator
+    ticks = math.lcm(clock.denominator, *(part.ticks for part in case.source.of_kind("video")))  # the option is for all video tracks
+    if clock.numerator == 1 and is_fine and case.keeps_times and ticks < _MOST_TICKS:
+        options["video_track_timescale"] = ticks
     return options
 
 

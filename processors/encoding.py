@@ -43,10 +43,11 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
     lost = picture_facts.losses(clip)
     frames = sequence_codecs.choose(clip, treatment)
     if frames is not None:
-        return _alone(frames.picture, lost, "", sequence_codecs.MUXER, frames.kind)
+        return _alone(frames.picture, "", sequence_codecs.MUXER, frames.kind, lost)
     animated = animations.choose(clip, treatment)
     if animated is not None:
-        return _alone(animated, lost, animations.suffix(clip), animations.MUXERS[clip.container])
+        return _alone(animated, animations.suffix(clip), animations.MUXERS[clip.container])
+    a_movie = animations.why_a_movie(clip, treatment)
     picture = picture_codecs.choose(clip, treatment)
     video = fields.options(clip, picture.options)
     carried = carrying.choose(clip, treatment, video, picture.muxers)
@@ -57,18 +58,12 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         video | carried.options,
         picture.description,
         carried.streams,
-        (
-            *picture.notes,
-            *fields.notes(clip, video),
-            *lost,
-            *carried.lost,
-            *([reason] if (reason := animations.why_a_movie(clip, treatment)) else []),
-        ),
+        (*picture.notes, *fields.notes(clip, video), *lost, *carried.lost, *((a_movie,) if a_movie else ())),
         along=carried.along,
         conversion=picture.conversion,
     )
 
 
-def _alone(picture: Picture, lost: tuple[str, ...], suffix: str, muxer: str, frames_of: str | None = None) -> Encoding:
+def _alone(picture: Picture, suffix: str, muxer: str, frames_of: str | None = None, lost: tuple[str, ...] = ()) -> Encoding:
     notes = (*picture.notes, *lost)
     return Encoding(suffix, muxer, picture.pixel_format, picture.options, picture.description, notes=notes, frames_of=frames_of)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -124,8 +124,11 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
 
 
 def _decoded(clip: Clip, *, may_change: bool = False) -> Generator[av.VideoFrame, None, None]:
-    reader = _READERS.get(clip.container)
-    return _frames_of_stream(clip, may_change=may_change) if reader is None else reader(clip)
+    if clip.container == webp.CONTAINER:
+        return webp.frames(clip.path)
+    if clip.container == sequences.CONTAINER:
+        return sequence_clips.frames(clip)
+    return _frames_of_stream(clip, may_change=may_change)
 
 
 def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFrame, None, None]:
@@ -142,12 +145,6 @@ def _frames_of_stream(clip: Clip, *, may_change: bool) -> Generator[av.VideoFram
             last_pts = frame.pts
             frame.colorspace = colors.convertible(frame)
             yield frame
-
-
-_READERS: dict[str, Callable[[Clip], Generator[av.VideoFrame, None, None]]] = {
-    webp.CONTAINER: lambda clip: webp.frames(clip.path),
-    sequences.CONTAINER: sequence_clips.frames,
-}
 
 
 def first_frame(clip: Clip) -> av.VideoFrame:

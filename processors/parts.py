@@ -29,6 +29,7 @@ class Part:
     selector: str  # FFmpeg's: "a:0"
     codec: str  # of an attachment the name of its file
     stream: Any  # PyAV's: valid while the container is open
+    ticks: int  # of its clock in a second, where those are whole ones
 
     @property
     def name(self) -> str:
@@ -52,13 +53,17 @@ def of(container: Any) -> Parts:
         by_type[stream.type] += 1
         kind: Kind = "cover" if is_cover(stream) else _KINDS[stream.type]
         if kind == "video" and picture is None:
-            picture = Part("video", 0, selector, codec(stream), stream)
+            picture = Part("video", 0, selector, codec(stream), stream, _ticks(stream))
         elif not (kind == "data" and _stands_elsewhere(stream)):
             number = 1 + sum(each.kind == kind for each in others)
             name = stream.metadata.get("filename") if kind == "attachment" else None
-            others.append(Part(kind, number, selector, name or codec(stream), stream))
+            others.append(Part(kind, number, selector, name or codec(stream), stream, _ticks(stream)))
     assert picture is not None, "a clip was probed, and has a picture"
     return Parts(picture, tuple(others))
+
+
+def _ticks(stream: Any) -> int:
+    return stream.time_base.denominator if stream.time_base else 1
 
 
 def codec(stream: Any) -> str:

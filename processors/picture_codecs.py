@@ -110,9 +110,9 @@ def _layouts(coder: Coder) -> Iterator[tuple[str, Layout]]:
 def _lost(coder: Coder, layout: Layout, need: Need) -> tuple[str, ...]:
     small = need.width < coder.least_size[0] or need.height < coder.least_size[1]
     size = (f"size {need.width}x{need.height} (the least is {coder.least_size[0]}x{coder.least_size[1]})",) if small else ()
-    woven = ("fields",) if need.is_interlaced and coder.encoder not in fields.WEAVES else ()
     untold = coder.matrices and need.matrix is not None and need.matrix not in coder.matrices
     matrix = (f"{need.matrix} matrix",) if untold else ()
+    woven = ("fields",) if need.is_interlaced and coder.encoder not in fields.WEAVES else ()
     return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *matrix, *woven)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 
 from ..config.errors import RouteRefused
-from . import ffmpeg, hdr, media
+from . import ffmpeg, hdr, media, webp
 from .hdr import Mastering
 from .records import Clip, ColorTags, Route, Treatment
 
@@ -68,7 +68,7 @@ def take(clip: Clip, settings: Settings) -> PictureFacts:
         bit_depth=clip.bit_depth,
         subsampling=_subsampling(clip.pixel_format),
         chroma_location=_chroma_location(clip, settings),
-        color=replace(clip.color, matrix="gbr", range="pc") if media.is_rgb(av.VideoFormat(clip.pixel_format)) else clip.color,
+        color=media.delivered_color(clip, clip.pixel_format),
         mastering=hdr.mastering(frame) if may_be_hdr else None,
         light_level=hdr.light_level(frame) if may_be_hdr else None,
         dolby_vision=hdr.dolby_vision(frame),
@@ -171,7 +171,7 @@ def _word(value: object) -> str:
 
 def _subsampling(pixel_format: str) -> tuple[int, int]:
     layout = av.VideoFormat(pixel_format)
-    if media.is_rgb(layout):
+    if layout.is_rgb or layout.has_palette:
         return 1, 1
     if len(layout.components) < 3:
         return 0, 0
@@ -180,7 +180,7 @@ def _subsampling(pixel_format: str) -> tuple[int, int]:
 
 def _chroma_location(clip: Clip, settings: Settings) -> str | None:
     """PyAV does not say it, FFmpeg does."""
-    if not media.has_streams(clip) or _subsampling(clip.pixel_format) != (2, 2):
+    if clip.container == webp.CONTAINER or _subsampling(clip.pixel_format) != (2, 2):
         return None
     found = _CHROMA_LOCATION.search(ffmpeg.described(clip.path, settings))
     return found[1] if found else None

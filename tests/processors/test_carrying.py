@@ -50,6 +50,7 @@ WHOLE: dict[str, str] = {
     "attached.mkv": f"{TWO} {X264} -c:a aac -attach cover.png -metadata:s:t mimetype=image/png -metadata:s:t filename=cover.png "
     "-attach words.srt -metadata:s:t:1 mimetype=text/plain -metadata:s:t:1 filename=notes.txt",
     "two_angles.mp4": f"{NTSC} -f lavfi -i testsrc=s=64x48:r=25:d=1 {TONE} -map 0 -map 1 -map 2 {X264} -c:a aac",
+    "two_clocks.mp4": f"{NTSC} -f lavfi -i testsrc=s=64x48:r=24000/1001:d=1 {TONE} {THREE} {X264} -c:a aac",
     "old_clock.mov": f"{TWO} {X264} -c:a aac -video_track_timescale 600",
     "pcm.avi": f"{TWO} -c:v mpeg4 -q:v 3 -c:a pcm_s16le",
     "fragments.mp4": f"{TWO} {X264} -c:a aac -movflags frag_keyframe+empty_moov",
