@@ -60,7 +60,7 @@ def delivered(source: Path, treatment: Treatment = SMOOTH) -> tuple[Clip, Clip, 
     output = folder / f"{source.stem}{chosen.suffix}"
     results.write(clip, working_frames(clip), chosen, output, SETTINGS)
     assert [each.name for each in folder.iterdir() if each.name.startswith(f"{output.name}.")] == []
-    return clip, media.probe(output), chosen
+    return clip, media.probe_result(output, clip), chosen
 
 
 def working_frames(clip: Clip) -> Iterator[av.VideoFrame]:
