@@ -13,18 +13,24 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
-import numpy as np
-from numpy.typing import NDArray
 
 from ..config.errors import UnreadableClip
 from . import changes, colors, sequence_clips, sequences, webp
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
+from .pixels import Planes as Planes
+from .pixels import blank_like as blank_like
+from .pixels import field_of as field_of
+from .pixels import is_full_range as is_full_range
+from .pixels import is_rgb as is_rgb
+from .pixels import planes as planes
+from .pixels import tagged_like as tagged_like
+from .pixels import to_format as to_format
 from .records import AudioTrack, Clip, ColorTags
 
 if TYPE_CHECKING:
@@ -35,7 +41,6 @@ if TYPE_CHECKING:
 LARGEST_PIXELS = 1 << 27
 """A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
 
-_FULL_RANGE = 2
 _RATE_ROUNDING = Fraction(1, 5_000_000)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders drop the transparency of WebM, which travels beside the picture."""
@@ -46,15 +51,6 @@ _MAY_HIDE_FRAMES = ("vp8", "mpeg1video", "mpeg2video")
 
 _NO_STREAMS = (webp.CONTAINER, sequences.CONTAINER)
 """What is not opened by FFmpeg's demuxers."""
-
-
-class Planes(NamedTuple):
-    """One frame as arrays. Luma ``(height, width)``; chroma ``(height', width')`` by the pixel format; uint8 or uint16 levels."""
-
-    y: NDArray[np.uint8] | NDArray[np.uint16]
-    u: NDArray[np.uint8] | NDArray[np.uint16] | None
-    v: NDArray[np.uint8] | NDArray[np.uint16] | None
-    a: NDArray[np.uint8] | NDArray[np.uint16] | None
 
 
 def probe(path: Path, *, sequence_fps: Fraction | None = None) -> Clip:
@@ -186,89 +182,29 @@ def stated_rate(stream: VideoStream) -> Fraction | None:
     return near if near and abs(stated / near - 1) < _RATE_ROUNDING else Fraction(stated)
 
 
-def planes(frame: av.VideoFrame) -> Planes:
-    """Views, not copies, of a planar YUV or gray frame's memory. They are valid as long as ``frame`` is."""
-    names = [component.is_alpha for component in frame.format.components]
-    arrays = [_plane(frame, index) for index in range(len(frame.planes))]
-    alpha = arrays.pop() if names and names[-1] and len(arrays) in (2, 4) else None
-    y, u, v = (*arrays, None, None)[:3]
-    assert y is not None
-    return Planes(y, u, v, alpha)
-
-
-def field_of(frame: av.VideoFrame, field: str) -> av.VideoFrame:
-    """The ``"top"`` or ``"bottom"`` lines of a planar frame, as a frame of half the height."""
-    made = av.VideoFrame(frame.width, frame.height // 2, frame.format.name)
-    tagged_like(frame, made)
-    for source, target in zip(planes(frame), planes(made), strict=True):
-        if source is not None and target is not None:
-            target[:] = source[field == "bottom" :: 2]  # pyright: ignore[reportArgumentType]  of one format
-    return made
-
-
-def tagged_like(frame: av.VideoFrame, made: av.VideoFrame) -> None:
-    """Give ``made`` the colour tags and the time of ``frame``."""
-    for name in ("colorspace", "color_range", "color_trc", "color_primaries", "pts"):
-        setattr(made, name, getattr(frame, name))
-    if frame.time_base is not None:
-        made.time_base = frame.time_base
-
-
-def blank_like(frame: av.VideoFrame) -> av.VideoFrame:
-    """A frame without content of the same size, format, colour tags and pts."""
-    made = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    tagged_like(frame, made)
-    return made
-
-
-def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """The frame in another pixel format; pts, size, matrix and range stay, RGB becomes limited-range BT.709.
-
-    Limited-range levels are multiplied by four from 8 to 10 bit; full-range luma goes from 0-255 to 0-1023.
-    """
-    if frame.format.name == pixel_format:
-        return frame
-    if _is_rgb(frame.format):
-        return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
-    color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
-    _keep_opacity(frame, made)
-    return made
-
-
-def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
-    """FFmpeg shifts alpha like limited-range luma, so that what was opaque no longer is."""
-    depths = [each.format.components[-1].bits for each in (frame, made)]
-    if depths[0] == depths[1] or not (frame.format.components[-1].is_alpha and made.format.components[-1].is_alpha):
-        return
-    before, after = planes(frame).a, planes(made).a
-    if before is not None and after is not None:
-        after[:] = np.rint(before * (((1 << depths[1]) - 1) / ((1 << depths[0]) - 1)))
-
-
 def working_format(clip: Clip) -> str:
     """The planar format that arithmetic is done in: the source's chroma sampling at 10 bit, at 12 or 16 for deeper sources. RGB gets two bits
     more, which the way there and back takes.
     """
     layout = av.VideoFormat(clip.pixel_format)
-    is_rgb = _is_rgb(layout)
-    needed = clip.bit_depth + 2 * is_rgb
+    from_rgb = is_rgb(layout)
+    needed = clip.bit_depth + 2 * from_rgb
     depth = 10 if needed <= 10 else 12 if needed <= 12 and not clip.has_alpha else 16  # no format has 4:2:0, 12 bit and alpha
     chroma = "444"
-    if not is_rgb and len(layout.components) >= 3:
+    if not from_rgb and len(layout.components) >= 3:
         half_width = layout.chroma_width(16) < 16
         half_height = layout.chroma_height(16) < 16
         chroma = {(True, True): "420", (True, False): "422"}.get((half_width, half_height), "444")
-    elif not is_rgb:
+    elif not from_rgb:
         chroma = "420"  # gray: encoders and editors want chroma planes, empty ones cost least
     return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
 
 
 def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
     """The tags of frames in the working format, or in ``pixel_format`` made of it: the source's, but where RGB became YUV."""
-    if pixel_format is not None and _is_rgb(av.VideoFormat(pixel_format)):
+    if pixel_format is not None and is_rgb(av.VideoFormat(pixel_format)):
         return replace(clip.color, range="pc", matrix="gbr")
-    if not _is_rgb(av.VideoFormat(clip.pixel_format)):
+    if not is_rgb(av.VideoFormat(clip.pixel_format)):
         return clip.color
     return replace(
         clip.color, range="tv", matrix="bt709", primaries=clip.color.primaries or "bt709", transfer=clip.color.transfer or "bt709"
@@ -430,18 +366,3 @@ def _audio_track(track: av.AudioStream) -> AudioTrack:
 def _shows_alpha(clip: Clip) -> bool:
     """True when any frame is see-through anywhere; formats with an alpha plane mostly hold opaque pictures."""
     return any(bool((frame.to_ndarray(format="rgba")[..., 3] < 255).any()) for frame in frames(clip))
-
-
-def _is_rgb(layout: av.VideoFormat) -> bool:
-    return layout.is_rgb or layout.has_palette
-
-
-def is_full_range(frame: av.VideoFrame) -> bool:
-    return colors.is_always_full_range(frame.format) or int(frame.color_range) == _FULL_RANGE
-
-
-def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    plane = frame.planes[index]
-    memory = memoryview(plane)
-    array = np.frombuffer(memory, np.uint16) if frame.format.components[0].bits > 8 else np.frombuffer(memory, np.uint8)
-    return array.reshape(plane.height, -1)[:, : plane.width]
