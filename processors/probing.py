@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..config.profiles import Profile
 from . import coders, encoders, fields, media, picture_codecs, timing, wholeness
 from .records import Route
 
@@ -22,7 +21,7 @@ def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
     request = passage.request
     wholeness.check(request.path)
     clip = fields.judge(media.probe(request.path, sequence_fps=timing.exact_rate(settings.sequences.fps)))
-    if request.profile is not Profile.MATCH and request.route is not Route.KEEP:
+    if request.profile in coders.CODERS and request.route is not Route.KEEP:  # match takes what fits, frames have no encoder to ask for
         picture_codecs.require(clip, request.profile)
         encoders.require(coders.CODERS[request.profile][0].encoder, settings)
     return replace(passage, clip=clip)
