@@ -65,6 +65,8 @@ _DEEP = "twelve_bit.mkv|gray16.mkv|tiff_frames|exr_frames"
 _TEN_BIT = "ten_bit.mp4|camera.mov|hdr10.mp4|hlg.mov|alpha.mov"
 _SEE_THROUGH = "alpha.*|animated.png|png_frames"
 
+_FRAMES = "png|tiff|exr"
+
 REFUSALS = (
     Refusal(
         "changing.ts",
@@ -90,7 +92,6 @@ REFUSALS = (
     Refusal("odd_size.webm", _WRITING, "dnxhr", _CANNOT_HOLD, "size", "DNxHR starts at 256x120"),
 )
 
-_FRAMES = "png|tiff|exr"
 _BESIDES = "sound*|subtitles|chapters|attachments|cover|data|tags|timecode"
 
 LOSSES = (
