@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import coders, encoders, fields, media, picture_codecs, timing, wholeness
+from ..config.profiles import Profile
+from . import coders, encoders, fields, media, picture_codecs, sequence_codecs, timing, wholeness
 from .records import Route
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-    from .records import Passage, Progress
+    from .records import Clip, Passage, Progress
 
 
 def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
@@ -21,7 +22,14 @@ def probe_stage(passage: Passage, settings: Settings, progress: Progress) -> Pas
     request = passage.request
     wholeness.check(request.path)
     clip = fields.judge(media.probe(request.path, sequence_fps=timing.exact_rate(settings.sequences.fps)))
-    if request.profile in coders.CODERS and request.route is not Route.KEEP:  # match takes what fits, frames have no encoder to ask for
-        picture_codecs.require(clip, request.profile)
-        encoders.require(coders.CODERS[request.profile][0].encoder, settings)
+    if request.route is not Route.KEEP:
+        _require(clip, request.profile, settings)
     return replace(passage, clip=clip)
+
+
+def _require(clip: Clip, profile: Profile, settings: Settings) -> None:
+    if profile in sequence_codecs.PROFILES:
+        sequence_codecs.require(clip, profile)
+    elif profile is not Profile.MATCH:
+        picture_codecs.require(clip, profile)
+        encoders.require(coders.CODERS[profile][0].encoder, settings)

@@ -30,7 +30,7 @@ class Frames(NamedTuple):
 _MATCHES = {"png": "png", "jpeg": "png", "bmp": "png", "webp": "png", "tiff": "tiff", "exr": "exr"}
 """What a sequence comes back as under ``match``. A JPEG would lose once more: its frames come back as PNG."""
 
-_PROFILES = {Profile.PNG: "png", Profile.TIFF: "tiff", Profile.EXR: "exr"}
+PROFILES = {Profile.PNG: "png", Profile.TIFF: "tiff", Profile.EXR: "exr"}
 _TIFF = {"c:v": "tiff", "compression_algo": "deflate"}
 _OPTIONS: dict[str, dict[str, Any]] = {"png": {"c:v": "png"}, "tiff": _TIFF, "exr": {"c:v": "tiff", "compression_algo": "raw"}}
 _FORMATS = {
@@ -57,17 +57,23 @@ def choose(clip: Clip, treatment: Treatment) -> Frames | None:
     return Frames(kind, Picture(pixel_format, options, description, tuple(_notes(clip, kind))))
 
 
+def require(clip: Clip, profile: Profile) -> None:
+    """Raises RouteRefused where frames of this profile could not say what the clip is."""
+    _refuse(clip, PROFILES[profile])
+
+
 def _kind(clip: Clip, treatment: Treatment) -> str | None:
     if treatment.preset is not None:
         return None
     if treatment.profile is Profile.MATCH and clip.container == sequences.CONTAINER:
         return _MATCHES[clip.codec]
-    return _PROFILES.get(treatment.profile)
+    return PROFILES.get(treatment.profile)
 
 
 def _refuse(clip: Clip, kind: str) -> None:
     refusals = (
         (clip.sample_aspect != 1, "its pixels are not square"),
+        (clip.interlaced, "it is interlaced"),
         (clip.variable_frame_rate, "its frames last differently long"),
         (bool(clip.rotation) or clip.mirrored, "it is turned by a tag"),
         (kind == "exr" and clip.color.is_hdr, "it is HDR, whose light is on another curve than EXR's is made from"),

@@ -214,9 +214,11 @@ def test_the_stored_prompt_of_an_animated_webp_is_found_in_the_result(tmp_path: 
         exif = real.getexif()
     pictures = [Image.fromarray(shot.astype("uint8")) for shot in pan(3, (64, 48))]
     pictures[0].save(source, save_all=True, append_images=pictures[1:], duration=62, exif=exif)
-    unnamed, _, path = _lost(source)
-    assert unnamed == []
-    _is_found_alike(source, path)
+    for treatment, suffix in ((SMOOTH, ".webp"), (PRORES, ".mov")):
+        unnamed, _, path = _lost(source, treatment)
+        assert unnamed == []
+        assert path.suffix == suffix
+        _is_found_alike(source, path)
 
 
 def test_the_stored_prompt_of_a_real_file_is_found_in_the_result(tmp_path: Path, shared_clips: Path) -> None:

@@ -17,7 +17,7 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Disk, Settings
-from deshimmer.processors import encoding, ffmpeg, media, picture_facts, results
+from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, picture_facts, results
 from deshimmer.processors.records import Clip, Route, Treatment
 
 SETTINGS = Settings()
@@ -212,7 +212,7 @@ def test_a_higher_rate_lasts_as_long(tmp_path: Path) -> None:
             again.pts, again.time_base = index, Fraction(1, 48)
             yield again
 
-    results.write(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48))
+    frame_pipe.encode(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48))
     result = media.probe(twice)
     assert (result.frames, result.frame_rate) == (8, 48)
     with av.open(str(twice)) as container:
@@ -241,7 +241,7 @@ def test_ffmpegs_own_words_when_it_dies(tmp_path: Path) -> None:
     taken = tmp_path / "out.mp4"
     taken.mkdir()
     with pytest.raises(ToolFailed, match="Is a directory"):
-        results.write(clip, _working(clip), chosen, taken, SETTINGS)
+        frame_pipe.encode(clip, _working(clip), chosen, taken, SETTINGS)
 
 
 def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        results.write(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS)
+        frame_pipe.encode(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS)
 
 
 def _mean_luma(clip: Clip) -> float:

@@ -11,7 +11,7 @@ import av
 
 from deshimmer.config import spawn
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, ffmpeg, frame_pipe, media
+from deshimmer.processors import encoding, ffmpeg, media, results
 from deshimmer.processors.records import Clip, Route, Treatment
 
 SETTINGS = Settings()
@@ -58,9 +58,9 @@ def delivered(source: Path, treatment: Treatment = SMOOTH) -> tuple[Clip, Clip, 
     folder = source.parent / "delivered"
     folder.mkdir(exist_ok=True)
     output = folder / f"{source.stem}{chosen.suffix}"
-    frame_pipe.encode(clip, working_frames(clip), chosen, output, SETTINGS)
+    results.write(clip, working_frames(clip), chosen, output, SETTINGS)
     assert [each.name for each in folder.iterdir() if each.name.startswith(f"{output.name}.")] == []
-    return clip, media.probe(output), chosen
+    return clip, media.probe_result(output, clip), chosen
 
 
 def working_frames(clip: Clip) -> Iterator[av.VideoFrame]:
