@@ -87,16 +87,17 @@ def left_out(frame: av.VideoFrame) -> tuple[str, ...]:
     return tuple(words for kind, words in _LEFT_OUT.items() if side_data(frame, kind) is not None)
 
 
-def has_other_views(frame: av.VideoFrame) -> bool:
-    """True for MV-HEVC: PyAV gives up on side data that names a view, and no other kind is unknown to it."""
+def has_unknown_side_data(frame: av.VideoFrame) -> bool:
+    """True where PyAV gives up on a frame's side data: the names of MV-HEVC's views, EXIF of stills."""
     try:
-        return len(frame.side_data) < 0
+        len(frame.side_data)
     except ValueError:
         return True
+    return False
 
 
 def side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
-    """None also where a frame of MV-HEVC hides all its side data."""
+    """None also where a kind that PyAV does not know hides all side data."""
     try:
         container: Any = frame.side_data  # its stub takes it for a mapping of strings
         found = container.get(kind)

@@ -78,7 +78,7 @@ def take(clip: Clip, settings: Settings) -> PictureFacts:
         mirrored=clip.mirrored,
         field_order=clip.field_order,
         has_alpha=clip.has_alpha,
-        has_other_views=hdr.has_other_views(frame),
+        has_other_views=_has_other_views(clip, frame),
         left_out=hdr.left_out(frame),
     )
 
@@ -93,9 +93,13 @@ def losses(clip: Clip) -> tuple[str, ...]:
         )
     base = {"smpte2084": "HDR10", "arib-std-b67": "HLG"}.get(clip.color.transfer or "", "SDR")
     dolby = () if profile is None else (_DOLBY_LOSS[profile].format(base=base),)
-    views = ("it is stereo (MV-HEVC): the second view is not carried over",) if hdr.has_other_views(frame) else ()
+    views = ("it is stereo (MV-HEVC): the second view is not carried over",) if _has_other_views(clip, frame) else ()
     others = tuple(f"{words} is not carried over" for words in hdr.left_out(frame))
     return (*dolby, *views, *others)
+
+
+def _has_other_views(clip: Clip, frame: av.VideoFrame) -> bool:
+    return clip.codec == "hevc" and hdr.has_unknown_side_data(frame)
 
 
 def input_options(facts: PictureFacts) -> dict[str, Any]:
