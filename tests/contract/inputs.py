@@ -217,7 +217,6 @@ ALL = (
     Input("alpha.webp", "animated WebP with alpha", _by("-i <holes> -c:v libwebp_anim -lossless 1 -loop 0"), {"has_alpha": True}),
     Input("animated.gif", "GIF", _by("-r 10 -i <film> -vf split[a][b];[a]palettegen[p];[b][p]paletteuse"), {"rate": Fraction(10)}),
     Input("animated.png", "APNG with alpha", _by("-r 12 -i <holes> -c:v apng -f apng -plays 0 -pix_fmt rgba"), {"has_alpha": True}),
-    Input("444.mkv", "H.264, 4:4:4", _by(f"-i <film> {_709} {_X264.replace('yuv420p', 'yuv444p')}"), {"sampling": "444", "depth": 8}),
     Input("rgb.mkv", "RGB, 8 bit", _by("-i <film> -c:v ffv1 -pix_fmt gbrp"), {"sampling": "rgb", "depth": 8}),
     Input(
         "old.avi",

@@ -271,7 +271,7 @@ ALL = (
     Term("size", _same("size"), r"size"),
     Term("bit depth", _depth, r"\bbits?\b"),
     Term("chroma sampling", _sampling, r"chroma|4:\d:\d|gray|RGB"),
-    Term("colour tags", _colors, r"range|colou?rs?|primaries|transfer|matrix"),
+    Term("colour tags", _colors, r"range|colou?rs?|primaries|transfer|matrix|values of"),
     Term("mastering", _mastering, r"mastering|HDR"),
     Term("light level", _same("light"), r"light|HDR"),
     Term("chroma location", _chroma_location, r"chroma"),

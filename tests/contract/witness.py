@@ -16,7 +16,17 @@ from typing import Any
 import looks
 
 _TIMEOUT_S = 60
-_NO_TAGS = {"encoder", "major_brand", "minor_version", "compatible_brands", "creation_time", "duration", "handler_name", "vendor_id"}
+_NO_TAGS = {
+    "encoder",
+    "software",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "creation_time",
+    "duration",
+    "handler_name",
+    "vendor_id",
+}
 _UNSAID = (None, "unknown", "unspecified", "und", "reserved")
 
 
@@ -207,8 +217,8 @@ def _field_order(frame: dict[str, Any]) -> str:
 
 
 def _timecode(probed: dict[str, Any]) -> str | None:
-    holders = (*probed["streams"], probed["format"])
-    return next((each["tags"]["timecode"] for each in holders if "timecode" in each.get("tags", {})), None)
+    holders = [{key.lower(): value for key, value in each.get("tags", {}).items()} for each in (*probed["streams"], probed["format"])]
+    return next((tags["timecode"] for tags in holders if "timecode" in tags), None)
 
 
 def _tags(probed: dict[str, Any]) -> dict[str, str]:
