@@ -72,6 +72,7 @@ REFUSALS = (
     ),
     Refusal("fields.mp4", _WRITING, "av1|hevc10", _CANNOT_HOLD, "fields", "FFmpeg writes no fields with this codec"),
     Refusal("fields.mp4", "deband*|interpolate", "*", _CANNOT_TREAT, "interlaced", "this route would mix the pictures of its fields"),
+    Refusal("fields.mp4", "smooth", _FRAMES, _CANNOT_TREAT, "interlaced", "frames do not say which field comes first"),
     Refusal("variable.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "differently long", "frames do not say how long they are shown"),
     Refusal("late_picture.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "not square", "frames do not say that their pixels are not square"),
     Refusal("turned.mp4|mirrored.mov", _WRITING, _FRAMES, _CANNOT_TREAT, "turned", "frames do not say that they are turned"),
@@ -110,5 +111,22 @@ LOSSES = (
 )
 """The first that fits holds."""
 
-PENDING: tuple[Pending, ...] = ()
+_AAC = "plain.mp4|broadcast.mov|variable.mp4|late_picture.mp4|edit_list.mp4|titled.mp4"
+
+PENDING = (
+    Pending(
+        "[!t]*|tape.mxf|ten_bit.mp4|titled.mp4|twelve_bit.mkv", _WRITING, "tiff", "outcome", "picture: a TIFF seems to have a second view"
+    ),
+    Pending(_SEE_THROUGH, "deband*", "match|prores|ffv1|exr", "outcome", "picture: debanding changes alpha"),
+    Pending("alpha.mov", _WRITING, "prores", "outcome", "profiles: ProRes 4444 decodes as 12 bit, and is refused its own codec"),
+    Pending(_AAC, _WRITING, "ffv1", "outcome", "carrying: AAC in Matroska is judged broken"),
+    Pending("broadcast.mov", _WRITING, "av1", "outcome", "carrying: AAC in Matroska is judged broken"),
+    Pending("odd_size.webm", _WRITING, "h264|hevc10", "outcome", "carrying: Opus in MP4 is judged broken"),
+    Pending("variable.mp4", "smooth|deband|deband+smooth", "match|hevc10", "outcome", "carrying: the last frame lasts longer"),
+    Pending("mirrored.mov", _WRITING, "match|h264|hevc10|av1|ffv1|prores", "outcome", "picture: what is mirrored comes back upside down"),
+    Pending("hdr10.mp4|hlg.mov", _WRITING, "dnxhr", "outcome", "profiles: DNxHR says BT.709 of BT.2020"),
+    Pending("hdr10.mp4", _WRITING, "png", "outcome", "frames: mastering is not named as lost"),
+    Pending("jpeg_frames", "deband", "av1|dnxhr|ffv1|h264|hevc10|prores", "outcome", "carrying: a JPEG's comment reads otherwise"),
+    Pending("film_rate.mkv|titled.mp4|ten_bit.mp4", _WRITING, "png", "tags", "frames: a movie's tags are lost without a word"),
+)
 """What the product owes, and who: such a cell must fail, until it is mended and its row goes."""

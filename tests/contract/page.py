@@ -60,14 +60,14 @@ def _cell(found: list[Found], reasons: list[str]) -> str:
 
 @cache
 def told() -> dict[Cell, str]:
-    """What the page says of each cell."""
+    """What the page says of each cell but those of route ``keep``."""
     if not PAGE.exists():
         return {}
     lines = [line.strip("| ").split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     if not lines:
         return {}
     profiles = [Profile(each.strip()) for each in lines[0] if each.strip()]
-    cells = {Cell(row[0].strip("`"), Route.KEEP, PROFILES[0]): "untouched" for row in lines[2:]}
+    cells: dict[Cell, str] = {}
     for name, *columns in lines[2:]:
         for profile, words in zip(profiles, columns, strict=True):
             cells |= {Cell(name.strip("`"), route, profile): said for route, said in _routes(words).items()}

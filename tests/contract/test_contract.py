@@ -55,7 +55,10 @@ def test_cell(walked: dict[Cell, Future[Found]], cell: Cell) -> None:
         pytest.xfail("; ".join(row.reason for row in owed if row is not None))
     assert found.breaches == ()
     assert found.status == "refused" or not any(row.holds(cell) for row in allowed.PENDING), "it is mended: take its row away"
-    assert found.status == page.status(cell), "docs/contract.md is old: python tests/bench/all.py contract"
+    if cell.route is Route.KEEP:
+        assert found.status in ("untouched", "refused")
+    else:
+        assert found.status == page.status(cell), "docs/contract.md is old: python tests/bench/all.py contract"
 
 
 @pytest.mark.parametrize("name", cells.INPUTS)
