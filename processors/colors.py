@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 import av.error
@@ -88,10 +90,18 @@ def field_order(frame: av.VideoFrame) -> str | None:
     return "top"
 
 
-def is_mirrored(frame: av.VideoFrame) -> bool:
-    """True when the display matrix flips the picture, besides turning it."""
+class Orientation(NamedTuple):
+    rotation: int  # degrees clockwise that a player turns the picture: 0, 90, 180, 270
+    mirrored: bool  # and then flips it left to right
+
+
+def orientation(frame: av.VideoFrame) -> Orientation:
+    """What the display matrix says. Source: av_display_rotation_get and av_display_matrix_flip in FFmpeg's libavutil/display.c; the angle
+    is that of the matrix without its flip.
+    """
     matrix = side_data(frame, Type.DISPLAYMATRIX)
     if matrix is None:
-        return False
+        return Orientation(0, False)
     a, b, _, c, d, *_ = struct.unpack("9i", matrix)
-    return a * d - b * c < 0
+    mirrored = a * d - b * c < 0
+    return Orientation(round(math.degrees(math.atan2(b, -a if mirrored else a)) / 90) * 90 % 360, mirrored)

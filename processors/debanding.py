@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ARTICLE_FILTERS = "deflicker=size=5:mode=am,deband=1thr=0.02:2thr=0.02:3thr=0.02:blur=false"
 
-DEBLOCK = "deblock=filter=strong:block=8:alpha=0.05:beta=0.03:gamma=0.03:delta=0.03"
+DEBLOCK = "deblock=filter=strong:block=8:planes=7:alpha=0.05:beta=0.03:gamma=0.03:delta=0.03"
 """Half of FFmpeg's thresholds: blockiness of an MPEG-2 pan 0.79 to 0.10 at the same PSNR. Beyond what encoding costs,
 the full ones take 2.9 dB from a clean pan, these 1.3."""
 
@@ -34,6 +34,7 @@ _RANGE_PX = 64
 
 _STRONGEST = 2.0
 _LEAST = 0.0001  # that FFmpeg takes
+_NOTHING = 0.00003  # that it takes, too: less than a level of transparency, which has no bands
 
 
 def filters(clip: Clip, treatment: Treatment, found: CodecReading | None = None) -> str:
@@ -54,7 +55,7 @@ def deband(strength: float = 1.0, found: CodecReading | None = None) -> str:
     """FFmpeg's deband, its threshold by ``strength`` (0-2) and by how much coarse steps show."""
     steps = 0.0 if found is None else min(1.0, verdicts.posterised_fault(found) / _COARSE_FAULT)
     threshold = f"{max(_LEAST, (FINE + (COARSE - FINE) * steps) * min(strength, _STRONGEST)):.4f}"
-    return f"deband=1thr={threshold}:2thr={threshold}:3thr={threshold}:range={_RANGE_PX}:blur=true"
+    return f"deband=1thr={threshold}:2thr={threshold}:3thr={threshold}:4thr={_NOTHING}:range={_RANGE_PX}:blur=true"
 
 
 def refuse_article(clip: Clip, route: Route) -> None:

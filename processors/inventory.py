@@ -81,6 +81,10 @@ def with_markup(container: InputContainer, selectors: Collection[str]) -> set[st
     return found
 
 
+_EVEN_PACKETS = ("aac", "opus", "libopus", "mp3", "mp3float", "ac3", "eac3", "mp2", "mp2float")
+"""Decoders of sound whose packets are all equally long."""
+
+
 @dataclass
 class _Seen:
     """What the packets of one stream hold."""
@@ -89,6 +93,7 @@ class _Seen:
     latest: float = -math.inf  # the greatest time, and how long what is shown then lasts
     last_duration: int = 0
     trimmed: tuple[int, int] = (0, 0)
+    usual_duration: int = 0
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
     texts: list[str] = field(default_factory=lambda: [])
 
@@ -134,6 +139,8 @@ def _see(packet: Any, seen: _Seen) -> None:
             start, end = struct.unpack("<II", bytes(side)[:8])
             before, after = before + start, after + end
     seen.trimmed = (before, after)
+    seen.last_duration = int(packet.duration or 0)
+    seen.usual_duration = max(seen.usual_duration, seen.last_duration)
     seen.times.append(packet.pts)
     seen.digest.update(data[_transport_head(codec, data) :])
 
@@ -167,7 +174,7 @@ def _track(part: Part, seen: _Seen) -> Track:
         time_base=tick,
         times=tuple(seen.times) if is_timed else (),
         start=start * tick if part.kind == "sound" and start is not None else None,
-        trimmed=seen.trimmed,
+        trimmed=_trimmed(stream, seen) if part.kind == "sound" else seen.trimmed,
         digest=seen.digest.hexdigest(),
         language=_language(stream),
         title=_title(stream),
@@ -176,15 +183,23 @@ def _track(part: Part, seen: _Seen) -> Track:
     )
 
 
+def _trimmed(stream: Any, seen: _Seen) -> tuple[int, int]:
+    """Samples cut off at begin and end: MP4 says the end by a shorter last packet, others by a number."""
+    start, end = seen.trimmed
+    is_by_duration = stream.codec_context.name in _EVEN_PACKETS and stream.time_base == Fraction(1, stream.rate)
+    return (start, seen.usual_duration - seen.last_duration) if not end and is_by_duration else (start, end)
+
+
 def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
     times = tuple(sorted(seen.times))
     if len(times) != clip.frames or len(set(times)) != len(times):  # packets do not tell the frames
         times = tuple(int(frame.pts or 0) for frame in media.frames(clip))
-    return Pictures(
+    is_a_guess = clip.variable_frame_rate and clip.container.startswith("mov,") and seen.times != sorted(seen.times)
+    return Pictures(  # MP4 stores durations in decoding order: with reordered frames of a variable rate they are other frames'
         times=times,
         time_base=clip.time_base,
         declared_rate=None if clip.variable_frame_rate or not stream.average_rate else media.stated_rate(stream),
-        last_duration=seen.last_duration * clip.time_base if seen.last_duration else None,
+        last_duration=seen.last_duration * clip.time_base if seen.last_duration and not is_a_guess else None,
         language=_language(stream),
         title=_title(stream),
         roles=parts.roles(stream),

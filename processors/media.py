@@ -285,6 +285,7 @@ def _clip_of_stream(
 ) -> Clip:
     layout = av.VideoFormat(frame.format.name)
     has_alpha = any(component.is_alpha for component in layout.components) or layout.has_palette
+    turned = colors.orientation(frame)
     clip = Clip(
         path=path,
         digest=digest(path),
@@ -300,13 +301,13 @@ def _clip_of_stream(
         time_base=Fraction(stream.time_base or Fraction(1, 1000)),
         duration=Fraction(0),
         variable_frame_rate=False,
-        rotation=round(-frame.rotation / 90) * 90 % 360,
+        rotation=turned.rotation,
         sample_aspect=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
         has_alpha=has_alpha,
         interlaced=bool(frame.interlaced_frame),
         color=colors.tags(frame),
         audio=audio,
-        mirrored=colors.is_mirrored(frame),
+        mirrored=turned.mirrored,
         field_order=colors.field_order(frame),
     )
     return replace(timed(clip, table.count, table.pts), has_alpha=has_alpha and _shows_alpha(clip))
