@@ -74,10 +74,14 @@ def _frames(path: Path) -> Iterator[av.VideoFrame]:
     with av.open(str(path)) as container:
         stream = next(each for each in container.streams.video if Disposition.attached_pic not in each.disposition)
         decoder: Any = stream.codec_context
-        if {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1":
+        if stream.codec_context.name in ("vp8", "vp9") and _declares_alpha(stream):
             decoder = av.CodecContext.create("libvpx-vp9", "r")
         for packet in container.demux(stream):
             yield from decoder.decode(packet if packet.size else None)
+
+
+def _declares_alpha(stream: av.VideoStream) -> bool:
+    return {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
 
 
 def _webp_times(path: Path) -> Iterator[Fraction]:
