@@ -47,8 +47,15 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
+    """All tests: those of the processors two at a time, then those with daemons, browsers and desktops, which mind the clock, alone."""
     set_up({"ai", "test"})
-    return call([BIN / "pytest", *arguments])
+    if arguments:
+        return call([BIN / "pytest", *arguments])
+    busy = ["tests/processors", "tests/contract"]
+    return max(
+        call([BIN / "pytest", "-n", "2", "--dist", "loadfile", *busy]),
+        call([BIN / "pytest", *(f"--ignore={folder}" for folder in busy)]),
+    )
 
 
 def check(arguments: list[str]) -> int:

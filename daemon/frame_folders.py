@@ -71,11 +71,9 @@ def look(folder: Path) -> Stamp | None:
 
 
 def content_stamp(folder: Path) -> Stamp:
-    """The stamp of whatever numbered pictures a folder holds. Raises FileNotFoundError where there are none."""
+    """The stamp of whatever numbered pictures a folder holds; its own where there are none. Raises OSError, as where it is gone."""
     frames = _frames(folder)
-    if not frames:
-        raise FileNotFoundError(folder)
-    return _stamp(frames)
+    return _stamp(frames) if frames else Stamp(0, folder.stat().st_mtime_ns)
 
 
 def pace(folder: Path, settled_at: float | None = None) -> Pace | None:

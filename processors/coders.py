@@ -101,7 +101,7 @@ def _dnxhr(title: str, profile: str, pixel_format: str) -> Coder:
         profile,
         full_range=FullRange.SCALED,
         least_size=(256, 120),
-        matrices=("bt709", "bt2020nc"),
+        matrices=("bt709",),
         is_intra=True,
     )
 
@@ -145,7 +145,7 @@ FFV1 = Coder(
     (
         *(f"gray{depth}le" for depth in (10, 12, 16)),
         *(f"yuv{sampling}p{depth}le" for depth in (10, 12, 16) for sampling in (420, 422, 444)),
-        *("yuva420p10le", "yuva422p10le", "yuva444p10le", "yuva422p12le", "yuva444p12le", "yuva420p16le", "yuva422p16le", "yuva444p16le"),
+        *("yuva420p10le", "yuva422p10le", "yuva444p10le", "yuva420p16le", "yuva422p16le", "yuva444p16le"),
         *(f"gbr{alpha}p{depth}le" for depth in (10, 12, 16) for alpha in ("", "a")),
     ),
     {"level": 3, "slicecrc": 1, "slices": 4, "g": 1},

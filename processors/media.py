@@ -262,7 +262,21 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
             last_pts = frame.pts
             if decoder is not stream.codec_context:
                 setattr(frame, "key_frame", frame.pts in key_pts)  # noqa: B010  libvpx does not say; PyAV's stub has it read-only
+                _tag_as(stream.codec_context, frame)
             yield frame
+
+
+def _tag_as(said: av.VideoCodecContext, frame: av.VideoFrame) -> None:
+    """The container's colours, of which a decoder that was made apart knows nothing."""
+    for name in ("color_primaries", "color_trc", "color_range"):
+        if int(getattr(frame, name)) in _UNSAID[name]:
+            setattr(frame, name, getattr(said, name))
+    if int(frame.colorspace) == _UNSAID_MATRIX:
+        frame.colorspace = int(said.colorspace)
+
+
+_UNSAID = {"color_primaries": (0, 2), "color_trc": (0, 2), "color_range": (0,)}
+_UNSAID_MATRIX = 2
 
 
 def _decoder(stream: VideoStream) -> av.VideoCodecContext:

@@ -90,6 +90,7 @@ def _notes(clip: Clip, kind: str) -> Iterable[str]:
         yield f"{ROUNDED}: each frame is one of {clip.frame_rate} a second"
     if clip.color.is_hdr:
         yield f"the frames hold {clip.color.transfer} values of {clip.color.primaries}, which no tag of theirs says"
+        yield "mastering display and light level are left out: frames hold neither"
     if clip.container == sequences.CONTAINER:
         if clip.codec == "jpeg":
             yield "JPEG would lose once more at each writing: the frames are PNG"

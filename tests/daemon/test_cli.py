@@ -96,7 +96,7 @@ def test_an_error_of_one_clip_is_its_line_and_the_others_go_on(run: Run, clip: P
     titles = [line["error"]["title"] for line in ended.lines[:5]]
     assert titles == [
         "There is no such clip",
-        "The clip cannot be read",
+        "There are no frames in the folder",
         "The clip cannot be read",
         "The file is refused",
         "The file is incomplete",

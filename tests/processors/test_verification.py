@@ -208,7 +208,7 @@ def test_sound_has_to_be_as_it_was(tmp_path: Path, patchy: Case, tracks: int, se
 def test_a_lost_transparency_is_broken(tmp_path: Path, patchy: Case) -> None:
     verdict = replace(patchy, clip=replace(patchy.clip, has_alpha=True)).judge(write(tmp_path / "truth.mp4", patchy.truth))
     assert verdict.broken
-    assert failures(verdict) == {"transparency", "picture: transparency"}
+    assert failures(verdict) == {"transparency"}
 
 
 def doubled(case: Case, between: Callable[[Picture, Picture], Picture]) -> list[Picture]:
