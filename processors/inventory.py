@@ -54,7 +54,7 @@ def of(clip: Clip) -> Inventory:
 def hidden_tags(path: Path) -> dict[str, str]:
     """Texts that belong to the file and that FFmpeg does not show: those of pictures, and of one box of MP4."""
     path = next(sequences.find(path).files()) if path.is_dir() else path
-    found = picture_texts.read(path)
+    found = {key: text.rstrip("\0") for key, text in picture_texts.read(path).items()}  # FFmpeg ends a JPEG's comment so
     if found:
         return found
     return {key: text for key, text in container_texts.read(path).items() if key == "workflow"}

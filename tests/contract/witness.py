@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import looks
+from PIL import Image
 
 _TIMEOUT_S = 60
 _NO_TAGS = {
@@ -131,7 +132,7 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
         attachments=looks.attachments(path),
         covers=sum(each["disposition"]["attached_pic"] for each in probed["streams"]),
         data=tuple(each.get("codec_tag_string", "") for each in probed["streams"] if each["codec_type"] == "data"),
-        tags=_tags(probed),
+        tags=_tags(probed) | _frame_texts(path),
         complaints=(*complaints, *_decode(source), *looks.by_opencv(path, video["codec_name"], len(frames))),
     )
 
@@ -219,6 +220,15 @@ def _field_order(frame: dict[str, Any]) -> str:
 def _timecode(probed: dict[str, Any]) -> str | None:
     holders = [{key.lower(): value for key, value in each.get("tags", {}).items()} for each in (*probed["streams"], probed["format"])]
     return next((tags["timecode"] for tags in holders if "timecode" in tags), None)
+
+
+def _frame_texts(path: Path) -> dict[str, str]:
+    """What the first picture of a folder says in words: there is no file to say it."""
+    if not path.is_dir():
+        return {}
+    pattern, number = _pattern(path)
+    with Image.open(str(pattern) % number) as picture:
+        return {key.lower(): value for key, value in getattr(picture, "text", {}).items()}
 
 
 def _tags(probed: dict[str, Any]) -> dict[str, str]:

@@ -80,6 +80,14 @@ def jobs(desk: PageDesk) -> list[dict[str, Any]]:
         return client.get("/api/v1/jobs").json()["jobs"]
 
 
+def settle(desk: PageDesk) -> None:
+    """Until every job has ended: the last one's files replace those that a page is about to show."""
+    deadline = time.monotonic() + 60
+    while not all(job["finished"] for job in jobs(desk)):
+        assert time.monotonic() < deadline, jobs(desk)
+        time.sleep(0.05)
+
+
 def opened(desk: PageDesk, job: dict[str, Any], **options: Any) -> Page:
     page = desk.open(f"/jobs/{job['id']}", **options)
     page.wait_for_selector("#job[data-open=true]")
@@ -119,6 +127,7 @@ def test_an_offer_tells_its_cost_and_approving_it_begins_the_new_job(page_desk: 
     page.wait_for_url(lambda url: "/jobs/" in url and job["id"] not in url)
     made = page.url.rpartition("/")[2]
     assert {each["id"] for each in jobs(page_desk)} == {job["id"], made}
+    settle(page_desk)
     page.goto(page.url.replace(made, job["id"]))
     expect(page.locator("#approve")).to_have_count(0)
     expect(page.locator(".marks")).not_to_contain_text("Waits for approval")
