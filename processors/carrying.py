@@ -213,6 +213,8 @@ def _lost(case: _Case) -> Iterator[str]:
         reason = _reason(part, case)
         if reason is not None:
             yield f"{part.name} is left out: {reason}"
+    if case.muxer in _IN_MILLISECONDS and case.clip.container.startswith("mov,") and any(part.codec == "aac" for part in source.others):
+        yield f"the first and last instants of AAC that an edit list hides may be heard: {suffix} has no edit lists"
     if source.chapters and (slow or case.muxer == "mpegts"):
         yield f"{CHAPTERS} are left out: {_SLOW if slow else f'{suffix} does not hold them'}"
     if _SECOND_VIEW in source.roles:

@@ -109,16 +109,28 @@ LOSSES = (
     Loss("titled.mp4", "*", "ffv1", "subtitles", "Matroska does not hold the subtitles of MP4"),
     Loss("*.mp4|*.mov", "*", "av1|ffv1", "sound's ends", "Matroska has no edit lists, which say where AAC begins to be heard"),
     Loss("odd_size.webm", "*", "h264|hevc10", "sound's ends", "MP4, as FFmpeg writes it, does not say where Opus ends to be heard"),
+    Loss(
+        "jpeg_frames",
+        "*",
+        "*",
+        "colour tags|chroma location",
+        "JPEG frames are worked on as RGB, and a movie of them says BT.709",
+        is_named=False,
+    ),
     Loss("old.avi|tape.mxf", "*", "dnxhr", "colour tags", "DNxHR always names a matrix", is_named=False),
 )
 """The first that fits holds."""
 
-_AAC = "plain.mp4|broadcast.mov|variable.mp4|late_picture.mp4|edit_list.mp4|titled.mp4"
 
 PENDING = (
     Pending("alpha.mov", _WRITING, "prores", "outcome", "profiles: ProRes 4444 decodes as 12 bit, and is refused its own codec"),
-    Pending(_AAC, _WRITING, "ffv1", "sound's ends", "carrying: what an edit list hid is heard, and no note says so"),
-    Pending("broadcast.mov", _WRITING, "av1", "sound's ends", "carrying: what an edit list hid is heard, and no note says so"),
+    Pending(
+        "animated.png",
+        _WRITING,
+        "prores",
+        "outcome",
+        "carrying: APNG rounds durations, which adds up",
+    ),
     Pending("odd_size.webm", _WRITING, "h264|hevc10", "outcome", "carrying: MP4's edit list cuts Opus half a millisecond off"),
 )
 """What the product owes, and who: such a cell must fail, until it is mended and its row goes."""

@@ -224,9 +224,9 @@ def _timecode(probed: dict[str, Any]) -> str | None:
 
 def _frame_texts(path: Path) -> dict[str, str]:
     """What the first picture of a folder says in words: there is no file to say it."""
-    if not path.is_dir():
+    pattern, number = _pattern(path) if path.is_dir() else (path, 0)
+    if not path.is_dir() or pattern.suffix != ".png":
         return {}
-    pattern, number = _pattern(path)
     with Image.open(str(pattern) % number) as picture:
         return {key.lower(): value for key, value in getattr(picture, "text", {}).items()}
 
