@@ -44,17 +44,11 @@ class _Frame(NamedTuple):
     arrived: float
 
 
-def is_frame_name(name: str) -> bool:
-    """True for a picture with a number, as the frames of a sequence have."""
-    stem, suffix = os.path.splitext(name)
-    return suffix.lower() in sequences.SUFFIXES and not name.startswith(".") and _NUMBER.search(stem) is not None
-
-
 def frame_names(folder: Path, names: Iterable[str]) -> frozenset[str]:
     """The frames among the names of a folder's files; none where it is no sequence."""
     frames: list[str] = []
     for name in names:
-        if is_frame_name(name):
+        if sequences.is_frame_name(name):
             frames.append(name)
         elif os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith("."):
             return frozenset()
@@ -131,7 +125,7 @@ def _frames(folder: Path) -> list[_Frame]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_frame_name(entry.name) and not entry.is_dir():
+                if sequences.is_frame_name(entry.name) and not entry.is_dir():
                     frames += _frame(entry)
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 from ..config.errors import DaemonError, DeshimmerError, IncompleteClip, MissingFrames, NoFrames
 from ..config.settings import HotFolder, Settings
-from ..processors import wholeness
+from ..processors import sequences, wholeness
 from . import frame_folders
 from .hints import Events, Gathered, Hint
 from .intake import Intake, Judgement, Stamp
@@ -185,10 +185,10 @@ class Watcher:
             self._rescan_at = min(self._rescan_at, now + _RESCAN_SOON_S)
         for root in gathered.folders & {watch.territory.root for watch in self._watches}:
             self._leave(root)
-        folders = {path.parent for path in gathered.files if frame_folders.is_frame_name(path.name)}
-        sequences = {folder for folder in folders if self._follow_folder(folder)}
+        folders = {path.parent for path in gathered.files if sequences.is_frame_name(path.name)}
+        followed = {folder for folder in folders if self._follow_folder(folder)}
         for path, hint in gathered.files.items():
-            if path.parent not in sequences or not frame_folders.is_frame_name(path.name):
+            if path.parent not in followed or not sequences.is_frame_name(path.name):
                 self._follow(path, hint)
         if now >= self._rescan_at:
             for watch in self._watches:
@@ -405,7 +405,7 @@ def _is_whole(path: Path) -> bool:
 def _is_to_take(territory: Territory, path: Path) -> bool:
     if path.is_dir():
         return territory.owns_sequence(path)
-    is_frame = path.suffix.lower() == ".webp" and path.parent != territory.root and frame_folders.is_frame_name(path.name)
+    is_frame = path.suffix.lower() == ".webp" and path.parent != territory.root and sequences.is_frame_name(path.name)
     return territory.owns(path) and not (is_frame and not frame_folders.is_animation(path))
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from ..config import spawn
 from ..config.errors import DeshimmerError, NotSetUp
 from ..config.profiles import Profile
-from . import coders, ffmpeg
+from . import coders, ffmpeg, ffmpeg_builds
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
 
 _HARDWARE = frozenset(coder.encoder for profile, choices in coders.CODERS.items() if profile.is_hardware for coder in choices)
 _TRIAL = "testsrc2=size=640x360:rate=25:duration=0.4"
-_TRIAL_S, _LIST_S = 60, 30
+_TRIAL_S = 60
 
 _MAKERS = {
     "nvenc": "an NVIDIA GPU with an encoder, and its driver",
@@ -30,7 +30,7 @@ def require(encoder: str, settings: Settings) -> None:
     """Raises NotSetUp, with what is missing, where this FFmpeg does not have the encoder or it does not work here."""
     binary = ffmpeg.tool(settings)
     changed_ns = binary.stat().st_mtime_ns
-    if encoder not in _listed(binary, changed_ns):
+    if ("encoders", encoder) not in ffmpeg_builds.of(binary).has:
         what = _MAKERS.get(encoder.rsplit("_", 1)[-1])
         needs = f" It needs {what}." if what else ""
         raise NotSetUp(
@@ -51,13 +51,7 @@ def _works(profile: Profile, settings: Settings) -> bool:
     binary = ffmpeg.tool(settings)
     changed_ns = binary.stat().st_mtime_ns
     encoder = coders.CODERS[profile][0].encoder
-    return encoder in _listed(binary, changed_ns) and _refusal(binary, changed_ns, encoder) is None
-
-
-@cache
-def _listed(binary: Path, changed_ns: int) -> frozenset[str]:
-    told = spawn.run([str(binary), "-hide_banner", "-encoders"], timeout_s=_LIST_S).decode(errors="replace")
-    return frozenset(words[1] for line in told.splitlines() if len(words := line.split()) > 1)
+    return ("encoders", encoder) in ffmpeg_builds.of(binary).has and _refusal(binary, changed_ns, encoder) is None
 
 
 @cache

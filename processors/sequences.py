@@ -107,7 +107,7 @@ def _pictures(folder: Path) -> list[str]:
     """The names of the folder's pictures that may be frames."""
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if _may_be_frame(entry.name) and not entry.is_dir()]
+            found = [entry for entry in entries if is_frame_name(entry.name) and not entry.is_dir()]
     except FileNotFoundError:
         raise MissingClip("There is no such folder (any more). Check its path.", path=folder) from None
     except OSError as error:
@@ -121,7 +121,8 @@ def _pictures(folder: Path) -> list[str]:
     return [entry.name for entry in found]
 
 
-def _may_be_frame(name: str) -> bool:
+def is_frame_name(name: str) -> bool:
+    """True for a picture with a number, as the frames of a sequence have."""
     stem, suffix = os.path.splitext(name)
     return suffix.lower() in SUFFIXES and not name.startswith(".") and _NUMBER.search(stem) is not None
 
