@@ -31,6 +31,7 @@ _SURE_DETAIL = (0.05, 0.2)  # of detail, much of whose residual is motion missed
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
 _LEAST_PRODUCTS = 3  # two in a row may be chance
 _TEXTURE_EVERY = 4  # frames
+_TEXTURE_PX = 7  # finer than this is texture
 _UNSURE_SHIFT = np.float32(1.0)  # squared gradient, levels a pixel: flatter places are taken as they are
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
 _TRACKED = 0.011  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
@@ -70,8 +71,8 @@ class Residual(NamedTuple):
 
 def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) -> Residual:
     """``carried``: the previous luma along motion."""
-    luma = current.luma.astype(np.float32)
-    rest = _settled(luma - carried, (luma + carried) * np.float32(0.5), max(1, luma.shape[0] // current.cells.shape[0]))
+    luma = current.luma
+    rest = _settled(luma - carried, luma + carried, motion.mid.shape[:2])
     height, width = rest.shape
     medium = area(rest, *motion.mid.shape[1::-1])
     cells = area(medium, *current.cells.shape[::-1])
@@ -86,28 +87,40 @@ def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) 
     return Residual(offset, tint, _blur(flat, _CELL_BLUR), chroma, medium - coarse, fine, cells, flat)
 
 
-def _settled(rest: Plane, picture: Plane, side: int) -> Plane:
+def _settled(rest: Plane, both: Plane, mid: tuple[int, int]) -> Plane:
     """The residual less what a leftover shift of each place explains: one step of Lucas and Kanade (1981) after the flow.
 
-    A tenth of a pixel missed at an edge outweighs flicker of several levels. ``picture``: the mean of the two frames, whose noise is
-    the same in both and so is not taken for a shift. A place is three times ``side`` pixels wide.
+    A tenth of a pixel missed at an edge outweighs flicker of several levels. ``both``: the sum of the two frames, whose noise is
+    the same in both and so is not taken for a shift. The shift is sought at the size ``mid``, over places of six pixels there.
+    ``rest`` is used up.
     """
-    rows, columns = rest.shape[0] // side, rest.shape[1] // side  # whole squares: their means cost a quarter of others'
-    across, down = (_plane(cv2.Sobel(picture, cv2.CV_32F, *axis, ksize=1, scale=0.5)) for axis in ((1, 0), (0, 1)))
-
-    def mean(term: Plane) -> Plane:
-        return _plane(cv2.blur(area(term[: rows * side, : columns * side], columns, rows), (3, 3))).reshape(rows, columns)
-
-    x, y, r = mean(across), mean(down), mean(rest)
-    xx, xy, yy = mean(across * across) - x * x + _UNSURE_SHIFT, mean(across * down) - x * y, mean(down * down) - y * y + _UNSURE_SHIFT
-    xr, yr = mean(across * rest) - x * r, mean(down * rest) - y * r
+    height, width = rest.shape
+    x, y, r, xx, xy, yy, xr, yr = _means(area(rest, *mid[::-1]), _slopes(area(both, *mid[::-1])))
+    xx, xy, yy = xx - x * x + _UNSURE_SHIFT, xy - x * y, yy - y * y + _UNSURE_SHIFT
+    xr, yr = xr - x * r, yr - y * r
     determinant = xx * yy - xy * xy
-    edges = 0, rest.shape[0] - rows * side, 0, rest.shape[1] - columns * side
-    for gradient, shift in ((across, yy * xr - xy * yr), (down, xx * yr - xy * xr)):
-        spread = cv2.resize(shift / determinant, (columns * side, rows * side), interpolation=cv2.INTER_LINEAR)
-        gradient *= _plane(cv2.copyMakeBorder(spread, *edges, cv2.BORDER_REPLICATE))
-    across += down
-    return rest - across
+    scale = np.float32(width / mid[1])
+    for gradient, shift in zip(_slopes(both), ((yy * xr - xy * yr), (xx * yr - xy * xr)), strict=True):
+        gradient *= cv2.resize(shift / determinant * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+        rest -= gradient
+    return rest
+
+
+def _means(rest: Plane, slopes: tuple[Plane, Plane]) -> list[Plane]:
+    """The slopes, the residual and their products, as far as a shift is found from them, each a mean around every place."""
+    x, y = slopes
+    size = max(1, rest.shape[1] // 2), max(1, rest.shape[0] // 2)
+    return [_plane(cv2.blur(area(term, *size), (3, 3))).reshape(size[::-1]) for term in (x, y, rest, x * x, x * y, y * y, x * rest, y * rest)]
+
+
+def _slopes(both: Plane) -> tuple[Plane, Plane]:
+    """Rise a pixel across and down of the mean of two pictures, of which this is the sum; none at the rim."""
+    across, down = np.zeros_like(both), np.zeros_like(both)
+    np.subtract(both[:, 2:], both[:, :-2], out=across[:, 1:-1])
+    np.subtract(both[2:], both[:-2], out=down[1:-1])
+    across *= np.float32(0.25)
+    down *= np.float32(0.25)
+    return across, down
 
 
 class Products(NamedTuple):
@@ -236,9 +249,9 @@ def _tiles(plane: Plane) -> tuple[int, int]:
     return scaled((plane.shape[1], plane.shape[0]), _TILES)
 
 
-def _texture(luma: NDArray[np.uint8], tiles: tuple[int, int]) -> Plane:
+def _texture(luma: Plane, tiles: tuple[int, int]) -> Plane:
     """Variance of detail, one value a tile."""
-    detail = luma.astype(np.float32) - np.asarray(cv2.blur(luma, (9, 9)), np.float32).reshape(luma.shape)
+    detail = luma - _plane(cv2.blur(luma, (_TEXTURE_PX, _TEXTURE_PX))).reshape(luma.shape)
     return area(np.square(detail), *tiles)
 
 

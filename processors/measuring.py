@@ -33,9 +33,9 @@ FramePairs = Generator[tuple[av.VideoFrame, av.VideoFrame], None, None]
 BAND_CURVES = ("global_luma", "low_luma", "low_chroma", "detail")
 CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
-_LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 48  # frames between looks at grid and ramps, and how many of them suffice
+_LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 24  # frames between looks at grid and ramps, and how many of them suffice
 _CAMBI_LOOKS = 6  # frames that are also looked at for bands and steps, which takes longer
-_REFINEMENTS = 3  # of the five of the flow's preset: a quarter less time, and flicker put into clips is found as often
+_REFINEMENTS = 1
 _TILES_EVERY = 2  # pairs between looks for blinking tiles
 _PALETTES = ("gif",)
 _PICTURE_EVERY = 4  # pairs between looks at sharpness and for seams
@@ -262,7 +262,7 @@ class _Walk:
 
     def _follow(self, last: tuple[Sample, Sample], now: tuple[Sample, Sample], index: int) -> None:
         before, guide = last[1], now[1]
-        flow = fl.flow(before.guide, guide.guide, refinements=_REFINEMENTS)
+        flow = fl.flow(before.guide, guide.guide, refinements=_REFINEMENTS, finest=samples.FINEST)
         motion = flicker.Motion.of(flow, self._layout)
         change = flicker.residual(_carried(before, motion), before, guide, motion)
         like = shots.likeness(flow, guide.cells - change.cells, before, guide)
@@ -313,7 +313,7 @@ class _Walk:
 
 def _carried(previous: Sample, motion: flicker.Motion) -> NDArray[np.float32]:
     """Its luma where the current frame has it. Linear interpolation would blur it anew at each fraction of a pixel, which reads as flicker."""
-    return fl.warp(previous.luma.astype(np.float32), motion.picture, interpolation=cv2.INTER_CUBIC)
+    return fl.warp(previous.luma, motion.picture, interpolation=cv2.INTER_CUBIC)
 
 
 def _filled(values: list[float]) -> NDArray[np.float32]:

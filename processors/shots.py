@@ -7,6 +7,7 @@ like the one before it.
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class RepeatFinder:
 
     def is_repeat(self, change: float) -> bool:
         """``change``: mean absolute difference from the last frame that did not repeat, in display levels."""
-        usual = float(np.median(self._changes)) if len(self._changes) >= 3 else 0.0
+        usual = statistics.median(self._changes) if len(self._changes) >= 3 else 0.0
         if change < min(_LARGEST_REPEAT, max(_LEAST_CHANGE, _REPEAT_SHARE * usual)):
             return True
         self._changes.append(change)
