@@ -75,6 +75,7 @@ def staircases(luma: NDArray[np.uint8]) -> float:
     """Share of the picture, along its rows, between two sharp steps of 3-14 levels up, or down, with a flat tread between them: a ramp
     posterised so coarsely that CAMBI is blind to it. Soft ramps have no treads, edges of things no second step like the first.
     """
+    luma = luma[::_EVERY_ROW]
     height, width = luma.shape
     if width < 4 * _REACH_PX:
         return 0.0
@@ -86,8 +87,8 @@ def staircases(luma: NDArray[np.uint8]) -> float:
     near[:, 2:-2] = levels[:, 4:] - levels[:, :-4]
     is_step = (np.abs(rise) >= _STEP[0]) & (np.abs(rise) <= _STEP[1]) & (np.abs(near) >= _SHARP * np.abs(rise))
     is_step[:, _REACH_PX:-_REACH_PX] &= is_flat[:, : -2 * _REACH_PX] & is_flat[:, 2 * _REACH_PX :]
-    covered = sum(_treads(levels[row], rise[row], is_step[row]) for row in range(0, height, _EVERY_ROW))
-    return covered / (width * len(range(0, height, _EVERY_ROW)))
+    covered = sum(_treads(levels[row], rise[row], is_step[row]) for row in range(height) if is_step[row].any())
+    return covered / (width * height)
 
 
 def _treads(levels: NDArray[np.int16], rise: NDArray[np.int16], is_step: NDArray[np.bool_]) -> int:

@@ -32,7 +32,7 @@ _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are 
 _LEAST_PRODUCTS = 3  # two in a row may be chance
 _TEXTURE_EVERY = 4  # frames
 _TEXTURE_PX = 7  # finer than this is texture
-_UNSURE_SHIFT = np.float32(1.0)  # squared gradient, levels a pixel: flatter places are taken as they are
+_UNSURE_SHIFT = np.float32(9.0)  # squared gradient, levels a pixel: flatter places are taken as they are
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
 _TRACKED = 0.011  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
 
@@ -72,7 +72,7 @@ class Residual(NamedTuple):
 def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) -> Residual:
     """``carried``: the previous luma along motion."""
     luma = current.luma
-    rest = _settled(luma - carried, luma + carried, motion.mid.shape[:2])
+    rest = _settled(luma - carried, luma + carried, motion.mid.shape[:2], current.cells.shape)
     height, width = rest.shape
     medium = area(rest, *motion.mid.shape[1::-1])
     cells = area(medium, *current.cells.shape[::-1])
@@ -87,15 +87,15 @@ def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) 
     return Residual(offset, tint, _blur(flat, _CELL_BLUR), chroma, medium - coarse, fine, cells, flat)
 
 
-def _settled(rest: Plane, both: Plane, mid: tuple[int, int]) -> Plane:
+def _settled(rest: Plane, both: Plane, mid: tuple[int, ...], cells: tuple[int, ...]) -> Plane:
     """The residual less what a leftover shift of each place explains: one step of Lucas and Kanade (1981) after the flow.
 
     A tenth of a pixel missed at an edge outweighs flicker of several levels. ``both``: the sum of the two frames, whose noise is
-    the same in both and so is not taken for a shift. The shift is sought at the size ``mid``, over places of six pixels there.
-    ``rest`` is used up.
+    the same in both and so is not taken for a shift. The shift is sought at the size ``mid``, where noise hides it least, over three
+    ``cells`` each way. ``rest`` is used up.
     """
     height, width = rest.shape
-    x, y, r, xx, xy, yy, xr, yr = _means(area(rest, *mid[::-1]), _slopes(area(both, *mid[::-1])))
+    x, y, r, xx, xy, yy, xr, yr = _means(area(rest, *mid[::-1]), _slopes(area(both, *mid[::-1])), cells[::-1])
     xx, xy, yy = xx - x * x + _UNSURE_SHIFT, xy - x * y, yy - y * y + _UNSURE_SHIFT
     xr, yr = xr - x * r, yr - y * r
     determinant = xx * yy - xy * xy
@@ -106,11 +106,11 @@ def _settled(rest: Plane, both: Plane, mid: tuple[int, int]) -> Plane:
     return rest
 
 
-def _means(rest: Plane, slopes: tuple[Plane, Plane]) -> list[Plane]:
+def _means(rest: Plane, slopes: tuple[Plane, Plane], size: tuple[int, ...]) -> list[Plane]:
     """The slopes, the residual and their products, as far as a shift is found from them, each a mean around every place."""
     x, y = slopes
-    size = max(1, rest.shape[1] // 2), max(1, rest.shape[0] // 2)
-    return [_plane(cv2.blur(area(term, *size), (3, 3))).reshape(size[::-1]) for term in (x, y, rest, x * x, x * y, y * y, x * rest, y * rest)]
+    terms = x, y, rest, x * x, x * y, y * y, x * rest, y * rest
+    return [_plane(cv2.blur(area(term, *size), (3, 3))).reshape(size[::-1]) for term in terms]
 
 
 def _slopes(both: Plane) -> tuple[Plane, Plane]:

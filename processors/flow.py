@@ -47,7 +47,9 @@ def flow(
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    return np.ascontiguousarray(_engine(preset, refinements, finest, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32)
+    return np.ascontiguousarray(
+        _engine(preset, refinements, finest, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32
+    )
 
 
 def warp(image: NDArray[np.float32] | NDArray[np.uint16], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
@@ -115,7 +117,9 @@ def _engine(preset: int, refinements: int | None, finest: int | None, shape: tup
 
     It is made anew for another size, because it also keeps the scales that it chose for the last one.
     """
-    engines: dict[tuple[int, int | None, int | None], tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault("engines", {})
+    engines: dict[tuple[int, int | None, int | None], tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault(
+        "engines", {}
+    )
     kind = preset, refinements, finest
     if kind not in engines or engines[kind][0] != shape:
         engine = cv2.DISOpticalFlow.create(preset)

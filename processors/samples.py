@@ -21,6 +21,8 @@ PICTURE_PX = 120
 two and five times the cost; it is twice the picture of detail and four times the cells, which makes means of it cheap.
 """
 
+_SMALL_PX = 180
+
 GUIDE_PX = 60
 """Shorter side of the picture that flow is sought on, halved once (``FINEST``)."""
 FINEST = 1
@@ -52,7 +54,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, clip: Clip) -> Layout:
-        picture = _in_fours(scaled((clip.width, clip.height), PICTURE_PX), (clip.width, clip.height))
+        picture = _picture((clip.width, clip.height))
         return cls(picture, scaled(picture, GUIDE_PX), scaled(picture, MID_PX), scaled(picture, CELLS), clip.color.transfer == display.PQ)
 
 
@@ -64,9 +66,12 @@ def scaled(size: tuple[int, int], shorter_px: int) -> tuple[int, int]:
     return max(1, round(size[0] * shorter_px / shorter)), max(1, round(size[1] * shorter_px / shorter))
 
 
-def _in_fours(size: tuple[int, int], full: tuple[int, int]) -> tuple[int, int]:
-    """A reduced picture's size with sides that can be halved twice."""
-    return size if size == full else (max(4, round(size[0] / 4) * 4), max(4, round(size[1] / 4) * 4))
+def _picture(full: tuple[int, int]) -> tuple[int, int]:
+    """A clip's own size where it is small: less would only blur it. Else sides that can be halved twice."""
+    if min(full) <= _SMALL_PX:
+        return full
+    width, height = scaled(full, PICTURE_PX)
+    return round(width / 4) * 4, round(height / 4) * 4
 
 
 class Sample(NamedTuple):
@@ -90,30 +95,37 @@ class Glance(NamedTuple):
         return cv2.norm(self.luma, other.luma, cv2.NORM_L1) / self.luma.size * self.levels
 
 
-def planar(frame: av.VideoFrame) -> av.VideoFrame:
+class Source(NamedTuple):
+    """A planar frame, and what is asked of it again and again: to ask FFmpeg takes as long as to look at a small picture."""
+
+    frame: av.VideoFrame
+    planes: media.Planes
+    depth: int  # bits
+    is_full_range: bool
+
+
+def planar(frame: av.VideoFrame) -> Source:
     """The frame in planar YUV of about its own depth: RGB, palettes, packed and semi-planar formats are converted; alpha stays."""
-    if _PLANAR.fullmatch(frame.format.name):
-        return frame
-    has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
-    deep = max(component.bits for component in frame.format.components) > 8
-    return frame.reformat(format=f"yuv{'a' if has_alpha else ''}420p{'10le' if deep else ''}")
+    if not _PLANAR.fullmatch(frame.format.name):
+        has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
+        deep = max(component.bits for component in frame.format.components) > 8
+        frame = frame.reformat(format=f"yuv{'a' if has_alpha else ''}420p{'10le' if deep else ''}")
+    return Source(frame, media.planes(frame), frame.format.components[0].bits, media.is_full_range(frame))
 
 
-def glance(frame: av.VideoFrame, layout: Layout) -> Glance:
-    """``frame`` is planar."""
-    luma = media.planes(frame).y
+def glance(source: Source, layout: Layout) -> Glance:
+    luma = source.planes.y
     step = max(1, min(luma.shape) // _GLANCE_PX)
-    return Glance(_to_display(luma[:: 2 * step, ::step], frame, layout), _levels(frame, layout))
+    return Glance(_to_display(luma[:: 2 * step, ::step], source, layout), _levels(source, layout))
 
 
-def sample(frame: av.VideoFrame, layout: Layout) -> Sample:
-    """``frame`` is planar."""
-    y, u, v, alpha = media.planes(frame)
-    if frame.interlaced_frame:  # the two fields show two moments: their comb would pass for detail that flickers
+def sample(source: Source, layout: Layout) -> Sample:
+    y, u, v, alpha = source.planes
+    if source.frame.interlaced_frame:  # the two fields show two moments: their comb would pass for detail that flickers
         y, u, v, alpha = (None if plane is None else plane[::2] for plane in (y, u, v, alpha))
         assert y is not None
-    depth = frame.format.components[0].bits
-    luma = _reduced(_display_levels(_halved(y, layout.picture), frame, layout), layout.picture)
+    depth = source.depth
+    luma = _reduced(_display_levels(_halved(y, layout.picture), source, layout), layout.picture)
     chroma = np.dstack([_centred(plane, layout.cells, depth) for plane in (u, v)])
     if alpha is not None:
         luma, chroma = _over_black(luma, chroma, _eight_bit(_halved(alpha, layout.picture), depth))
@@ -123,15 +135,15 @@ def sample(frame: av.VideoFrame, layout: Layout) -> Sample:
         guide=fl.normalised(np.asarray(cv2.convertScaleAbs(area(luma, *layout.guide)), np.uint8)),
         cells=area(mid, *layout.cells),
         chroma=chroma,
-        levels=_levels(frame, layout),
+        levels=_levels(source, layout),
     )
 
 
-def strips(frame: av.VideoFrame, *, upright: bool = False) -> NDArray[np.uint8]:
+def strips(source: Source, *, upright: bool = False) -> NDArray[np.uint8]:
     """Rows of luma at full size, as 8-bit code values: three strips of at most 32 rows, one above the other, at a quarter, half and three
-    quarters of the height; all of a small picture. ``upright``: columns instead, turned into rows. ``frame`` is planar.
+    quarters of the height; all of a small picture. ``upright``: columns instead, turned into rows.
     """
-    y, depth = media.planes(frame).y, frame.format.components[0].bits
+    y, depth = source.planes.y, source.depth
     lines = y.T if upright else y
     count = lines.shape[0]
     if count <= 3 * _STRIP_PX:
@@ -140,22 +152,20 @@ def strips(frame: av.VideoFrame, *, upright: bool = False) -> NDArray[np.uint8]:
     return np.concatenate([fl.to_8_bit(lines[start : start + _STRIP_PX], depth) for start in starts])
 
 
-def _levels(frame: av.VideoFrame, layout: Layout) -> float:
-    return 1.0 if layout.is_pq or media.is_full_range(frame) else _FULL_RANGE
+def _levels(source: Source, layout: Layout) -> float:
+    return 1.0 if layout.is_pq or source.is_full_range else _FULL_RANGE
 
 
-def _to_display(plane: Levels, frame: av.VideoFrame, layout: Layout) -> NDArray[np.uint8]:
-    depth = frame.format.components[0].bits
+def _to_display(plane: Levels, source: Source, layout: Layout) -> NDArray[np.uint8]:
     if layout.is_pq:
-        return display.pq_table(depth, full_range=media.is_full_range(frame))[plane]
-    return np.ascontiguousarray(fl.to_8_bit(plane, depth))
+        return display.pq_table(source.depth, full_range=source.is_full_range)[plane]
+    return np.ascontiguousarray(fl.to_8_bit(plane, source.depth))
 
 
-def _display_levels(plane: Levels, frame: av.VideoFrame, layout: Layout) -> NDArray[np.float32]:
-    depth = frame.format.components[0].bits
+def _display_levels(plane: Levels, source: Source, layout: Layout) -> NDArray[np.float32]:
     if layout.is_pq:
-        return display.pq_table(depth, full_range=media.is_full_range(frame))[plane].astype(np.float32)
-    return _eight_bit(plane, depth)
+        return _to_display(plane, source, layout).astype(np.float32)
+    return _eight_bit(plane, source.depth)
 
 
 def _eight_bit(plane: Levels, depth: int) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ like the one before it.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from typing import NamedTuple
@@ -33,8 +34,8 @@ class Likeness(NamedTuple):
     """How much of a frame's structure the frame before explains, -1 to 1."""
 
     guide: float
-    coarse: float
-    contrast: float  # the smaller standard deviation of the two guides
+    coarse: float  # not looked at where the guides are alike
+    contrast: float  # the smaller standard deviation of the two guides; likewise
 
     @property
     def is_another_scene(self) -> bool:
@@ -44,10 +45,12 @@ class Likeness(NamedTuple):
 def likeness(flow: fl.Flow, carried_cells: NDArray[np.float32], previous: Sample, current: Sample) -> Likeness:
     """``flow`` of the guides; ``carried_cells``: luma of the previous frame along motion, one value a cell."""
     carried = fl.warp(previous.guide.astype(np.float32), flow)
+    guide = correlation(carried, current.guide.astype(np.float32))
+    is_alike = guide >= GUIDE_CORRELATION
     return Likeness(
-        guide=correlation(carried, current.guide.astype(np.float32)),
-        coarse=correlation(carried_cells, current.cells),
-        contrast=min(_deviation(previous.guide), _deviation(current.guide)),
+        guide=guide,
+        coarse=1.0 if is_alike else correlation(carried_cells, current.cells),
+        contrast=math.inf if is_alike else min(_deviation(previous.guide), _deviation(current.guide)),
     )
 
 
