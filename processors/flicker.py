@@ -30,9 +30,11 @@ _SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this
 _SURE_DETAIL = (0.05, 0.2)  # of detail, much of whose residual is motion missed by parts of a pixel
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
 _LEAST_PRODUCTS = 3  # two in a row may be chance
+_LEAST_GAIN = 0.002  # of the whole frame: less moves detail by a twentieth of a level
 _TEXTURE_EVERY = 4  # frames
 _TEXTURE_PX = 7  # finer than this is texture
 _UNSURE_SHIFT = np.float32(9.0)  # squared gradient, levels a pixel: flatter places are taken as they are
+_GRAIN = np.float32(0.17**2)  # levels squared: what camera noise of a level at 360 lines leaves at 60, and nobody sees
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
 _TRACKED = 0.011  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
 
@@ -79,6 +81,9 @@ def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) 
     level = current.cells - current.cells.mean()
     offset, gain = exposure.shift(cells, level)
     flat = cells - np.float32(offset) - np.float32(gain) * level
+    if abs(gain) > _LEAST_GAIN:  # it scales detail too, which is no flicker of detail
+        rest -= np.float32(gain) * luma
+        medium -= np.float32(gain) * area(luma, *motion.mid.shape[1::-1])
     coarse = _blur(medium, _DETAIL_BLUR)
     fine = rest - np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32).reshape(height, width)
     chroma = _blur(current.chroma, _CELL_BLUR) - fl.warp(_blur(previous.chroma, _CELL_BLUR), motion.cells)
@@ -221,7 +226,7 @@ class Meter:
         size = product.shape[::-1]  # tiles of two pictures of odd sizes may differ by one
         texture = area(self.texture / np.float32(self.textures), *size)
         moved = area(self.moved / np.float32(len(self.motion)), *size)
-        seen = amplitude * sure / (1 + _MASKING * np.sqrt(texture)) / np.square(1 + moved / _TRACKED)
+        seen = np.sqrt(np.maximum(np.float32(0), np.square(amplitude) - _GRAIN)) * sure / (1 + _MASKING * np.sqrt(texture)) / np.square(1 + moved / _TRACKED)
         return self._band(amplitude, float(seen.mean()), correlation)
 
     def _means(self, name: str) -> tuple[Plane, Plane, float | None]:

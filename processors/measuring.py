@@ -35,7 +35,7 @@ CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
 _LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 24  # frames between looks at grid and ramps, and how many of them suffice
 _CAMBI_LOOKS = 6  # frames that are also looked at for bands and steps, which takes longer
-_REFINEMENTS = 0
+_REFINEMENTS = 0  # variational: flicker put into clips is found as often without, at two thirds of the time
 _TILES_EVERY = 2  # pairs between looks for blinking tiles
 _PALETTES = ("gif",)
 _PICTURE_EVERY = 4  # pairs between looks at sharpness and for seams
@@ -262,7 +262,7 @@ class _Walk:
 
     def _follow(self, last: tuple[Sample, Sample], now: tuple[Sample, Sample], index: int) -> None:
         before, guide = last[1], now[1]
-        flow = fl.flow(before.guide, guide.guide, refinements=_REFINEMENTS, finest=samples.FINEST)
+        flow = _flow(before, guide)
         motion = flicker.Motion.of(flow, self._layout)
         change = flicker.residual(_carried(before, motion), before, guide, motion)
         like = shots.likeness(flow, guide.cells - change.cells, before, guide)
@@ -309,6 +309,13 @@ class _Walk:
 
     def _close(self, end: int) -> None:
         self._closed.append(self._shot.closed(end, self._frame_rate, is_dithered=self._is_dithered))
+
+
+def _flow(previous: Sample, current: Sample) -> fl.Flow:
+    """None to be found where a picture is plain: what its guide shows are the roundings of a ramp."""
+    if shots.is_plain(previous) or shots.is_plain(current):
+        return np.zeros((*current.guide.shape, 2), np.float32)
+    return fl.flow(previous.guide, current.guide, refinements=_REFINEMENTS, finest=samples.FINEST)
 
 
 def _carried(previous: Sample, motion: flicker.Motion) -> NDArray[np.float32]:

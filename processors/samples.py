@@ -214,8 +214,8 @@ def _centred(plane: Levels | None, size: tuple[int, int], depth: int) -> NDArray
         return np.zeros(size[::-1], np.float32)
     twice = 2 * size[0], 2 * size[1]
     small = _halved(plane[::2] if plane.shape[0] >= 8 * twice[1] else plane, size)
-    if small.shape[0] > twice[1] and small.shape[1] > twice[0]:
-        small = np.asarray(cv2.resize(small, twice, interpolation=cv2.INTER_LINEAR), plane.dtype)  # at most three pixels apart
+    if small.shape[0] >= 2 * twice[1] and small.shape[1] >= 2 * twice[0]:  # enough pixels, that rounding them anew does not show
+        small = np.asarray(cv2.resize(small, twice, interpolation=cv2.INTER_LINEAR), plane.dtype)
     return area(small.astype(np.float32), *size) * np.float32(0.5 ** (depth - 8)) - 128
 
 
@@ -225,4 +225,4 @@ def _over_black(
     """Video black is 16; full-range sources with alpha lie within a few levels of it, which no residual notices."""
     opacity = area(alpha, *luma.shape[::-1]) / np.float32(255)
     coarse = area(opacity, *chroma.shape[1::-1])
-    return (luma - 16) * opacity + 16, chroma * coarse[..., None]
+    return np.asarray((luma - 16) * opacity + 16, np.float32), np.asarray(chroma * coarse[..., None], np.float32)

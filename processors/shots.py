@@ -23,6 +23,7 @@ GUIDE_CORRELATION = 0.33
 """Below it two guides show different scenes: 97 of 100 random pairs of clips lie below; within a clip only scene changes do."""
 COARSE_CORRELATION = 0.5
 _LEAST_CONTRAST = 3.0  # standard deviation of a guide; a black or blank frame cuts nothing
+_PLAIN, _LEAST_LINES = 1.25, 32  # standard deviation of a guide: what the roundings of a ramp with camera noise make is 1
 _SAME_SCENE = 0.6  # correlation of guides two frames apart, without motion compensation, across a flash
 
 _LEAST_CHANGE = 0.15  # mean absolute difference in 8-bit levels under which a frame repeats the one before
@@ -57,6 +58,11 @@ def likeness(flow: fl.Flow, carried_cells: NDArray[np.float32], previous: Sample
 def is_same_scene(one: Sample, other: Sample) -> bool:
     """True for two frames that show nearly the same picture, whatever their brightness. No motion is undone."""
     return correlation(one.guide.astype(np.float32), other.guide.astype(np.float32)) > _SAME_SCENE
+
+
+def is_plain(sample: Sample) -> bool:
+    """True where nothing in the picture has a shape. Of tiny ones nobody can tell: hardly anything differs from a mean over three pixels."""
+    return min(sample.guide.shape) >= _LEAST_LINES and _deviation(sample.guide) < _PLAIN
 
 
 def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -30,7 +30,7 @@ LEAST_STEPS = 2
 """One step alone may be a wanted change."""
 CAMBI = 8.0
 BLOCKINESS = 0.42
-PULSE_LEVELS = 0.3
+PULSE_LEVELS = 0.2
 POSTERISED = 0.02
 COHERENT, INCOHERENT = 0.55, 0.4
 """Correlation of a frame's structure with the one before, along motion: above the first things keep their shape, below the second
