@@ -27,7 +27,7 @@ _TILES = 20  # along the shorter side
 _CELL_BLUR = 1.25  # cells; with 30 of them this is sigma = height / 24
 _DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a thirtieth of the height, so that patches do not leak into it
 _SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this counts as flicker; below the second it counts fully
-_SURE_DETAIL = (0.05, 0.2)  # of detail, much of whose residual is motion missed by parts of a pixel
+_SURE_DETAIL = (0.0, 0.15)  # of detail, much of whose residual is motion missed by parts of a pixel
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
 _LEAST_PRODUCTS = 3  # two in a row may be chance
 _LEAST_GAIN = 0.002  # of the whole frame: less moves detail by a twentieth of a level
@@ -36,7 +36,7 @@ _TEXTURE_PX = 7  # finer than this is texture
 _UNSURE_SHIFT = np.float32(9.0)  # squared gradient, levels a pixel: flatter places are taken as they are
 _GRAIN = np.float32(0.17**2)  # levels squared: what camera noise of a level at 360 lines leaves at 60, and nobody sees
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
-_TRACKED = 0.011  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
+_TRACKED = 0.008  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
 
 
 class Motion(NamedTuple):
@@ -226,7 +226,12 @@ class Meter:
         size = product.shape[::-1]  # tiles of two pictures of odd sizes may differ by one
         texture = area(self.texture / np.float32(self.textures), *size)
         moved = area(self.moved / np.float32(len(self.motion)), *size)
-        seen = np.sqrt(np.maximum(np.float32(0), np.square(amplitude) - _GRAIN)) * sure / (1 + _MASKING * np.sqrt(texture)) / np.square(1 + moved / _TRACKED)
+        seen = (
+            np.sqrt(np.maximum(np.float32(0), np.square(amplitude) - _GRAIN))
+            * sure
+            / (1 + _MASKING * np.sqrt(texture))
+            / np.square(1 + moved / _TRACKED)
+        )
         return self._band(amplitude, float(seen.mean()), correlation)
 
     def _means(self, name: str) -> tuple[Plane, Plane, float | None]:

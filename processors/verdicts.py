@@ -18,12 +18,12 @@ PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
 """Levels, and the share of missed motion (root mean square of the low band's residual) that is added: it may pass for exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-DETAIL_LEVELS = 0.066
+DETAIL_LEVELS = 0.048
 REDRAWN_BESIDE = 0.6
 """Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under half of it (96 % of made clips);
 with patches, hue and detail redrawn too it is over 0.7 (97 %).
 """
-DITHERED = 2.0
+DITHERED = 3.0
 """Palettes draw noise of their own: so much more detail flicker counts as theirs."""
 STEP_LEVELS = 4.0
 LEAST_STEPS = 2
