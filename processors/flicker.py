@@ -81,7 +81,7 @@ def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) 
     level = current.cells - current.cells.mean()
     offset, gain = exposure.shift(cells, level)
     flat = cells - np.float32(offset) - np.float32(gain) * level
-    if abs(gain) > _LEAST_GAIN:  # it scales detail too, which is no flicker of detail
+    if abs(gain) > _LEAST_GAIN and cv2.norm(flat) < abs(gain) * cv2.norm(level):  # it scales detail, which is no flicker of detail
         rest -= np.float32(gain) * luma
         medium -= np.float32(gain) * area(luma, *motion.mid.shape[1::-1])
     coarse = _blur(medium, _DETAIL_BLUR)

@@ -179,11 +179,16 @@ def confidence(found: Faults, codec: CodecReading, products: int) -> float:
 
 
 def flickering_bands(found: Faults) -> tuple[Band, ...]:
-    """Bands worth treating, worst first: those over their border, and those near it beside a worse one. A step is one of patches."""
+    """Bands worth treating, worst first: those over their border, and those near it beside a worse one; detail where patches or hue are
+    drawn anew unless it is still, as motion hides most of it from the measurement. A step is one of patches.
+    """
     if found.temporal <= 1:
         return ()
     stepping = (Band.LOW_LUMA, Band.LOW_CHROMA) if found.steps > 1 else ()
-    return tuple(band for band in sorted(Band, key=found.band, reverse=True) if found.band(band) > _BAND_FRACTION or band in stepping)
+    least = dict.fromkeys(Band, _BAND_FRACTION)
+    if max(found.low_luma, found.low_chroma) > 1:
+        least[Band.DETAIL] = _STILL_FRACTION
+    return tuple(band for band in sorted(Band, key=found.band, reverse=True) if found.band(band) > least[band] or band in stepping)
 
 
 def still_bands(found: Faults, products: int) -> tuple[Band, ...]:
