@@ -185,7 +185,8 @@ def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
     )
     matrix = None if becomes_rgb else color.matrix
     after = _params(color_primaries=delivered.primaries, color_trc=delivered.transfer, colorspace=matrix)
-    shape = f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"
+    aspect = clip.sample_aspect
+    shape = f"setsar={aspect.numerator}/{aspect.denominator}:max={max(*aspect.as_integer_ratio(), 100)}"  # beyond its own 100 it rounds
     kept = "scale=out_range=pc," if color.range == delivered.range == "pc" and not becomes_rgb else ""  # older FFmpegs make it limited
     made = encoding.conversion or f"{kept}format={encoding.pixel_format}"
     return ",".join(part for part in (before, shape, filters or "", made, after) if part)

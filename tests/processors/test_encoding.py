@@ -124,6 +124,14 @@ def test_odd_sizes_are_kept(tmp_path: Path, size: tuple[int, int], route: Route)
     assert any("odd size" in note for note in chosen.notes)
 
 
+@pytest.mark.parametrize("aspect", [Fraction(427, 426), Fraction(5120, 4239), Fraction(32, 27), Fraction(32767, 40000)])
+def test_pixel_aspects_are_exact(tmp_path: Path, aspect: Fraction) -> None:
+    """FFmpeg's setsar rounds what it is given to numbers up to 100, unless it is told otherwise."""
+    source = write(tmp_path / "clip.mp4", pan(3), options={"x264-params": f"sar={aspect.numerator}/{aspect.denominator}"})
+    clip, _ = delivered(source)
+    assert media.probe(source).sample_aspect == clip.sample_aspect == aspect
+
+
 def test_full_range_stays_full_and_level(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4", pan(2), pixel_format="yuvj420p")
     before = media.probe(source)
