@@ -140,6 +140,17 @@ def test_full_range_stays_full_and_level(tmp_path: Path) -> None:
     assert _mean_luma(after) == pytest.approx(_mean_luma(before), abs=0.1)
 
 
+@pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "gray16le"])
+def test_gray_is_full_range_and_its_file_says_so(tmp_path: Path, pixel_format: str) -> None:
+    source = write(tmp_path / "a.mkv", pan(3), codec="ffv1", pixel_format=pixel_format, options={})
+    clip, _ = delivered(source)
+    with av.open(str(clip.path)) as opened:
+        assert int(opened.streams.video[0].codec_context.color_range) == 2
+    pairs = zip(media.frames(media.probe(source)), media.frames(clip), strict=True)
+    levels = [[frame.to_ndarray(format="gray16le").astype(int) for frame in pair] for pair in pairs]
+    assert max(int(np.abs(before - after).max()) for before, after in levels) <= 64  # one step of 10 bits
+
+
 def test_alpha_goes_to_prores(tmp_path: Path) -> None:
     shots = [np.dstack([shot, np.full(shot.shape[:2], 90, np.float32)]) for shot in pan(3, (64, 48))]
     source = tmp_path / "a.mov"
