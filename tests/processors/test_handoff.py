@@ -20,9 +20,9 @@ from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.app import request_for
 from deshimmer.daemon.page import job_view
 from deshimmer.processors import afterwards, api, edl, ffmpeg, identity, markers, media, ranges, receipts
-from deshimmer.processors.frame_numbers import Counting, Start
 from deshimmer.processors.ranges import FLICKER, Range
 from deshimmer.processors.records import Band, Cause, Outcome, Receipt, Request, Route, Treatment, Verdict
+from deshimmer.processors.timecodes import Counting, Start
 
 NTSC = Fraction(30000, 1001)
 SETTINGS = Settings()
