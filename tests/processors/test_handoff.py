@@ -149,6 +149,17 @@ def test_a_clip_that_is_kept_is_marked_itself(tmp_path: Path):
     assert {marker.color for marker in track[0].markers} == {"RED"}
 
 
+def test_results_behind_a_link_name_the_source_where_it_lies(tmp_path: Path):
+    (tmp_path / "renders").mkdir()
+    (tmp_path / "other disk" / "results").mkdir(parents=True)
+    clip = write(tmp_path / "renders" / "clip.mp4", exposure_flicker(pan(16), 10))
+    (tmp_path / "renders" / "deshimmered").symlink_to(tmp_path / "other disk" / "results")
+    api.fix(clip, settings=SETTINGS, route=Route.KEEP, markers=True)
+    folder = tmp_path / "other disk" / "results"
+    (track,) = otio.adapters.read_from_file(str(folder / "clip.markers.otio")).video_tracks()
+    assert track[0].media_reference.target_url == "../../renders/clip.mp4"
+
+
 def test_a_hot_folder_asks_for_them_and_identity_knows(tmp_path: Path):
     plain, asking = (request_for(tmp_path / "a.mp4", HotFolder(path=tmp_path, markers=wish), SETTINGS) for wish in (False, True))
     assert (plain.markers, asking.markers) == (False, True)
