@@ -100,6 +100,19 @@ def test_sound_keeps_its_place(tmp_path: Path, suffix: str, picture_late_s: floa
     assert _starts(result.path) == pytest.approx(_starts(source), abs=0.002)
 
 
+def test_an_avi_that_left_a_frame_out_keeps_its_rate(tmp_path: Path) -> None:
+    """Its average, 22.9 here, is no rate that an editing program knows."""
+
+    def late(frame: av.VideoFrame, index: int) -> None:
+        frame.pts = index + (index > 0)
+
+    source = write(tmp_path / "a.avi", pan(20), codec="mpeg4", options={"bf": "0"}, on_frame=late)
+    assert media.probe(source).frame_rate != 24
+    clip, _ = delivered(source)
+    with av.open(str(clip.path)) as opened:
+        assert opened.streams.video[0].average_rate == 24
+
+
 def test_pcm_moves_an_mp4_to_mov(tmp_path: Path) -> None:
     source = _with_sound(tmp_path / "a.mp4", 0, 0, codec="pcm_s16le")
     result, _ = delivered(source)
