@@ -145,6 +145,16 @@ def test_pixel_aspects_are_exact(tmp_path: Path, aspect: Fraction) -> None:
     assert media.probe(source).sample_aspect == clip.sample_aspect == aspect
 
 
+def test_dnxhr_of_widths_that_are_no_whole_blocks(tmp_path: Path) -> None:
+    """What needs no conversion goes into the encoder as it came through the pipe, and FFmpeg 9 read beyond its end."""
+    options = {"profile": "dnxhr_hqx"}
+    source = write(tmp_path / "a.mov", pan(4, (426, 240)), codec="dnxhd", pixel_format="yuv422p10le", options=options)
+    clip, chosen = delivered(source)
+    assert (chosen.options["c:v"], clip.frames, clip.width) == ("dnxhd", 4, 426)
+    before, after = (next(media.frames(each)).to_ndarray(format="gray16le").astype(int) for each in (media.probe(source), clip))
+    assert np.abs(before - after).mean() < 256
+
+
 def test_full_range_stays_full_and_level(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4", pan(2), pixel_format="yuvj420p")
     before = media.probe(source)
