@@ -165,7 +165,7 @@ def _alike(here: _Moment, other: _Moment, trails: Trails) -> NDArray[np.float32]
     assert other.light is not None
     apart = warp(other.light, trails.small_flow(here.place, other.place)) - here.light
     apart = np.square(cv2.GaussianBlur(apart, (0, 0), apart.shape[0] / 32, borderType=cv2.BORDER_REPLICATE)).sum(-1, dtype=np.float32)
-    return np.exp(apart / np.float32(-_MOST_APART**2))
+    return np.exp(apart / np.float32(-(_MOST_APART**2)))
 
 
 def _luma(moment: _Moment) -> NDArray[np.uint16]:
