@@ -384,10 +384,10 @@ def praise(evidence: Evidence) -> str:
         ("detail", not is_softer and (seen.detail_kept is not None or seen.edges_kept is not None)),
         ("sound", bool(evidence.result.audio)),
     )
-    kept = _listed([name for name, known in measured if known]) or "brightness and colour"
+    kept = _listed([name for name, known in measured if known]) or ("" if is_softer else "brightness and colour")
     parts = [
         _listed(falls),
-        f"{kept} {'are as they were' if ' and ' in kept else 'is as it was'}",
+        kept and f"{kept} {'are as they were' if ' and ' in kept else 'is as it was'}",
         f"detail is softer, with {sharpness:.0%} of its sharpness, in which its flicker counted too" if is_softer else "",
         "nothing pulses" if evidence.inserted is not None else "",
     ]
