@@ -300,7 +300,7 @@ def test_detail_is_not_carried_across_light_that_stays_apart(tmp_path: Path) -> 
     for place, levels_more in {9: 90, 10: -60, 12: 60, 13: -50}.items():
         glow = (0.5 + np.exp(-np.square((across - 150 - 3 * place) / 99))) / (1 + np.exp((100 - down) / 4))
         shots[place] = np.clip(shots[place] + levels_more * glow[..., None], 0, 255).astype(np.float32)
-    clip = write(tmp_path / "glow.mp4", shots, **LOSSLESS)
+    clip = write(tmp_path / "glow.mp4", shots, options=LOSSLESS)
     both, light = pictures(smooth(clip)), pictures(smooth(clip, ALL[:3]))
     added = cv2.GaussianBlur((both[9] - light[9]).mean(2), (0, 0), 2)
     assert np.abs(added - cv2.GaussianBlur(added, (0, 0), 6)).max() < 18
