@@ -157,7 +157,7 @@ def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     return _f32(miss(there, neighbour.back) / slack + unlike * unlike)
 
 
-def _nearness(distances: NDArray[np.int64]) -> NDArray[np.float32]:
+def _nearness(distances: NDArray[np.int64] | NDArray[np.float32]) -> NDArray[np.float32]:
     """0-1: at a shot's ends neighbours lie far off to one side, and light that changes as the camera turns would bend their mean."""
     return _f32(np.exp(-np.square(np.maximum(np.abs(distances) - _NEAR, 0) / _FAR)))
 
@@ -186,8 +186,10 @@ def _bend(steps: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np
     flicker = np.square(2 * ordered[1:-1] - ordered[:-2] - ordered[2:]).mean(0) / 6
     near = np.exp(-np.square(steps / np.float32(1.5)))
     near /= near.sum()
-    bend = (near[:, None] * levels).sum(0) - levels.mean(0)
-    chance = float(np.square(near - 1 / len(steps)).sum()) * flicker
+    usual = _nearness(steps)
+    usual /= usual.sum()
+    bend = ((near - usual)[:, None] * levels).sum(0)
+    chance = float(np.square(near - usual).sum()) * flicker
     return _f32(bend * np.maximum(0, 1 - _CERTAIN_FADE**2 * chance / (np.square(bend) + 1e-6)))
 
 
