@@ -123,7 +123,6 @@ LOSSES = (
 
 
 PENDING = (
-    Pending("alpha.mov", _WRITING, "prores", "outcome", "profiles: ProRes 4444 decodes as 12 bit, and is refused its own codec"),
     Pending(
         "animated.png",
         _WRITING,
