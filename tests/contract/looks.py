@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,16 @@ def by_opencv(path: Path, codec: str, frames: int) -> tuple[str, ...]:
         count += 1
     reader.release()
     return () if count == frames else (f"OpenCV reads {count} of {frames} frames",)
+
+
+def apng_times(path: Path) -> list[Fraction]:
+    """Of its frames, from their own chunks: ffprobe rounds each delay to 10 microseconds, which adds up."""
+    delays: list[Fraction] = []
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4]), head[4:]
+            data = file.read(length + 4)
+            if kind == b"fcTL":
+                delays.append(Fraction(int.from_bytes(data[20:22]), int.from_bytes(data[22:24]) or 100))
+    return list(accumulate(delays[:-1], initial=Fraction(0)))

@@ -101,6 +101,8 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
     assert frames, f"no frame: {complaints}"
     time_base = Fraction(video["time_base"])
     stamps = [int(each.get("pts", each.get("best_effort_timestamp", 0))) * time_base for each in frames]
+    if video["codec_name"] == "apng":
+        stamps = looks.apng_times(path)
     begin = stamps[0]
     first, side = frames[0], _side_data(frames[0], video)
     alpha = seen.alpha is not None and seen.alpha < 0.999
