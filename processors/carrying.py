@@ -47,6 +47,9 @@ _MATROSKA_TICK = Fraction(1, 1000)
 _FINE_CLOCK = 600
 """Ticks a second: QuickTime's own clock. A coarser one that is not MOV's own is divided by FFmpeg, exactly."""
 _MOST_TICKS = 1 << 31
+_COMMON_CLOCK = 1000
+"""Ticks a second of FFmpeg's movies, in which edit lists are written: where sound's are finer, its start would be rounded to them."""
+
 _SECOND_VIEW = "multilayer"
 _TIMELESS = ("attachment", "cover")
 
@@ -171,6 +174,9 @@ def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
     ticks = math.lcm(clock.denominator, *(part.ticks for part in case.source.of_kind("video")))  # the option is for all video tracks
     if clock.numerator == 1 and is_fine and case.keeps_times and ticks < _MOST_TICKS:
         options["video_track_timescale"] = ticks
+    movie_ticks = math.lcm(_COMMON_CLOCK, options.get("video_track_timescale", 1), *(part.ticks for part in case.source.of_kind("sound")))
+    if movie_ticks < _MOST_TICKS:
+        options["movie_timescale"] = movie_ticks
     return options
 
 
@@ -215,6 +221,9 @@ def _lost(case: _Case) -> Iterator[str]:
             yield f"{part.name} is left out: {reason}"
     if case.muxer in _IN_MILLISECONDS and case.clip.container.startswith("mov,") and any(part.codec == "aac" for part in source.others):
         yield f"the first and last instants of AAC that an edit list hides may be heard: {suffix} has no edit lists"
+    opus = [part for part in source.of_kind("sound") if part.codec == "opus" and _MATROSKA_TICK.denominator == part.ticks]
+    if case.muxer in _BOXED and opus and not slow:
+        yield f"{ROUNDED} to 1 ms in the source: its Opus sound is heard up to 0.5 ms shorter at both ends"
     if source.chapters and (slow or case.muxer == "mpegts"):
         yield f"{CHAPTERS} are left out: {_SLOW if slow else f'{suffix} does not hold them'}"
     if _SECOND_VIEW in source.roles:
@@ -227,8 +236,13 @@ def _lost(case: _Case) -> Iterator[str]:
                 yield f"{tag_name(key)} is left out: {suffix} holds no tags"
     if case.exact is not None:
         yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
-    if case.muxer in _IN_MILLISECONDS and _is_rounded(case):
+    if case.muxer in _IN_MILLISECONDS and (_is_rounded(case) or _has_finer_tracks(case)):
         yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
+
+
+def _has_finer_tracks(case: _Case) -> bool:
+    kept = (part for part in case.source.others if part.kind not in _TIMELESS and _reason(part, case) is None)
+    return any(_MATROSKA_TICK.denominator % part.ticks for part in kept)
 
 
 def tags(clip: Clip) -> dict[str, str]:
