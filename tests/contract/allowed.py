@@ -70,7 +70,7 @@ REFUSALS = (
     Refusal(
         "changing.ts", "*", "*", "The picture changes half-way", "size", "no codec holds several sizes in one track as editors read them"
     ),
-    Refusal("fields.mp4", _WRITING, "av1|hevc10", _CANNOT_HOLD, "fields", "FFmpeg writes no fields with this codec"),
+    Refusal("fields.mp4", _WRITING, "av1|hevc10|dnxhr", _CANNOT_HOLD, "fields", "FFmpeg writes no fields with this codec"),
     Refusal("fields.mp4", "deband*|interpolate", "*", _CANNOT_TREAT, "interlaced", "this route would mix the pictures of its fields"),
     Refusal("fields.mp4", "smooth", _FRAMES, _CANNOT_TREAT, "interlaced", "frames do not say which field comes first"),
     Refusal("variable.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "differently long", "frames do not say how long they are shown"),
