@@ -64,7 +64,9 @@ def layout(pixel_format: str) -> tuple[int, str]:
 def _frames(path: Path) -> Iterator[av.VideoFrame]:
     if path.is_dir():
         for file in sorted(path.iterdir(), key=lambda file: (len(file.name), file.name)):
-            if file.suffix.lower() in (".png", ".tif", ".tiff", ".exr", ".jpg", ".jpeg"):
+            if file.suffix.lower() in (".jpg", ".jpeg"):  # BT.601, by JFIF
+                yield av.VideoFrame.from_ndarray(np.asarray(Image.open(file).convert("RGB")), format="rgb24")
+            if file.suffix.lower() in (".png", ".tif", ".tiff", ".exr"):
                 yield from _frames(file)
         return
     if path.suffix == ".webp":
