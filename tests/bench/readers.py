@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "support"))
@@ -35,7 +36,7 @@ PAGE = TESTS.parent / "docs" / "profiles.md"
 HEADING = "## Which programs open it\n"
 FRAMES, SIZE, SMALL = 24, (320, 180), (64, 36)
 _MOST_LEVELS = 8.0  # of 255, that the middle picture may differ on average: readers round, and take HD's colours for SD's
-_TIMEOUT_S = 60
+_TIMEOUT_S = 30
 _SOUND = "-f lavfi -i sine=440:r=48000:d=1"
 _PICTURE = f"-f lavfi -i testsrc2=s={SIZE[0]}x{SIZE[1]}:r=24:d=1"
 _709 = "-vf scale=out_color_matrix=bt709,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
@@ -96,8 +97,7 @@ def by_ffmpeg(path: Path) -> Pictures:
     """Debian's. The sound is decoded as well."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", *_input(path), "-fps_mode", "passthrough", "-map", "0:v:0", "-map", "0:a?"]
     _run([*command, "-f", "null", "-"])
-    scaled = f"scale={SMALL[0]}:{SMALL[1]}:flags=area,format=rgb24"
-    return _raw(_run([*command[:-2], "-vf", scaled, "-f", "rawvideo", "-"]), SMALL)
+    return _shown(_run([*command[:-2], "-vf", "format=rgb24", "-f", "rawvideo", "-"]))
 
 
 def by_opencv(path: Path) -> Pictures:
@@ -117,7 +117,7 @@ def by_opencv(path: Path) -> Pictures:
 
 def by_gstreamer(path: Path) -> Pictures:
     """Each track to a file of raw samples. Sound has to last as long as it does, too."""
-    source, first = ["filesrc", f"location={path}"], ["!", "decodebin"]
+    source = ["filesrc", f"location={path}"]
     if path.is_dir():
         pattern, number = _pattern(path)
         kinds = {".png": "image/png", ".tif": "image/tiff", ".exr": "image/x-exr"}
@@ -125,14 +125,13 @@ def by_gstreamer(path: Path) -> Pictures:
         source = ["multifilesrc", f"location={pattern}", f"start-index={number}", f"stop-index={number + FRAMES - 1}", caps]
     with tempfile.TemporaryDirectory() as folder:
         raw, sound = Path(folder) / "raw", Path(folder) / "sound"
-        shown = ["!", "videoconvert", "!", "video/x-raw,format=RGB", "!", "filesink", f"location={raw}"]
-        _run(["gst-launch-1.0", "-q", *source, *first, *shown])
-        if not path.is_dir():
-            heard = ["!", "audioconvert", "!", "audio/x-raw,format=S16LE,channels=1,rate=48000", "!", "filesink", f"location={sound}"]
-            _run(["gst-launch-1.0", "-q", *source, *first, *heard])
-            if not 46_000 < sound.stat().st_size / 2 < 50_000:
-                raise Unread(f"{sound.stat().st_size // 2} samples of sound")
-        return np.stack([_small(shot) for shot in _raw(raw.read_bytes(), SIZE)])
+        to = ["d.", "!", "queue", "!"]
+        shown = [*to, "videoconvert", "!", "video/x-raw,format=RGB", "!", "filesink", f"location={raw}"]
+        heard = [*to, "audioconvert", "!", "audio/x-raw,format=S16LE,channels=1,rate=48000", "!", "filesink", f"location={sound}"]
+        _run(["gst-launch-1.0", "-q", *source, "!", "decodebin", "name=d", *shown, *([] if path.is_dir() else heard)])
+        if not path.is_dir() and not 46_000 < sound.stat().st_size / 2 < 50_000:
+            raise Unread(f"{sound.stat().st_size // 2} samples of sound")
+        return _shown(raw.read_bytes())
 
 
 _SHOW = """async ([address, width, height]) => {
@@ -181,8 +180,10 @@ def by_chromium(browser: Browser, path: Path) -> Pictures:
         if path.is_dir():
             return np.stack([_picture(page.evaluate(_SHOW_IMAGE, [file.as_uri(), *SMALL])) for file in _files(path)])
         count, picture = page.evaluate(_SHOW, [path.as_uri(), *SMALL])
+        if not count:
+            raise Unread("it plays the sound, and no picture")
         return np.repeat(_picture(picture)[None], count, axis=0)
-    except Exception as error:
+    except PlaywrightError as error:
         raise Unread(str(error).splitlines()[0]) from None
     finally:
         page.close()
@@ -196,12 +197,18 @@ def _small(shot: Any) -> Pictures:
     return cv2.resize(shot, SMALL, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def _raw(data: bytes, size: tuple[int, int]) -> Pictures:
-    return np.frombuffer(data, np.uint8).reshape(-1, size[1], size[0], 3)
+def _shown(data: bytes) -> Pictures:
+    shots = np.frombuffer(data, np.uint8).reshape(-1, SIZE[1], SIZE[0], 3)
+    if not len(shots):
+        raise Unread("no frame")
+    return np.stack([_small(shot) for shot in shots])
 
 
 def _run(command: list[str]) -> bytes:
-    done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S)
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise Unread("it waits for ever") from None
     if done.returncode:
         raise Unread((done.stderr or done.stdout).decode(errors="replace").strip()[:300])
     return done.stdout

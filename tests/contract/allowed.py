@@ -63,7 +63,8 @@ _CANNOT_TREAT, _CANNOT_HOLD = "This route cannot treat this clip", "The profile 
 _WRITING = "smooth|deband|deband+smooth|interpolate"
 _FRAMES = "png|tiff|exr"
 _DEEP = "twelve_bit.mkv|gray16.mkv|tiff_frames|exr_frames"
-_TEN_BIT = "ten_bit.mp4|camera.mov|hdr10.mp4|hlg.mov|alpha.mov"
+_HDR = "hdr10.mp4|hlg.mov|dolby.mp4"
+_TEN_BIT = f"ten_bit.mp4|camera.mov|alpha.mov|{_HDR}"
 _SEE_THROUGH = "alpha.*|animated.png|png_frames"
 
 REFUSALS = (
@@ -76,10 +77,8 @@ REFUSALS = (
     Refusal("variable.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "differently long", "frames do not say how long they are shown"),
     Refusal("late_picture.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "not square", "frames do not say that their pixels are not square"),
     Refusal("turned.mp4|mirrored.mov", _WRITING, _FRAMES, _CANNOT_TREAT, "turned", "frames do not say that they are turned"),
-    Refusal("hdr10.mp4|hlg.mov", _WRITING, "exr", _CANNOT_TREAT, "HDR", "EXR's light is made from another curve, and frames do not say so"),
-    Refusal(
-        "mirrored.mov|hdr10.mp4|hlg.mov", _WRITING, "dnxhr", _CANNOT_HOLD, "matrix", "DNxHR as FFmpeg writes it says BT.709, nothing else"
-    ),
+    Refusal(_HDR, _WRITING, "exr", _CANNOT_TREAT, "HDR", "EXR's light is made from another curve, and frames do not say so"),
+    Refusal(f"mirrored.mov|{_HDR}", _WRITING, "dnxhr", _CANNOT_HOLD, "matrix", "DNxHR as FFmpeg writes it says BT.709, nothing else"),
     Refusal(
         _SEE_THROUGH, _WRITING, "dnxhr|h264|hevc10|av1", _CANNOT_HOLD, "transparency", "the codec has no transparency as it is written here"
     ),
@@ -100,11 +99,12 @@ _BESIDES = "sound*|subtitles|chapters|attachments|cover|data|tags|timecode"
 LOSSES = (
     Loss("*", "*", _FRAMES, _BESIDES, "a folder of frames holds pictures and nothing else"),
     Loss("*", "*", _FRAMES, "rate|times", "frames do not say how long they are shown"),
-    Loss("hdr10.mp4|hlg.mov", "*", _FRAMES, "colour tags|mastering|light level", "these files do not say what their colours mean"),
+    Loss(_HDR, "*", _FRAMES, "colour tags|mastering|light level", "these files do not say what their colours mean"),
     Loss("*", "*", _FRAMES, "colour tags", "RGB without a word is taken for sRGB, which shares its primaries with BT.709", is_named=False),
     Loss(
         "turned.mp4", "*", "prores|dnxhr", "colour tags", "files of this codec do not tell full range: levels are scaled, and look the same"
     ),
+    Loss("dolby.mp4", "*", "*", "dynamic metadata", "it tells of the pictures before their repair, and no encoder here writes it"),
     Loss("titled.mp4", "*", "prores|dnxhr", "cover", "QuickTime movies have no place for a cover picture"),
     Loss("titled.mp4", "*", "ffv1", "subtitles", "Matroska does not hold the subtitles of MP4"),
     Loss("*.mp4|*.mov", "*", "av1|ffv1", "sound's ends", "Matroska has no edit lists, which say where AAC begins to be heard"),

@@ -28,6 +28,9 @@ _NO_TAGS = {
     "handler_name",
     "vendor_id",
 }
+_DYNAMIC = {"Dolby Vision": "Dolby Vision", "HDR10+": "HDR Dynamic Metadata SMPTE2094-40"}
+"""How ffprobe's names of side data begin."""
+
 _UNSAID = (None, "unknown", "unspecified", "und", "reserved")
 
 
@@ -66,6 +69,7 @@ class Facts:
     has_mastering: bool
     mastering: Mapping[str, float]
     light: tuple[int, int] | None
+    dynamic: tuple[str, ...]  # HDR metadata that changes from picture to picture
     pixel_aspect: Fraction
     orientation: tuple[int, bool]  # degrees, mirrored
     field_order: str
@@ -122,6 +126,7 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
         has_mastering="Mastering display metadata" in side,
         mastering=_mastering(side.get("Mastering display metadata", {})),
         light=_light(side.get("Content light level metadata")),
+        dynamic=tuple(name for name, begin in _DYNAMIC.items() if any(kind.startswith(begin) for kind in side)),
         pixel_aspect=_aspect(video, first),
         orientation=_orientation(side.get("3x3 displaymatrix") or side.get("Display Matrix")),
         field_order=_field_order(first),
@@ -300,6 +305,7 @@ def _webp(path: Path) -> Facts:
         has_mastering=False,
         mastering={},
         light=None,
+        dynamic=(),
         pixel_aspect=Fraction(1),
         orientation=(0, False),
         field_order="progressive",
