@@ -77,9 +77,8 @@ ROWS = (
 _NO_CODEC = "no such decoder in Debian's"
 REASONS: dict[tuple[str, str], str] = {
     ("OpenCV", "`av1`*"): "its wheel decodes AV1 on hardware only",
-    ("OpenCV", "`exr`"): "EXR is switched off in its wheel (OPENCV_IO_ENABLE_OPENEXR=1 switches it on)",
     ("GStreamer", "`dnxhr`*"): "its QuickTime demuxer does not know DNxHR's tags; it knows them in MXF",
-    ("GStreamer", "`tiff`"): "its FFmpeg plug-in has no TIFF of 16 bits",
+    ("OpenCV", "`exr`"): "its wheel is built without EXR",
     ("Chromium", "`prores`*"): _NO_CODEC,
     ("Chromium", "`dnxhr`*"): _NO_CODEC,
     ("Chromium", "`hevc10`*"): _NO_CODEC,
@@ -116,22 +115,23 @@ def by_opencv(path: Path) -> Pictures:
 
 
 def by_gstreamer(path: Path) -> Pictures:
-    """Each track to a file of raw samples. Sound has to last as long as it does, too."""
-    source = ["filesrc", f"location={path}"]
-    if path.is_dir():
-        pattern, number = _pattern(path)
-        kinds = {".png": "image/png", ".tif": "image/tiff", ".exr": "image/x-exr"}
-        caps = f"caps={kinds[path.suffix or _files(path)[0].suffix]},framerate=24/1"
-        source = ["multifilesrc", f"location={pattern}", f"start-index={number}", f"stop-index={number + FRAMES - 1}", caps]
+    """Each track to a file of raw samples; sound has to last as long as it does. Of a folder each picture by itself."""
     with tempfile.TemporaryDirectory() as folder:
         raw, sound = Path(folder) / "raw", Path(folder) / "sound"
         to = ["d.", "!", "queue", "!"]
         shown = [*to, "videoconvert", "!", "video/x-raw,format=RGB", "!", "filesink", f"location={raw}"]
         heard = [*to, "audioconvert", "!", "audio/x-raw,format=S16LE,channels=1,rate=48000", "!", "filesink", f"location={sound}"]
-        _run(["gst-launch-1.0", "-q", *source, "!", "decodebin", "name=d", *shown, *([] if path.is_dir() else heard)])
-        if not path.is_dir() and not 46_000 < sound.stat().st_size / 2 < 50_000:
+
+        def launched(file: Path, *sinks: str) -> bytes:
+            _run(["gst-launch-1.0", "-q", "filesrc", f"location={file}", "!", "decodebin", "name=d", *sinks])
+            return raw.read_bytes()
+
+        if path.is_dir():
+            return _shown(b"".join(launched(file, *shown) for file in _files(path)))
+        pictures = _shown(launched(path, *shown, *heard))
+        if not 46_000 < sound.stat().st_size / 2 < 50_000:
             raise Unread(f"{sound.stat().st_size // 2} samples of sound")
-        return _shown(raw.read_bytes())
+        return pictures
 
 
 _SHOW = """async ([address, width, height]) => {
@@ -218,16 +218,13 @@ def _files(folder: Path) -> list[Path]:
     return list(sequences.find(folder).files())
 
 
-def _pattern(folder: Path) -> tuple[Path, int]:
-    found = sequences.find(folder)
-    return folder / f"{found.prefix}%0{found.digits}d{found.suffix}", found.first
-
-
 def _input(path: Path) -> list[str]:
     if not path.is_dir():
         return ["-i", str(path)]
-    pattern, number = _pattern(path)
-    return ["-framerate", "24", "-start_number", str(number), "-i", str(pattern)]
+    found = sequences.find(path)
+    pattern = path / f"{found.prefix}%0{found.digits}d{found.suffix}"
+    light = ["-apply_trc", "iec61966_2_1"] if found.suffix == ".exr" else []
+    return [*light, "-framerate", "24", "-start_number", str(found.first), "-i", str(pattern)]
 
 
 def made(row: Row, folder: Path) -> tuple[Path, Pictures]:
