@@ -110,12 +110,18 @@ def _channels(clip: Clip, kind: str) -> Iterable[str]:
 
 def of_alpha(clip: Clip, kind: str | None) -> Iterable[str]:
     """What colours mean beside their alpha, where the result's files are taken for something else. ``kind``: None for a movie."""
-    if not clip.has_alpha or clip.codec == kind:
+    if not clip.has_alpha or kind == "tiff":  # which says it
         return
-    if clip.codec == "exr":
-        yield "EXR's colours are multiplied by their alpha already, and stay so"
-    elif kind == "exr":
+    if kind == "exr" and not is_multiplied(clip):
         yield "the colours are not multiplied by their alpha, as EXR's mostly are, and stay so"
+    elif kind != "exr" and is_multiplied(clip):
+        yield "the colours are multiplied by their alpha already, and stay so"
+
+
+def is_multiplied(clip: Clip) -> bool:
+    """Whether its colours are multiplied by their alpha."""
+    is_frames = clip.has_alpha and clip.container == sequences.CONTAINER
+    return is_frames and frame_files.is_multiplied(next(sequences.find(clip.path).files()))
 
 
 def is_half(clip: Clip) -> bool:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from clipmaker import pan, patch_flicker, write
 from framemaker import picture, write_frame, write_frames
+from PIL import Image
 
 from deshimmer.config.errors import MissingFrames, RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import afterwards, api, encoding, frame_files, media, png_chunks, proxy, results, work_folders
+from deshimmer.processors import afterwards, api, encoding, frame_files, media, png_chunks, proxy, results, tiff_alpha, work_folders
 from deshimmer.processors.prompts import picture_texts
 from deshimmer.processors.records import Clip, Outcome, Receipt, Route, Treatment
 
@@ -85,6 +86,8 @@ def test_half_floats_stay_half_and_debanded_frames_get_sixteen_bits(tmp_path: Pa
         ("exr", Profile.MATCH, None),
         ("exr", Profile.PNG, "multiplied by their alpha already"),
         ("exr", Profile.FFV1, "multiplied by their alpha already"),
+        ("exr", Profile.TIFF, None),
+        ("tiff", Profile.EXR, "not multiplied by their alpha"),
         ("png", Profile.EXR, "not multiplied by their alpha"),
         ("png", Profile.FFV1, None),
     ],
@@ -94,6 +97,20 @@ def test_what_colours_mean_beside_their_alpha_is_told(tmp_path: Path, source: st
     notes = encoding.choose(media.probe(frames), Treatment(Route.SMOOTH, profile=profile)).notes
     assert [note for note in notes if "multiplied" in note] == [note for note in notes if said and said in note]
     assert said is None or any(said in note for note in notes)
+
+
+@pytest.mark.parametrize("is_multiplied", [False, True])
+def test_tiff_says_what_its_colours_are_beside_their_alpha(tmp_path: Path, is_multiplied: bool) -> None:
+    frames = write_frames(tmp_path / "a", "f_{}.tiff", SHOTS, pixel_format="rgba64le", alpha=0.5)
+    for file in frames.iterdir() if is_multiplied else ():
+        tiff_alpha.say_multiplied(file)
+    notes = encoding.choose(media.probe(frames), Treatment(Route.SMOOTH, profile=Profile.PNG)).notes
+    assert any("multiplied by their alpha already" in note for note in notes) == is_multiplied
+    delivered(frames, tmp_path / "b")
+    for file in (tmp_path / "b").glob("*.tiff"):
+        with Image.open(file) as picture:
+            assert picture.tag_v2[338] == ((1,) if is_multiplied else (2,))  # pyright: ignore
+    assert len([*(tmp_path / "b").glob("*.tiff")]) == len(SHOTS)
 
 
 def test_light_multiplied_by_its_alpha_comes_back_so(tmp_path: Path) -> None:
