@@ -47,9 +47,6 @@ _MATROSKA_TICK = Fraction(1, 1000)
 _FINE_CLOCK = 600
 """Ticks a second: QuickTime's own clock. A coarser one that is not MOV's own is divided by FFmpeg, exactly."""
 _MOST_TICKS = 1 << 31
-_COMMON_CLOCK = 1000
-"""Ticks a second of FFmpeg's movies, in which edit lists are written: where sound's are finer, its start would be rounded to them."""
-
 _SECOND_VIEW = "multilayer"
 _TIMELESS = ("attachment", "cover")
 
@@ -174,9 +171,6 @@ def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
     ticks = math.lcm(clock.denominator, *(part.ticks for part in case.source.of_kind("video")))  # the option is for all video tracks
     if clock.numerator == 1 and is_fine and case.keeps_times and ticks < _MOST_TICKS:
         options["video_track_timescale"] = ticks
-    movie_ticks = math.lcm(_COMMON_CLOCK, options.get("video_track_timescale", 1), *(part.ticks for part in case.source.of_kind("sound")))
-    if movie_ticks < _MOST_TICKS:
-        options["movie_timescale"] = movie_ticks
     return options
 
 

@@ -74,11 +74,12 @@ ROWS = (
     Row("`exr`", f"{_H264} yuv420p -c:a aac", "mp4", Profile.EXR),
 )
 
-_NO_CODEC = "no such decoder in Debian's"
+_NO_CODEC = "Debian's has no such decoder"
 REASONS: dict[tuple[str, str], str] = {
     ("OpenCV", "`av1`*"): "its wheel decodes AV1 on hardware only",
     ("GStreamer", "`dnxhr`*"): "its QuickTime demuxer does not know DNxHR's tags; it knows them in MXF",
     ("OpenCV", "`exr`"): "its wheel is built without EXR",
+    ("GStreamer", "`exr`"): "it opens each, and shows the light on another curve than sRGB's",
     ("Chromium", "`prores`*"): _NO_CODEC,
     ("Chromium", "`dnxhr`*"): _NO_CODEC,
     ("Chromium", "`hevc10`*"): _NO_CODEC,
@@ -115,20 +116,25 @@ def by_opencv(path: Path) -> Pictures:
 
 
 def by_gstreamer(path: Path) -> Pictures:
-    """Each track to a file of raw samples; sound has to last as long as it does. Of a folder each picture by itself."""
+    """Each track to a file of raw samples; sound has to last as long as it does. Each EXR by itself: its decoder takes one."""
     with tempfile.TemporaryDirectory() as folder:
         raw, sound = Path(folder) / "raw", Path(folder) / "sound"
         to = ["d.", "!", "queue", "!"]
         shown = [*to, "videoconvert", "!", "video/x-raw,format=RGB", "!", "filesink", f"location={raw}"]
         heard = [*to, "audioconvert", "!", "audio/x-raw,format=S16LE,channels=1,rate=48000", "!", "filesink", f"location={sound}"]
 
-        def launched(file: Path, *sinks: str) -> bytes:
-            _run(["gst-launch-1.0", "-q", "filesrc", f"location={file}", "!", "decodebin", "name=d", *sinks])
+        def launched(source: list[str], *sinks: str) -> bytes:
+            _run(["gst-launch-1.0", "-q", *source, "!", "decodebin", "name=d", *sinks])
             return raw.read_bytes()
 
+        if path.is_dir() and _files(path)[0].suffix == ".exr":
+            return _shown(b"".join(launched(["filesrc", f"location={file}"], *shown) for file in _files(path)))
         if path.is_dir():
-            return _shown(b"".join(launched(file, *shown) for file in _files(path)))
-        pictures = _shown(launched(path, *shown, *heard))
+            pattern, first = _pattern(path)
+            kind = {".png": "png", ".tif": "tiff"}[pattern.suffix]
+            row = [f"location={pattern}", f"start-index={first}", f"stop-index={first + FRAMES - 1}", f"caps=image/{kind},framerate=24/1"]
+            return _shown(launched(["multifilesrc", *row], *shown))
+        pictures = _shown(launched(["filesrc", f"location={path}"], *shown, *heard))
         if not 46_000 < sound.stat().st_size / 2 < 50_000:
             raise Unread(f"{sound.stat().st_size // 2} samples of sound")
         return pictures
@@ -221,10 +227,14 @@ def _files(folder: Path) -> list[Path]:
 def _input(path: Path) -> list[str]:
     if not path.is_dir():
         return ["-i", str(path)]
-    found = sequences.find(path)
-    pattern = path / f"{found.prefix}%0{found.digits}d{found.suffix}"
-    light = ["-apply_trc", "iec61966_2_1"] if found.suffix == ".exr" else []
-    return [*light, "-framerate", "24", "-start_number", str(found.first), "-i", str(pattern)]
+    pattern, first = _pattern(path)
+    light = ["-apply_trc", "iec61966_2_1"] if pattern.suffix == ".exr" else []
+    return [*light, "-framerate", "24", "-start_number", str(first), "-i", str(pattern)]
+
+
+def _pattern(folder: Path) -> tuple[Path, int]:
+    found = sequences.find(folder)
+    return folder / f"{found.prefix}%0{found.digits}d{found.suffix}", found.first
 
 
 def made(row: Row, folder: Path) -> tuple[Path, Pictures]:
@@ -273,7 +283,9 @@ def table(browser: Browser) -> Iterator[str]:
                 except Unread as error:
                     words = reason(name, row.what)
                     print(f"{row.what}, {name}: {error}", file=sys.stderr, flush=True)
-                    cells.append(f"no: {words or error}")
+                    if words is None:
+                        raise SystemExit(f"{name} does not read {row.what}, and nobody knows why: {error}") from None
+                    cells.append(f"no: {words}")
             yield f"| {row.what} | {' | '.join(cells)} |"
 
 
