@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av.error
 
-from . import apng_times, webp, webp_parts, webp_repeats
+from . import apng_times, png_chunks, webp, webp_parts, webp_repeats
 from .containers import open_container, video_stream
 from .records import Clip
 from .webp_parts import FRAME, Frame, Part
@@ -28,7 +28,7 @@ ONCE = -1
 
 _NETSCAPE = b"NETSCAPE2.0\x03\x01"
 _LONGEST_BLOCK = 255
-_EXIF_FLAG, _XMP_FLAG, _ICC_FLAG = 0x08, 0x04, 0x20
+_ANIMATION_FLAG, _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x02, 0x04, 0x08, 0x10, 0x20
 
 
 def loops(clip: Clip) -> int:
@@ -38,8 +38,8 @@ def loops(clip: Clip) -> int:
         at = data.find(_NETSCAPE)
         return int(struct.unpack_from("<H", data, at + len(_NETSCAPE))[0]) if at >= 0 else ONCE
     if clip.container == APNG:
-        at = data.find(b"acTL")
-        return int(struct.unpack_from(">I", data, at + 8)[0]) if at >= 0 else ENDLESS
+        controls = (begin for kind, begin, _ in png_chunks.spans(data) if kind == b"acTL")
+        return next((int(struct.unpack_from(">I", data, begin + 12)[0]) for begin in controls), ENDLESS)
     anim = next((part.data for part in webp_parts.parts(data) if part.kind == b"ANIM"), b"\0" * 6)
     return int(struct.unpack_from("<H", anim, 4)[0])
 
@@ -81,7 +81,7 @@ def describe_webp(source: Path, path: Path, times: Sequence[Fraction], delay: Fr
     given = [*webp_parts.parts(source.read_bytes())]
     said = {part.kind: part for part in given if part.kind in (b"ICCP", b"EXIF", b"XMP ")}
     written = [part for part in webp_parts.parts(path.read_bytes()) if part.kind not in said]
-    head, *parts = webp_repeats.restored(written, times)
+    head, *parts = webp_repeats.restored(_animated(written, given), times)
     stays_ms = [Frame.of(part).stays_ms for part in given if part.kind == FRAME][-1] if delay is None else round(delay * 1000)
     last = max(place for place, part in enumerate(parts) if part.kind == FRAME)
     parts[last] = replace(Frame.of(parts[last]), stays_ms=stays_ms).part()
@@ -92,6 +92,18 @@ def describe_webp(source: Path, path: Path, times: Sequence[Fraction], delay: Fr
     after = [said[kind] for kind in (b"EXIF", b"XMP ") if kind in said]
     ordered = [Part(b"VP8X", bytes([flags]) + head.data[1:]), *before, *parts, *after]
     path.write_bytes(webp_parts.file(ordered))
+
+
+def _animated(made: list[Part], given: list[Part]) -> list[Part]:
+    """The encoder writes a single frame as a still: it becomes the one frame of an animation of the source's size and number of plays."""
+    if any(part.kind == FRAME for part in made):
+        return made
+    head, loop = (next(part for part in given if part.kind == kind) for kind in (b"VP8X", b"ANIM"))
+    picture = b"".join(bytes(part) for part in made if part.kind in (b"ALPH", b"VP8 ", b"VP8L"))
+    width, height = (1 + int.from_bytes(head.data[at : at + 3], "little") for at in (4, 7))
+    frame = Frame(bytes(6), width, height, stays_ms=0, blends=False, clears=False, picture=picture)
+    kept = head.data[0] & (_ANIMATION_FLAG | _ALPHA_FLAG)
+    return [Part(b"VP8X", bytes([kept]) + head.data[1:]), loop, frame.part()]
 
 
 def is_lossless_webp(path: Path) -> bool:

@@ -9,11 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from . import charts, frame_numbers, sequences, timing
-from .frame_numbers import Start
+from . import charts, sequences, timecodes, timing
 from .ranges import Range
 from .records import Clip, Treatment
 from .sequences import Sequence
+from .timecodes import Start
 
 _REPAIRED, _FOUND, _UNMEASURED = "green", "red", "yellow"
 _COLOURS = {True: _REPAIRED, False: _FOUND, None: _UNMEASURED}
@@ -56,10 +56,10 @@ class Footage:
 
 def footage(path: Path, lies_at: Path, clip: Clip, frames: int, rate: Fraction, *, has_sound: bool) -> Footage:
     """``path`` is the file, which will be delivered to ``lies_at``. ``clip`` is its source. Raises ClipError."""
-    rate = frame_numbers.exact_rate(rate, frames)
+    rate = timing.exact_average(rate, frames)
     remark = _VARIABLE if clip.variable_frame_rate else None
     sequence = sequences.find(path) if path.is_dir() else None
-    return Footage(lies_at, frames, frame_numbers.start(path, rate), has_sound, remark, sequence)
+    return Footage(lies_at, frames, timecodes.start(path, rate), has_sound, remark, sequence)
 
 
 def of(ranges: Iterable[Range], clip: Clip, treatment: Treatment | None, shown: Footage) -> tuple[Marker, ...]:

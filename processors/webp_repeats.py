@@ -23,15 +23,17 @@ def restored(found: Sequence[Part], times: Sequence[Fraction]) -> Iterator[Part]
     """The parts of a file whose frames were given at ``times`` (seconds, rising), with one frame for each of them."""
     starts = [time - times[0] for time in times]
     begin, index = Fraction(0), 0
-    for part in found:
+    last = max(place for place, part in enumerate(found) if part.kind == FRAME)
+    for place, part in enumerate(found):
         if part.kind != FRAME:
             yield part
             continue
         frame = Frame.of(part)
         end = begin + Fraction(frame.stays_ms, 1000)
         first = index
-        while index < len(starts) and (index == first or starts[index] < end - _NEAR):
+        while index < len(starts) and (place == last or index == first or starts[index] < end - _NEAR):
             index += 1
+        end = max(end, starts[index - 1])
         yield from (each.part() for each in _divided(frame, starts[first + 1 : index], begin, end))
         begin = end
 
