@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import media
+from . import apng_times, media
 from .containers import video_stream
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ def last_frame(clip: Clip) -> Shown | None:
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
         container.seek(2**31, stream=stream, backward=True)
-        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
+        shown = [
+            (packet.pts, int(packet.duration or 0))
+            for packet in apng_times.packets(container, stream)
+            if packet.pts is not None and packet.size
+        ]
     time, duration = max(shown, default=(0, 0))
     return Shown(time * clip.time_base, duration * clip.time_base) if duration else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ def kept(path: Path) -> tuple[Chunk, ...]:
     with path.open("rb") as file:
         if file.read(8) != SIGNATURE:
             return _translated(path)
-        return tuple(_walk(path))
+        return tuple(of_kinds(path, (*_COLORS, *_TEXTS)))
 
 
 def texts(tags: Iterable[tuple[str, str]]) -> tuple[Chunk, ...]:
@@ -61,12 +61,13 @@ def write(source: Path, target: Path, chunks: Iterable[Chunk]) -> None:
                 file.write(data[start:end])
 
 
-def _walk(path: Path) -> Iterator[Chunk]:
+def of_kinds(path: Path, kinds: Collection[bytes]) -> Iterator[Chunk]:
+    """The chunks of these kinds, in the file's order; only they are read."""
     with path.open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
             size, kind = struct.unpack(">I4s", head)
-            if kind in (*_COLORS, *_TEXTS) and size <= _MOST_BYTES:
+            if kind in kinds and size <= _MOST_BYTES:
                 yield Chunk(kind, file.read(size))
                 file.seek(4, 1)
             elif kind == b"IEND":

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import opentimelineio as otio
 import pytest
 from clipmaker import exposure_flicker, pan, write
+from framemaker import write_frames
 
 from deshimmer.config import spawn
 from deshimmer.config.settings import HotFolder, Settings
@@ -98,6 +99,20 @@ def test_the_timeline_as_its_own_library_reads_it(job: Receipt):
         assert marker.metadata["deshimmer"]["what"] == record["what"]
     again = otio.adapters.read_from_string(otio.adapters.write_to_string(timeline, "otio_json"), "otio_json")
     assert again.is_equivalent_to(timeline)
+
+
+def test_folders_of_pictures_are_sequences_to_its_library(tmp_path: Path):
+    frames = exposure_flicker(pan(24, (128, 96), step_px=0.5), 10)
+    source = write_frames(tmp_path / "shot é", "take 50% {:04d}_.png", frames, first=1001)
+    receipt = api.fix(source, settings=SETTINGS, route=Route.SMOOTH, markers=True, comparison=False)
+    assert receipt.output is not None
+    (file,) = receipt.output.parent.glob("*.otio")
+    for track, folder in zip(otio.adapters.read_from_file(str(file)).video_tracks(), (source, receipt.output), strict=True):
+        (clip,) = track
+        assert isinstance(clip.media_reference, otio.schema.ImageSequenceReference)
+        assert clip.media_reference.number_of_images_in_sequence() == 24
+        urls = [clip.media_reference.target_url_for_image_number(index) for index in range(24)]
+        assert [(file.parent / unquote(url)).resolve() for url in urls] == sorted(each.resolve() for each in folder.glob("*.png"))
 
 
 def _events(text: str) -> Iterator[tuple[Any, ...]]:
