@@ -2,7 +2,8 @@
 
 The stage ``diagnose`` of ``<fault>-<anything>.mp4``: ``crash`` dies; ``crashonce`` dies the first time; ``hang`` never ends;
 ``slow`` takes two seconds; ``tool`` waits for a program of its own; ``error`` raises; ``noise`` writes to standard output;
-``reads`` looks for the frames of a sequence as long as they are all there; ``gpu`` wants the GPU and holds it until there is a file ``.go`` of its name, and writes down each time that it begins and ends.
+``reads`` looks for the frames of a sequence as long as they are all there;
+``gpu`` wants the GPU and holds it until there is a file ``.go`` of its name, and writes down each time that it begins and ends.
 """
 
 from __future__ import annotations
