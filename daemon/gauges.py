@@ -15,9 +15,7 @@ from ..config.settings import HotFolder, Settings
 from ..processors import gpus
 
 _FRESH_S = 2.0
-
-
-psutil.cpu_percent()  # the first call answers 0: what follows counts from here
+_CPU_LEAST_S = 0.5
 
 
 def gauges(hot_folders: Iterable[HotFolder], settings: Settings) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def gauges(hot_folders: Iterable[HotFolder], settings: Settings) -> dict[str, An
         "disks": disks((folder.results for folder in hot_folders), int(settings.disk.reserve_gb * 1e9)),
         "gpus": _GPUS.read(),
         "gpus_unread": gpus.machine().unread,
-        "cpu": psutil.cpu_percent() / 100,  # since the last call
+        "cpu": _CPU.read(),
         "memory": psutil.virtual_memory().percent / 100,
     }
 
@@ -61,4 +59,31 @@ def _told(gpu: gpus.Gpu) -> dict[str, Any]:
     return {"name": gpu.name, "used": gpu.used, "total": gpu.total, "utilisation": gpu.utilisation}
 
 
+class _Cpu:
+    """The part of the last seconds in which the processor worked; one answer for all threads (psutil's own counts for each by itself)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since = self._worked()
+        self._known = 0.0
+
+    def read(self) -> float:
+        with self._lock:
+            busy, total = self._worked()
+            passed = total - self._since[1]
+            if passed >= _CPU_LEAST_S * (psutil.cpu_count() or 1):
+                self._known = min(1.0, max(0.0, (busy - self._since[0]) / passed))
+                self._since = busy, total
+            return self._known
+
+    @staticmethod
+    def _worked() -> tuple[float, float]:
+        """Seconds of all cores since the machine's start: at work, and in all."""
+        times = psutil.cpu_times()._asdict()
+        within = ("guest", "guest_nice")  # counted in user and nice too
+        total = sum(seconds for name, seconds in times.items() if name not in within)
+        return total - times["idle"] - times.get("iowait", 0.0), total
+
+
+_CPU = _Cpu()
 _GPUS = _Gpus()

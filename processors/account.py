@@ -194,8 +194,12 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
     if treatment.route is Route.INTERPOLATE:
         yield f"Frames: {passage.clip.frames if passage.clip else 0} became {candidate.frames}."
     yield f"Encoded as {candidate.encoder}."
-    yield from candidate.notes
+    yield from map(_as_sentence, candidate.notes)
     yield from _fate(passage, receipt)
+
+
+def _as_sentence(note: str) -> str:
+    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
 
 
 def _fate(passage: Passage, receipt: Receipt) -> Iterator[str]:
@@ -253,7 +257,8 @@ def _row(name: str, hint: str, old: float, new: float | None, unit: str, visible
     if new is None:
         return Row(name, hint, f"{old:.2f}{unit}", "", "", "")
     trend = "" if abs(new - old) <= visible else "better" if new < old else "worse"
-    return Row(name, hint, f"{old:.2f}{unit}", f"{new:.2f}{unit}", _change(old, new), trend, treated)
+    unseen = 0 < new - old <= visible < math.inf  # of next to nothing, many per cent are still next to nothing
+    return Row(name, hint, f"{old:.2f}{unit}", f"{new:.2f}{unit}", "\u2013" if unseen else _change(old, new), trend, treated)
 
 
 def _change(old: float, new: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import unicodedata
 from collections.abc import Callable
@@ -64,6 +65,7 @@ _TREATED = {
     "interpolate": "interpolated",
     "regenerate": "regenerated",
 }
+_FILE_NAME = re.compile(r"\S*[_\d#]")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
@@ -82,7 +84,8 @@ def treated(row: JobRow) -> str:
 def reason(text: str | None) -> str:
     """A job's reason as a sentence."""
     text = REASON_WORDS.get(text or "", text or "")
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
+    named = _FILE_NAME.match(text) is not None  # frame_0007 is missing
+    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def stage(name: str | None) -> str:
@@ -140,12 +143,13 @@ def gigabytes(size: float | None) -> str:
 
 
 def about(minutes: float) -> str:
-    """``about 40 seconds``, ``about 12 minutes``, ``about 1.5 hours``."""
+    """``about 40 seconds``, ``about 12 minutes``, ``about 1.5 hours``, ``about 26 hours``."""
     for number, unit, is_short in ((minutes * 60, "second", minutes < 1.5), (minutes, "minute", minutes < 90)):
         if is_short:
             whole = max(1, round(number))
             return f"about {whole} {unit}{'' if whole == 1 else 's'}"
-    return f"about {minutes / 60:.1f} hours"
+    hours = minutes / 60
+    return f"about {hours:.1f} hours" if hours < 10 else f"about {hours:.0f} hours"
 
 
 def visible(text: str) -> str:

@@ -9,6 +9,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -107,6 +108,14 @@ def test_gauges(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
     assert [(disk["path"], disk["total"], disk["reserve"]) for disk in told["disks"]] == [(str(tmp_path / "hot"), usage.total, 10**9)]
     assert 0 < told["memory"] <= 1
     assert 0 <= told["cpu"] <= 1
+
+
+def test_the_processor_is_told_alike_to_every_thread(daemon: Daemon, client: httpx.Client) -> None:
+    started = time.monotonic()
+    while time.monotonic() - started < 1.0:
+        pass
+    told = [ThreadPoolExecutor(1).submit(lambda: client.get("/api/v1/gauges").json()["cpu"]).result() for _ in range(3)]
+    assert min(told) > 0.5 / (os.cpu_count() or 1)
 
 
 class Cards(ModuleType):
