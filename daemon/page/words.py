@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from markupsafe import Markup, escape
+
 from ...processors.records import VERDICT_WORDS, Outcome, Route, Verdict
 from ..show import REASON_WORDS, STAGE_WORDS, one_line, writing_words
 from ..table import JobRow
@@ -65,6 +67,7 @@ _TREATED = {
     "interpolate": "interpolated",
     "regenerate": "regenerated",
 }
+_PART = re.compile(r"([_-]+)(?=[^_-])")
 _FILE_NAME = re.compile(r"\S*[_\d#]")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
@@ -95,6 +98,11 @@ def stage(name: str | None) -> str:
 
 def name(path: str) -> str:
     return one_line(os.path.basename(path))
+
+
+def breakable(name: str) -> Markup:
+    """A file's name that may be broken after its parts, and is not in the middle of its suffix."""
+    return Markup(_PART.sub(r"\1<wbr>", str(escape(name))))
 
 
 def folder(path: str) -> str:
@@ -171,5 +179,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent, visible)
 }
 FILTERS["line"] = one_line
+FILTERS["breakable"] = breakable
 FILTERS["writing"] = writing_words
 GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

@@ -132,9 +132,9 @@ def test_a_rate_that_comes_late_is_taken_up(daemon: Daemon, client: httpx.Client
         return len(jobs) if all(job["state"] == "done" for job in jobs) else 0
 
     folder = drop(tmp_path / "hot" / "ok-shot")
-    wait_until(lambda: ended() == 1, 20)
+    wait_until(lambda: ended() == 1, "the first job")
     say_rate(folder, 12.5)
-    wait_until(lambda: ended() == 2, 20)
+    wait_until(lambda: ended() == 2, "the second job")
     assert len({row.id.partition("-")[0] for row in daemon.jobs.list()}) == 2
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from clipmaker import exposure_flicker, pan, write
-from desktops import wait_until
 from framecode import READ, coded
 from framemaker import write_frames
 from pagedesk import PageDesk
 from PIL import Image
 from playwright.sync_api import Page
+from watchdesk import until
 
 FRAMES = 16
 SIZE = (320, 180)
@@ -58,7 +58,7 @@ def test_each_kind_is_shown_frame_by_frame(page_desk: PageDesk, tmp_path: Path) 
     for each in made:
         each.rename(page_desk.hot / each.name)
     jobs: dict[str, dict[str, Any]] = {}
-    wait_until(lambda: jobs.update(ended(page_desk, len(made))) or jobs, 180)
+    until(lambda: jobs.update(ended(page_desk, len(made))) or jobs, 180)
     assert {name for name, job in jobs.items() if job["outcome"] == "repaired"} >= REPAIRED
     for job in jobs.values():
         page = show(page_desk, job)
