@@ -22,11 +22,12 @@ sys.path.insert(0, str(ROOT / "support"))
 from clipmaker import exposure_flicker, pan, patch_flicker, write  # noqa: E402
 from desktops import desktop  # noqa: E402
 from framemaker import write_frames  # noqa: E402
-from pagedesk import PageDesk  # noqa: E402
+from pagedesk import PageDesk, wait_until  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from recordingdaemon import RecordingDaemon, approval, row, running  # noqa: E402
 
 SIZE = (480, 270)
+LOADED = "(each) => each.complete && each.naturalWidth"
 MENU = (0, 0, 740, 450)
 OFFERS = (("dusk_v2", 12.0), ("neon_v3", 26.0))
 PANELS = {"tray-xfce.png": ("statusnotifier", "statusnotifier"), "tray-x.png": ("xembed", "xorg")}
@@ -65,7 +66,7 @@ def queue(output: Path) -> None:
         try:
             wait(lambda: len(list(hot.glob("deshimmered/*.receipt.json"))) == 6)
             page = desk.open(size=(1360, 1010))
-            page.wait_for_function("[...document.querySelectorAll('.thumbnails img')].every((each) => each.complete && each.naturalWidth)")
+            wait_until(page, f"[...document.querySelectorAll('.thumbnails img')].slice(0, 4).every({LOADED})", 60.0)
             write(hot / "espresso_closeup_take2.mp4", exposure_flicker(pan(220, SIZE, "coffee"), 9))
             page.wait_for_selector(".running progress")
             write(hot / "launch_portrait_take2.mp4", pan(24, SIZE, "astronaut"))
