@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import av.error
 
-from . import webp
+from . import png_chunks, webp
 from .containers import open_container, video_stream
 from .records import Clip
 
@@ -27,7 +27,8 @@ ONCE = -1
 
 _NETSCAPE = b"NETSCAPE2.0\x03\x01"
 _LONGEST_BLOCK = 255
-_EXIF_FLAG, _XMP_FLAG, _ICC_FLAG = 0x08, 0x04, 0x20
+_ANIMATION_FLAG, _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x02, 0x04, 0x08, 0x10, 0x20
+_UNBLENDED = b"\x02"
 
 
 class _Part(NamedTuple):
@@ -42,8 +43,8 @@ def loops(clip: Clip) -> int:
         at = data.find(_NETSCAPE)
         return int(struct.unpack_from("<H", data, at + len(_NETSCAPE))[0]) if at >= 0 else ONCE
     if clip.container == APNG:
-        at = data.find(b"acTL")
-        return int(struct.unpack_from(">I", data, at + 8)[0]) if at >= 0 else ENDLESS
+        controls = (begin for kind, begin, _ in png_chunks.spans(data) if kind == b"acTL")
+        return next((int(struct.unpack_from(">I", data, begin + 12)[0]) for begin in controls), ENDLESS)
     anim = next((part.data for part in _parts(data) if part.kind == b"ANIM"), b"\0" * 6)
     return int(struct.unpack_from("<H", anim, 4)[0])
 
@@ -84,7 +85,7 @@ def describe_webp(source: Path, path: Path, delay: Fraction | None) -> None:
     """
     given = [*_parts(source.read_bytes())]
     said = {part.kind: part for part in given if part.kind in (b"ICCP", b"EXIF", b"XMP ")}
-    head, *parts = [part for part in _parts(path.read_bytes()) if part.kind not in said]
+    head, *parts = _animated([part for part in _parts(path.read_bytes()) if part.kind not in said], given)
     stays = [part.data[12:15] for part in given if part.kind == b"ANMF"][-1] if delay is None else round(delay * 1000).to_bytes(3, "little")
     last = max(place for place, part in enumerate(parts) if part.kind == b"ANMF")
     parts[last] = _Part(b"ANMF", parts[last].data[:12] + stays + parts[last].data[15:])
@@ -94,8 +95,19 @@ def describe_webp(source: Path, path: Path, delay: Fraction | None) -> None:
     before = [said[b"ICCP"]] if b"ICCP" in said else []
     after = [said[kind] for kind in (b"EXIF", b"XMP ") if kind in said]
     ordered = [_Part(b"VP8X", bytes([flags]) + head.data[1:]), *before, *parts, *after]
-    content = b"WEBP" + b"".join(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in ordered)
+    content = b"WEBP" + b"".join(map(_chunk, ordered))
     path.write_bytes(b"RIFF" + struct.pack("<I", len(content)) + content)
+
+
+def _animated(made: list[_Part], given: list[_Part]) -> list[_Part]:
+    """The encoder writes a single frame as a still: it becomes the one frame of an animation of the source's size and number of plays."""
+    if any(part.kind == b"ANMF" for part in made):
+        return made
+    head, loop = (next(part for part in given if part.kind == kind) for kind in (b"VP8X", b"ANIM"))
+    picture = b"".join(_chunk(part) for part in made if part.kind in (b"ALPH", b"VP8 ", b"VP8L"))
+    frame = bytes(6) + head.data[4:10] + bytes(3) + _UNBLENDED + picture
+    kept = head.data[0] & (_ANIMATION_FLAG | _ALPHA_FLAG)
+    return [_Part(b"VP8X", bytes([kept]) + head.data[1:]), loop, _Part(b"ANMF", frame)]
 
 
 def is_lossless_webp(path: Path) -> bool:
@@ -110,6 +122,10 @@ def _parts(data: bytes) -> Iterator[_Part]:
         kind, size = struct.unpack_from("<4sI", data, position)
         yield _Part(kind, data[position + 8 : position + 8 + size])
         position += 8 + size + size % 2
+
+
+def _chunk(part: _Part) -> bytes:
+    return part.kind + struct.pack("<I", len(part.data)) + part.data + b"\0" * (len(part.data) % 2)
 
 
 def _blocks(data: bytes) -> bytes:

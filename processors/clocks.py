@@ -21,8 +21,10 @@ def common_origin(clip: Clip) -> Fraction:
 
 
 def declared_rate(clip: Clip) -> Fraction:
-    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
-    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
+    """Frames per second as the file says: of a variable rate in Matroska, and of AVI with frames left out, it is the usual one, the clip's is
+    the average.
+    """
+    if clip.container != "avi" and not (clip.variable_frame_rate and clip.container.startswith("matroska")):
         return clip.frame_rate
     with media.open_container(clip.path) as container:
         return media.stated_rate(video_stream(container, clip.path)) or clip.frame_rate

@@ -100,6 +100,12 @@ def view(planes: Sequence[NDArray[np.uint16]], steps_per_level: int) -> View:
     return View(np.dstack([*picture, picture[0] - _f32(cv2.blur(picture[0], (box, box), borderType=cv2.BORDER_REPLICATE))]))
 
 
+def light(planes: Sequence[Plane]) -> NDArray[np.float32]:
+    """Y, U and V in levels, each of its own size, at the low bands' size: (h, w, 3)."""
+    size = view_size(planes[0].shape[1], planes[0].shape[0])
+    return np.dstack([_shrunk(plane, size) for plane in planes])
+
+
 def without_low(change: Plane) -> Plane:
     """A change of planes (h, w[, 2]) less what of it belongs to the low bands."""
     size = view_size(change.shape[1], change.shape[0])

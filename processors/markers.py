@@ -9,10 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from . import charts, frame_numbers, timing
-from .frame_numbers import Start
+from . import charts, timecodes, timing
 from .ranges import Range
 from .records import Clip, Treatment
+from .timecodes import Start
 
 _REPAIRED, _FOUND, _UNMEASURED = "green", "red", "yellow"
 _COLOURS = {True: _REPAIRED, False: _FOUND, None: _UNMEASURED}
@@ -54,8 +54,8 @@ class Footage:
 
 def footage(path: Path, lies_at: Path, clip: Clip, frames: int, rate: Fraction, *, has_sound: bool) -> Footage:
     """``path`` is the file, which will be delivered to ``lies_at``. ``clip`` is its source. Raises ClipError."""
-    rate = frame_numbers.exact_rate(rate, frames)
-    return Footage(lies_at, frames, frame_numbers.start(path, rate), has_sound, _VARIABLE if clip.variable_frame_rate else None)
+    rate = timing.exact_average(rate, frames)
+    return Footage(lies_at, frames, timecodes.start(path, rate), has_sound, _VARIABLE if clip.variable_frame_rate else None)
 
 
 def of(ranges: Sequence[Range], clip: Clip, treatment: Treatment | None, shown: Footage) -> tuple[Marker, ...]:

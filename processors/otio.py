@@ -89,8 +89,9 @@ def _url(path: Path, folder: Path) -> str:
 
 
 def _relative(path: Path, folder: Path) -> str:
+    """Links among the folders are followed first: ``..`` leads out of where the folder really is."""
     try:
-        return os.path.relpath(path, folder)
+        return os.path.relpath(os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(folder))
     except ValueError:  # another drive
         return str(path)
 

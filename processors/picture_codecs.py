@@ -155,7 +155,7 @@ def _depth(coder: Coder, pixel_format: str) -> int:
 def _conversion(coder: Coder, pixel_format: str, need: Need) -> tuple[str, tuple[str, ...]]:
     """For levels of full range and colours of no named matrix, where the encoder's files say something else."""
     told = (_TOLD.format(title=coder.title, matrix=coder.matrices[0]),) if coder.matrices and need.matrix is None else ()
-    if not need.is_full_range or Layout.of(pixel_format).colours is Colours.RGB:
+    if not need.is_full_range or Layout.of(pixel_format).colours is not Colours.YUV:  # all others are full range by themselves
         return "", told
     match coder.full_range:
         case FullRange.SCALED:

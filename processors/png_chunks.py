@@ -56,7 +56,7 @@ def write(source: Path, target: Path, chunks: Iterable[Chunk]) -> None:
         file.write(data[:end_of_header])
         for kind in (*_COLORS, *_TEXTS):
             file.writelines(bytes(chunk) for chunk in chunks if chunk.kind == kind)
-        for kind, start, end in _spans(data, end_of_header):
+        for kind, start, end in spans(data, end_of_header):
             if kind not in (*_COLORS, *_TEXTS):
                 file.write(data[start:end])
 
@@ -75,7 +75,8 @@ def _walk(path: Path) -> Iterator[Chunk]:
                 file.seek(size + 4, 1)
 
 
-def _spans(data: bytes, start: int) -> Iterator[tuple[bytes, int, int]]:
+def spans(data: bytes, start: int = len(SIGNATURE)) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, begin, end) of each chunk of a PNG file from ``start`` on."""
     while start + 12 <= len(data):
         size, kind = struct.unpack(">I4s", data[start : start + 8])
         yield kind, start, start + 12 + size

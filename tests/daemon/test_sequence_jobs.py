@@ -140,20 +140,18 @@ def test_a_rate_that_comes_late_is_taken_up(daemon: Daemon, client: httpx.Client
 
 def test_the_daemon_takes_a_folder_and_shows_it(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
     hot = tmp_path / "hot"
+
+    def states() -> dict[str, str]:
+        return {Path(job["path"]).name: job["state"] for job in client.get("/api/v1/jobs").json()["jobs"]}
+
     drop(hot / "ok-shot")
+    wait_until(lambda: states() == {"ok-shot": "done"}, "the first job's end")
+    (done,) = daemon.jobs.list()
+    assert job_view.media(done)["original"] == hot / "ok-shot"
     drop(hot / "hang-shot", 5)
-    jobs: list[dict[str, Any]] = []
-
-    def both() -> bool:
-        jobs[:] = client.get("/api/v1/jobs").json()["jobs"]
-        return {(Path(job["path"]).name, job["state"]) for job in jobs} == {("ok-shot", "done"), ("hang-shot", "running")}
-
-    wait_until(both, 20)
-    done = next(job for job in jobs if job["path"].endswith("ok-shot"))
-    page = daemon.jobs.get(done["id"])
-    assert job_view.media(page)["original"] == hot / "ok-shot"
+    wait_until(lambda: states() == {"ok-shot": "done", "hang-shot": "running"}, "the second job")
     shutil.rmtree(hot / "hang-shot")
-    wait_until(lambda: not daemon.jobs.unfinished(), 20)
+    wait_until(lambda: not daemon.jobs.unfinished(), "the deleted one's end")
     assert {(Path(row.path).name, row.outcome) for row in daemon.jobs.list()} == {("ok-shot", "kept"), ("hang-shot", "cancelled")}
 
 

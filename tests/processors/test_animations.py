@@ -116,6 +116,36 @@ def test_a_gif_that_plays_once_goes_on_to(tmp_path: Path) -> None:
     assert animation_files.loops(source) == animation_files.loops(result) == animation_files.ONCE
 
 
+def test_a_webp_of_one_frame_stays_an_animation(tmp_path: Path) -> None:
+    """FFmpeg writes a still where there is one frame."""
+    whole = _webp(tmp_path, alpha=0).read_bytes()
+    parts = [part for part in animation_files._parts(whole) if part.kind != b"ANMF"]  # pyright: ignore[reportPrivateUsage]
+    frame = next(part for part in animation_files._parts(whole) if part.kind == b"ANMF")  # pyright: ignore[reportPrivateUsage]
+    content = b"WEBP" + b"".join(
+        part.kind + len(part.data).to_bytes(4, "little") + part.data + b"\0" * (len(part.data) % 2)
+        for part in (*parts[:2], frame, *parts[2:])
+    )
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"RIFF" + len(content).to_bytes(4, "little") + content)
+    source, result, _ = delivered(path)
+    assert webp.facts(result.path) == webp.facts(source.path)
+    assert animation_files.loops(result) == 5
+    assert _differences(source, result) == 0
+    assert picture_texts.read(result.path) == {"prompt": GRAPH}
+
+
+def test_a_prompt_that_names_a_chunk_is_no_chunk(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("prompt", "acTL is how an APNG begins")
+    first, *others = _images()
+    first.save(tmp_path / "a.png", save_all=True, append_images=others, duration=DELAYS_MS, loop=2, pnginfo=texts)
+    data = (tmp_path / "a.png").read_bytes()
+    begin, end = next((begin, end) for kind, begin, end in png_chunks.spans(data) if kind == b"tEXt")
+    head = 8 + 25
+    (tmp_path / "a.png").write_bytes(data[:head] + data[begin:end] + data[head:begin] + data[end:])  # before the chunk itself
+    assert animation_files.loops(media.probe(tmp_path / "a.png")) == 2
+
+
 def test_lossy_webp_stays_lossy_and_small(tmp_path: Path) -> None:
     source, result, chosen = delivered(_webp(tmp_path, lossless=False))
     assert "quality 95" in chosen.description

@@ -20,9 +20,9 @@ from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.app import request_for
 from deshimmer.daemon.page import job_view
 from deshimmer.processors import afterwards, api, edl, ffmpeg, identity, markers, media, ranges, receipts
-from deshimmer.processors.frame_numbers import Counting, Start
 from deshimmer.processors.ranges import FLICKER, Range
 from deshimmer.processors.records import Band, Cause, Outcome, Receipt, Request, Route, Treatment, Verdict
+from deshimmer.processors.timecodes import Counting, Start
 
 NTSC = Fraction(30000, 1001)
 SETTINGS = Settings()
@@ -147,6 +147,17 @@ def test_a_clip_that_is_kept_is_marked_itself(tmp_path: Path):
     (track,) = timeline.video_tracks()
     assert track[0].media_reference.target_url == "../clip.mp4"
     assert {marker.color for marker in track[0].markers} == {"RED"}
+
+
+def test_results_behind_a_link_name_the_source_where_it_lies(tmp_path: Path):
+    (tmp_path / "renders").mkdir()
+    (tmp_path / "other disk" / "results").mkdir(parents=True)
+    clip = write(tmp_path / "renders" / "clip.mp4", exposure_flicker(pan(16), 10))
+    (tmp_path / "renders" / "deshimmered").symlink_to(tmp_path / "other disk" / "results")
+    api.fix(clip, settings=SETTINGS, route=Route.KEEP, markers=True)
+    folder = tmp_path / "other disk" / "results"
+    (track,) = otio.adapters.read_from_file(str(folder / "clip.markers.otio")).video_tracks()
+    assert track[0].media_reference.target_url == "../../renders/clip.mp4"
 
 
 def test_a_hot_folder_asks_for_them_and_identity_knows(tmp_path: Path):
