@@ -28,9 +28,9 @@ from recordingdaemon import RecordingDaemon, approval, row, running  # noqa: E40
 
 SIZE = (480, 270)
 LOADED = "(each) => each.complete && each.naturalWidth"
-MENU = (0, 0, 740, 450)
 OFFERS = (("dusk_v2", 12.0), ("neon_v3", 26.0))
-PANELS = {"tray-xfce.png": ("statusnotifier", "statusnotifier"), "tray-x.png": ("xembed", "xorg")}
+PANELS = {"tray-xfce.png": ("statusnotifier", "statusnotifier", 668), "tray-x.png": ("xembed", "xorg", 740)}
+"""Panel, backend, and how much of the screen's width is of use."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -79,7 +79,7 @@ def queue(output: Path) -> None:
             browser.close()
 
 
-def tray(output: Path, panel: str, backend: str) -> None:
+def tray(output: Path, panel: str, backend: str, width_px: int) -> None:
     """The menu with the clips that wait for approval opened."""
     with own_state() as home:
         from deshimmer.config import paths
@@ -102,7 +102,7 @@ def tray(output: Path, panel: str, backend: str) -> None:
                 time.sleep(2)
                 there.do("key", "Down", "Down", "Right")
                 time.sleep(2)
-                there.screen().crop(MENU).save(output)
+                there.screen().crop((0, 0, width_px, 450)).save(output)
             finally:
                 process.terminate()
                 process.wait(20)
@@ -120,8 +120,8 @@ def main() -> None:
     if "queue" in wanted:
         queue(DOCS / "page-queue.png")
     if "tray" in wanted:
-        for name, (panel, backend) in PANELS.items():
-            tray(DOCS / name, panel, backend)
+        for name, options in PANELS.items():
+            tray(DOCS / name, *options)
 
 
 if __name__ == "__main__":
