@@ -1,12 +1,11 @@
-"""Draws pictures of the docs anew, of clips that are made here: the queue's page, and the tray's menu on two panels.
+"""Draws docs/tray-xfce.png and docs/tray-x.png anew: the tray's menu on two real panels.
 
-python tests/bench/desk_pictures.py [queue] [tray]
+python tests/bench/desk_pictures.py
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,19 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT.parent / "docs"
 sys.path.insert(0, str(ROOT / "support"))
 
-from clipmaker import exposure_flicker, pan, patch_flicker, write  # noqa: E402
 from desktops import desktop  # noqa: E402
-from framemaker import write_frames  # noqa: E402
-from pagedesk import PageDesk, wait_until  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
 from recordingdaemon import RecordingDaemon, approval, row, running  # noqa: E402
 
-SIZE = (480, 270)
-LOADED = "(each) => each.complete && each.naturalWidth"
 OFFERS = (("dusk_v2", 12.0), ("neon_v3", 26.0))
 PANELS = {"tray-xfce.png": ("statusnotifier", "statusnotifier", 668), "tray-x.png": ("xembed", "xorg", 740)}
 """Panel, backend, and how much of the screen's width is of use."""
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
@@ -43,40 +35,6 @@ def own_state() -> Iterator[Path]:
         (home / "run").mkdir(mode=0o700)
         os.environ |= {"XDG_RUNTIME_DIR": str(home / "run"), "HOME": str(home)}
         yield home
-
-
-def queue(output: Path) -> None:
-    """Real jobs: repaired, kept, failed, a sequence, one that runs and one that waits."""
-    from deshimmer.config.settings import HotFolder, Settings
-
-    program = next(filter(None, map(shutil.which, PROGRAMS)))
-    with own_state() as home, sync_playwright() as playwright:
-        hot = home / "Videos" / "Renders"
-        hot.mkdir(parents=True)
-        write(hot / "rocket_dusk_v1.mp4", pan(24, SIZE, "rocket"))
-        (hot / "harbour_dusk.mp4").write_bytes(b"no video")
-        write(hot / "astronaut_portrait.mp4", patch_flicker(pan(36, SIZE, "astronaut"), 9))
-        write_frames(hot / "shot_020", "shot_020.{:04d}.png", exposure_flicker(pan(24, SIZE), 9), first=1001)
-        write(hot / "orange_cat_v2.mp4", patch_flicker(pan(36, SIZE), 9))
-        write(hot / "espresso_closeup.mp4", exposure_flicker(pan(36, SIZE, "coffee"), 9))
-        folder = HotFolder(path=hot, existing="process").model_dump()
-        settings = Settings.model_validate({"intake": {"quiet_s": 0.1, "incomplete_s": 0.5}, "hot_folders": [folder]})
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        desk = PageDesk(home, browser, settings)
-        try:
-            wait(lambda: len(list(hot.glob("deshimmered/*.receipt.json"))) == 6)
-            page = desk.open(size=(1360, 1010))
-            wait_until(page, f"[...document.querySelectorAll('.thumbnails img')].slice(0, 4).every({LOADED})", 60.0)
-            write(hot / "espresso_closeup_take2.mp4", exposure_flicker(pan(220, SIZE, "coffee"), 9))
-            page.wait_for_selector(".running progress")
-            write(hot / "launch_portrait_take2.mp4", pan(24, SIZE, "astronaut"))
-            page.wait_for_selector("#waiting li")
-            page.wait_for_selector('.track [aria-current] >> text="Repairing"')
-            page.wait_for_timeout(1500)
-            page.screenshot(path=output)
-        finally:
-            desk.close()
-            browser.close()
 
 
 def tray(output: Path, panel: str, backend: str, width_px: int) -> None:
@@ -116,12 +74,8 @@ def wait(holds: object) -> None:
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or ["queue", "tray"]
-    if "queue" in wanted:
-        queue(DOCS / "page-queue.png")
-    if "tray" in wanted:
-        for name, options in PANELS.items():
-            tray(DOCS / name, *options)
+    for name, options in PANELS.items():
+        tray(DOCS / name, *options)
 
 
 if __name__ == "__main__":
