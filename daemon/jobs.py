@@ -25,8 +25,8 @@ from ..config.errors import DaemonError, DeshimmerError
 from ..config.settings import Settings
 from ..processors import work_folders
 from ..processors.identity import job_digest
-from ..processors.records import Passage, Receipt, Request, Route, to_json
-from . import history, workers
+from ..processors.records import Receipt, Request, Route
+from . import contents, history, workers
 from .board import Board, route_named
 from .courtesy.gate import Gate
 from .courtesy.rules import What
@@ -34,18 +34,15 @@ from .courtesy.senses import Machine, Senses
 from .database import create_tables, open_engine
 from .decisions import Decisions
 from .events import Hub
+from .fates import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED
 from .lock import hold_state
 from .pausing import Pause, Pauses
 from .seen import Seen
 from .states import State
-from .steps import OnFinished, Steps
+from .steps import OnFinished, Steps, at_start
 from .table import DEFAULT_PRIORITY, JobRow, Table
 
 log = logging.getLogger(__name__)
-
-CANCELLED_BY_USER = "cancelled by you"
-CANCELLED_REPLACED = "the render was replaced by a newer one"
-CANCELLED_GONE = "the render was deleted"
 
 _QUEUE = "clips"
 _WORKFLOW = "job"
@@ -56,6 +53,7 @@ _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
 _HOUSEKEEPING_S = 3600.0
 _AFTER_FAILURE_S = 5.0
+_SETTLES_S = 5.0
 
 
 class Jobs(Board):
@@ -231,22 +229,22 @@ class Jobs(Board):
 
     def history_clear(self) -> int:
         """Forget the jobs that have ended; their files stay. How many."""
+        ids = _settled(self._table.ended_ids())  # without the lock, which the end of a job may need
         with self._lock:
-            ids = self._table.ended_ids()
-            _forget_workflows(ids)
+            DBOS.delete_workflows(ids)
             self._table.delete(ids)
         self._begin_anew()
         return len(ids)
 
     def history_rebuild(self, folders: Iterable[Path]) -> int:
         """Enter the jobs whose receipts lie below these folders and that are not known. How many."""
-        entered = history.enter(self._table, folders)
+        entered = history.enter(self._table, folders, self._settings)
         self._begin_anew()
         return entered
 
     def content_digest(self, path: Path) -> str:
-        """Of the file as it is now. Raises FileNotFoundError."""
-        return self.seen.content_digest(path)
+        """Of the file or sequence as it is now. Raises FileNotFoundError."""
+        return contents.rated(self.seen.content_digest(path), contents.said_rate(path), self._settings)
 
     def worker_pids(self) -> list[int]:
         return self._pool.pids()
@@ -280,7 +278,7 @@ class Jobs(Board):
 
     def _submit(self, row: JobRow) -> None:
         with SetWorkflowID(row.id), SetEnqueueOptions(priority=row.priority):
-            DBOS.enqueue_workflow(_QUEUE, self._workflow, json.dumps(to_json(_passage(row))))
+            DBOS.enqueue_workflow(_QUEUE, self._workflow, at_start(row))
 
     def _cancel(self, row: JobRow, reason: str) -> bool:
         if self._table.move(row.id, State.CANCELLING, only_from=State.QUEUED, reason=reason):
@@ -293,7 +291,7 @@ class Jobs(Board):
         return False
 
     def _end_cancelled(self, row: JobRow, reason: str) -> None:
-        self._steps.end(json.dumps(to_json(_passage(row))), {"cancelled": reason})
+        self._steps.end(at_start(row), {"cancelled": reason})
 
     def _waiting_changed(self, job_ids: Collection[str]) -> None:
         self._wake.set()
@@ -370,7 +368,7 @@ class Jobs(Board):
                 self._submit(row)
             elif known[row.id] in ("SUCCESS", "ERROR", "CANCELLED"):
                 failure = DeshimmerError("The queue lost it in a crash. Retry it.", path=row.path)
-                self._steps.end(json.dumps(to_json(_passage(row))), {"error": failure.as_dict()})
+                self._steps.end(at_start(row), {"error": failure.as_dict()})
 
     def _keep(self) -> None:
         """End a timed pause, and let DBOS forget what has ended: its records hold every stage's passage."""
@@ -386,15 +384,16 @@ class Jobs(Board):
     def _keep_once(self) -> float:
         """In how many seconds to look again."""
         ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
-        _forget_workflows([workflow.workflow_id for workflow in ended])
+        DBOS.delete_workflows([workflow.workflow_id for workflow in ended])
         until = self._apply_pause()
         return _HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S)
 
 
-def _passage(row: JobRow) -> Passage:
-    return Passage(job_id=row.id, request=row.request, work_folder=row.request.output_dir / work_folders.ROOT / row.id)
-
-
-def _forget_workflows(ids: list[str]) -> None:
-    if ids:
-        DBOS.delete_workflows(ids)
+def _settled(job_ids: list[str]) -> list[str]:
+    """Without those whose workflow does not end soon. A job has ended a moment before its workflow, which DBOS must find to record that."""
+    deadline = time.monotonic() + _SETTLES_S
+    while True:
+        at_work = {each.workflow_id for each in DBOS.list_workflows(status=["PENDING"], load_input=False, load_output=False)}
+        if not at_work & set(job_ids) or time.monotonic() > deadline:
+            return [job_id for job_id in job_ids if job_id not in at_work]
+        time.sleep(0.02)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -20,7 +22,7 @@ from deshimmer.daemon.reading import read_job, read_jobs
 from deshimmer.daemon.states import State
 from deshimmer.daemon.table import Table
 from deshimmer.processors import api, delivery, media
-from deshimmer.processors.records import Request
+from deshimmer.processors.records import Receipt, Request
 
 
 def test_every_fault_ends_as_one_receipt(desk) -> None:
@@ -70,6 +72,31 @@ def test_history_is_cleared_and_rebuilt_from_receipts(desk) -> None:
     assert desk.enqueue(Path(kept.path)).id == kept.id
     assert desk.jobs.retry(failed.id).id.endswith("-2")
     desk.wait_for_end()
+
+
+def test_the_history_waits_for_an_end_that_is_being_recorded(desk) -> None:
+    class Slow(list[Receipt]):
+        def append(self, receipt: Receipt) -> None:
+            told.set()
+            assert go_on.wait(20)
+            super().append(receipt)
+
+    told, go_on = threading.Event(), threading.Event()
+    desk.jobs.close()
+    desk.ended = Slow()
+    desk.open()
+    row = desk.enqueue(desk.clip("ok-1"))
+    assert told.wait(20)
+    with ThreadPoolExecutor(1) as pool:
+        cleared = pool.submit(desk.jobs.history_clear)
+        with pytest.raises(TimeoutError):
+            cleared.result(0.3)
+        go_on.set()
+        assert cleared.result(20) == 1
+    (desk.output / "ok-1.receipt.json").unlink()
+    assert desk.enqueue(Path(row.path)).id == row.id
+    desk.wait_for_end()
+    assert len(desk.ended) == 2
 
 
 def test_a_job_is_cancelled_whether_it_waits_or_runs(desk) -> None:
