@@ -108,6 +108,7 @@ class Jobs(Board):
             stack.callback(self._decisions.renewals.close)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
             stack.callback(lambda: DBOS.destroy(destroy_registry=True))
+            stack.callback(self._let_ends_settle)
             stack.callback(self._pool.close)
             stack.callback(self._gate.close)
             self._launch_dbos()
@@ -248,6 +249,11 @@ class Jobs(Board):
 
     def worker_pids(self) -> list[int]:
         return self._pool.pids()
+
+    def _let_ends_settle(self) -> None:
+        """Where it was launched: DBOS closes under the workflow of a job that ended just now, which says so in the log, loudly."""
+        if self._closing.is_set():
+            _settled(self._table.ended_ids())
 
     def _digest_now(self, row: JobRow) -> str:
         try:

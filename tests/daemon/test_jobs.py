@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,7 +75,10 @@ def test_history_is_cleared_and_rebuilt_from_receipts(desk) -> None:
     desk.wait_for_end()
 
 
-def test_the_history_waits_for_an_end_that_is_being_recorded(desk) -> None:
+@pytest.fixture
+def being_told(desk) -> Iterator[threading.Event]:
+    """One job of this desk has ended in the table, and its workflow ends once the event is set."""
+
     class Slow(list[Receipt]):
         def append(self, receipt: Receipt) -> None:
             told.set()
@@ -85,13 +89,30 @@ def test_the_history_waits_for_an_end_that_is_being_recorded(desk) -> None:
     desk.jobs.close()
     desk.ended = Slow()
     desk.open()
-    row = desk.enqueue(desk.clip("ok-1"))
+    desk.enqueue(desk.clip("ok-1"))
     assert told.wait(20)
+    yield go_on
+    go_on.set()
+
+
+def test_a_stop_waits_for_an_end_that_is_being_recorded(desk, being_told: threading.Event) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        closed = pool.submit(desk.jobs.close)
+        with pytest.raises(TimeoutError):
+            closed.result(0.3)
+        being_told.set()
+        closed.result(20)
+    desk.open()
+    assert [row.outcome for row in desk.jobs.list()] == ["kept"]
+
+
+def test_the_history_waits_for_an_end_that_is_being_recorded(desk, being_told: threading.Event) -> None:
+    (row,) = desk.jobs.list()
     with ThreadPoolExecutor(1) as pool:
         cleared = pool.submit(desk.jobs.history_clear)
         with pytest.raises(TimeoutError):
             cleared.result(0.3)
-        go_on.set()
+        being_told.set()
         assert cleared.result(20) == 1
     (desk.output / "ok-1.receipt.json").unlink()
     assert desk.enqueue(Path(row.path)).id == row.id
