@@ -27,6 +27,8 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "deshimmer-setup.json"
 CONSTRAINTS = ROOT / "constraints.txt"
+ALONE = ["tests/daemon/page", "tests/daemon/test_events.py", "tests/tray"]
+
 USAGE = (__doc__ or "").split("\n\n")[1]
 
 
@@ -47,14 +49,13 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """All tests: those of the processors two at a time, then those with daemons, browsers and desktops, which mind the clock, alone."""
+    """All tests, two files at a time; those with browsers and desktops, which mind the clock, after them and alone."""
     set_up({"ai", "test"})
     if arguments:
         return call([BIN / "pytest", *arguments])
-    busy = ["tests/processors", "tests/contract"]
     return max(
-        call([BIN / "pytest", "-n", "2", "--dist", "loadfile", *busy]),
-        call([BIN / "pytest", *(f"--ignore={folder}" for folder in busy)]),
+        call([BIN / "pytest", "-n", "2", "--dist", "loadfile", "tests", *(f"--ignore={place}" for place in ALONE)]),
+        call([BIN / "pytest", *ALONE]),
     )
 
 

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _CREATION_FLAGS = subprocess.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else 0
 _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 _DETACHED = _NEW_GROUP | subprocess.DETACHED_PROCESS if sys.platform == "win32" else 0
+_ERROR_CHARACTERS = 600
 
 
 class Process:
@@ -80,7 +81,7 @@ class Process:
         """The exit code, once the process has ended."""
         return self._popen.wait()
 
-    def error_tail(self, characters: int = 600) -> str:
+    def error_tail(self, characters: int = _ERROR_CHARACTERS) -> str:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").strip()[-characters:]
 
@@ -123,8 +124,10 @@ def spawn(
             process.close()
 
 
-def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> bytes:
-    """Run a tool to its end and return its standard output. Raises ToolFailed for a bad exit code or a timeout."""
+def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None, error_characters: int = _ERROR_CHARACTERS) -> bytes:
+    """Run a tool to its end and return its standard output. Raises ToolFailed for a bad exit code, with the last ``error_characters`` that
+    it said, or a timeout.
+    """
     with spawn(argv, env=env, stdout=True) as process:
         assert process.stdout is not None
         timed_out = threading.Event()
@@ -143,7 +146,7 @@ def run(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None 
         if timed_out.is_set():
             raise ToolFailed(f"{Path(argv[0]).name} gave no result within {timeout_s:g} s. Retry when the machine is less busy.")
         if code != 0:
-            raise ToolFailed(f"{Path(argv[0]).name} ended with code {code}: {process.error_tail()}")
+            raise ToolFailed(f"{Path(argv[0]).name} ended with code {code}: {process.error_tail(error_characters)}")
         return output
 
 

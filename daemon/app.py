@@ -92,7 +92,7 @@ class Daemon:
                 self._settings,
                 seen=seen,
                 on_change=self.changed,
-                on_prompt=self.jobs.prompt_came,
+                on_prompt=self._prompt_came,
             )
             if watches:
                 self._watcher.start()
@@ -210,6 +210,14 @@ class Daemon:
         except FileNotFoundError:  # deleted just now, which the watcher will notice
             return
         self.jobs.enqueue(request_for(path, hot_folder, self._settings), digest, hot_folder.priority)
+
+    def _prompt_came(self, clip: Path, arrived: float | None) -> None:
+        """A sidecar may say another rate of a sequence, which is another job then."""
+        self.jobs.prompt_came(clip, arrived)
+        if clip.is_dir() and self.jobs.was_taken(clip):
+            self._take(
+                clip, max((each for each in self.hot_folders() if clip.is_relative_to(each.path)), key=lambda each: len(each.path.parts))
+            )
 
     def _drop_deleted(self) -> None:
         """Renders that were deleted while nobody watched. Where their folder is gone too, a disk may be unmounted."""

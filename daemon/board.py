@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config.errors import DaemonError
@@ -81,6 +82,10 @@ class Board:
     def get(self, prefix: str) -> JobRow:
         """Raises DaemonError when the prefix fits no job, or several."""
         return self._live(self._table.find(prefix))
+
+    def was_taken(self, path: Path) -> bool:
+        """Whether there is a job of this render, at whatever state."""
+        return self._table.latest_of(str(path)) is not None
 
     def waiting(self) -> tuple[Waiting, ...]:
         """What waits for something other than its turn, and why."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -11,24 +11,19 @@ from typing import Any
 
 import psutil
 
-from ..config import spawn
-from ..config.errors import ToolFailed
 from ..config.settings import HotFolder, Settings
+from ..processors import gpus
 
-_NVIDIA_SMI = ("--query-gpu=name,memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits")
-_TIMEOUT_S = 5.0
 _FRESH_S = 2.0
-_MIB = 2**20
-
-
-psutil.cpu_percent()  # the first call answers 0: what follows counts from here
+_CPU_LEAST_S = 0.5
 
 
 def gauges(hot_folders: Iterable[HotFolder], settings: Settings) -> dict[str, Any]:
     return {
         "disks": disks((folder.results for folder in hot_folders), int(settings.disk.reserve_gb * 1e9)),
         "gpus": _GPUS.read(),
-        "cpu": psutil.cpu_percent() / 100,  # since the last call
+        "gpus_unread": gpus.machine().unread,
+        "cpu": _CPU.read(),
         "memory": psutil.virtual_memory().percent / 100,
     }
 
@@ -44,45 +39,51 @@ def disks(folders: Iterable[Path], reserve: int) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def parse(text: str) -> list[dict[str, Any]]:
-    """The answer of nvidia-smi, a line a GPU. What a driver does not tell ("[N/A]") is null."""
-    rows = [[word.strip() for word in line.rsplit(",", 3)] for line in text.splitlines() if line.strip()]
-    return [
-        {"name": name, "used": _scaled(used, _MIB), "total": _scaled(total, _MIB), "utilisation": _scaled(busy, 0.01)}
-        for name, used, total, busy in rows
-    ]
-
-
-def _scaled(word: str, unit: float) -> float | None:
-    try:
-        return float(word) * unit
-    except ValueError:
-        return None
-
-
 class _Gpus:
-    """Asked once for everybody who looks within two seconds: starting a program is no small thing."""
+    """Asked once for everybody who looks within two seconds: a driver takes its time over each process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked = -_FRESH_S
+        self._asked = -math.inf
         self._known: list[dict[str, Any]] = []
 
     def read(self) -> list[dict[str, Any]]:
         with self._lock:
             if time.monotonic() - self._asked >= _FRESH_S:
-                self._known = self._ask()
+                self._known = [_told(each) for each in gpus.machine().read() or ()]
                 self._asked = time.monotonic()
             return self._known
 
-    def _ask(self) -> list[dict[str, Any]]:
-        program = shutil.which("nvidia-smi")
-        if program is None:
-            return []
-        try:
-            return parse(spawn.run([program, *_NVIDIA_SMI], timeout_s=_TIMEOUT_S).decode(errors="replace"))
-        except (ToolFailed, ValueError):  # a driver without its GPU, or in the middle of an upgrade
-            return []
+
+def _told(gpu: gpus.Gpu) -> dict[str, Any]:
+    return {"name": gpu.name, "used": gpu.used, "total": gpu.total, "utilisation": gpu.utilisation}
 
 
+class _Cpu:
+    """The part of the last seconds in which the processor worked; one answer for all threads (psutil's own counts for each by itself)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since = self._worked()
+        self._known = 0.0
+
+    def read(self) -> float:
+        with self._lock:
+            busy, total = self._worked()
+            passed = total - self._since[1]
+            if passed >= _CPU_LEAST_S * (psutil.cpu_count() or 1):
+                self._known = min(1.0, max(0.0, (busy - self._since[0]) / passed))
+                self._since = busy, total
+            return self._known
+
+    @staticmethod
+    def _worked() -> tuple[float, float]:
+        """Seconds of all cores since the machine's start: at work, and in all."""
+        times = psutil.cpu_times()._asdict()
+        within = ("guest", "guest_nice")  # counted in user and nice too
+        total = sum(seconds for name, seconds in times.items() if name not in within)
+        return total - times["idle"] - times.get("iowait", 0.0), total
+
+
+_CPU = _Cpu()
 _GPUS = _Gpus()

@@ -6,15 +6,17 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
 from ..config.settings import Settings
-from ..processors import naming
+from ..processors import naming, sequences
 from ..processors.identity import is_of_queue, job_digest, prompt_digest
 from ..processors.records import Outcome, Receipt, Request, from_json
+from . import contents
 
 if TYPE_CHECKING:
     from .table import Table
@@ -32,6 +34,7 @@ class Found(NamedTuple):
     request: Request
     content_digest: str  # empty where the clip was never read
     written: float  # seconds since the epoch
+    rate: Fraction | None  # of a sequence
 
     @property
     def is_of_queue(self) -> bool:
@@ -77,12 +80,16 @@ def find_receipts(folders: Iterable[Path]) -> Iterator[Found]:
                 yield found
 
 
-def enter(table: Table, folders: Iterable[Path]) -> int:
+def enter(table: Table, folders: Iterable[Path], settings: Settings) -> int:
     """Enter the jobs whose receipts lie below these folders and that the table does not know. How many."""
     from ..processors import receipts  # here: it brings numpy
 
-    found = find_receipts(folders)
-    return sum(table.insert_ended(receipts.summary(receipt), request, digest, written) for receipt, request, digest, written in found)
+    return sum(
+        table.insert_ended(
+            receipts.summary(found.receipt), found.request, contents.rated(found.content_digest, found.rate, settings), found.written
+        )
+        for found in find_receipts(folders)
+    )
 
 
 def standing(request: Request, content_digest: str, settings: Settings) -> Receipt | None:
@@ -131,4 +138,5 @@ def _read(path: Path) -> Found:
         raise ValueError("not a receipt")
     receipt = from_json(Receipt, record)
     clip: dict[str, Any] = receipt.details.get("clip") or {}
-    return Found(receipt, from_json(Request, receipt.details["request"]), clip.get("digest", ""), path.stat().st_mtime)
+    rate = Fraction(clip["frame_rate"]) if clip.get("container") == sequences.CONTAINER else None
+    return Found(receipt, from_json(Request, receipt.details["request"]), clip.get("digest", ""), path.stat().st_mtime, rate)

@@ -10,19 +10,22 @@ import logging
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ..config import spawn
 from ..config.errors import DeshimmerError, WorkerCrashed
 from ..config.settings import Settings
-from ..processors import comfyui_server
+from ..processors import comfyui_server, work_folders
 from ..processors.families.family import Means
-from ..processors.records import Passage, Receipt, from_json
+from ..processors.records import Passage, Receipt, from_json, to_json
+from . import fates
 from .courtesy.gate import Gate
 from .events import Hub
+from .intake import Stamp
 from .live import Doing, Live
 from .states import State
-from .table import Table
+from .table import JobRow, Table
 from .workers import Pool, WorkerDied
 
 log = logging.getLogger(__name__)
@@ -50,13 +53,17 @@ class Steps:
         self._hub = hub
         self._live = Live(table.note(_PACE) or {})
         self._telling: set[str] = set()
+        self._begun: dict[str, Stamp | None] = {}  # what each job's render was like
 
     def apply(self, settings: Settings) -> None:
         self._settings = settings
 
     def begin(self, job_id: str) -> bool:
         """Enter that the job runs. False when it was cancelled while it waited."""
-        return self._table.move(job_id, State.RUNNING, started=time.time())
+        began = self._table.move(job_id, State.RUNNING, started=time.time())
+        if began:
+            self._begun[job_id] = fates.stamp(Path(self._table.get(job_id).path))
+        return began
 
     def stage(self, passage: str, wants_gpu: bool = False) -> str:
         """Have the passage's next stage run by a worker, when the gate lets it, and return the worker's answer; or
@@ -79,7 +86,8 @@ class Steps:
                     row = self._table.get(job_id)
                     if row.state is State.CANCELLING:
                         return json.dumps({"cancelled": row.reason})
-                    return json.dumps(worker.ask(request, lambda stage, part: self._progress(job_id, stage, part)))
+                    answer = worker.ask(request, lambda stage, part: self._progress(job_id, stage, part))
+                return json.dumps(self._unless_lost(job_id, answer))
             except (WorkerDied, OSError) as death:
                 spawn.reap_orphans()
                 if self._is_cancelling(job_id) or self._gate.was_taken_back(job_id):
@@ -90,6 +98,16 @@ class Steps:
                 if crashes >= MAX_CRASHES:
                     return json.dumps({"error": _crashed(request, death).as_dict()})
                 self._pool.pause(_AFTER_CRASH_S)
+
+    def _unless_lost(self, job_id: str, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer, but for an error of a job that is being cancelled, or whose render was taken away or written anew meanwhile."""
+        if "error" not in answer:
+            return answer
+        reason = None if self._is_cancelling(job_id) else fates.lost(Path(self._table.get(job_id).path), self._begun.get(job_id))
+        if reason is not None:
+            self._table.move(job_id, State.CANCELLING, only_from=State.RUNNING, reason=reason)
+        row = self._table.get(job_id)
+        return {"cancelled": row.reason} if row.state is State.CANCELLING else answer
 
     @contextmanager
     def _all_for_comfyui(self, job_id: str, through: str | None) -> Generator[None, None, None]:
@@ -116,6 +134,7 @@ class Steps:
         else:
             receipt, summary = _conclude(walked, self._settings, answer)
         self._live.end(walked.job_id)
+        self._begun.pop(walked.job_id, None)
         self._telling.add(walked.job_id)
         try:
             number = self._table.end(walked.job_id, summary)
@@ -148,6 +167,11 @@ class Steps:
             self._on_finished(receipt)
         except Exception:  # whoever listens must not undo a job that has ended
             log.exception("telling of %s", receipt.path)
+
+
+def at_start(row: JobRow) -> str:
+    """The passage of a job of which nothing is done."""
+    return json.dumps(to_json(Passage(row.id, row.request, row.request.output_dir / work_folders.ROOT / row.id)))
 
 
 def _conclude(passage: Passage, settings: Settings, answer: dict[str, Any]) -> tuple[Receipt, dict[str, Any]]:

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..config.errors import DaemonError, DeshimmerError, IncompleteClip, MissingFrames, NoFrames
+from ..config.errors import DeshimmerError
 from ..config.settings import HotFolder, Settings
-from ..processors import sequences, wholeness
-from . import frame_folders
+from ..processors import sequences
+from . import settled
+from .folder_problems import FolderProblems, unreadable, without_events
 from .hints import Events, Gathered, Hint
 from .intake import Intake, Judgement, Stamp
 from .prompt_files import PromptFiles, is_prompt_name
@@ -91,7 +92,7 @@ class Watcher:
         self._settings = settings.intake
         self._seen = seen
         self._watches: list[_Watch] = []
-        self._problems: dict[Path, DeshimmerError] = {}
+        self._problems = FolderProblems()
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._events: Events | None = None
@@ -106,7 +107,7 @@ class Watcher:
     @property
     def problems(self) -> tuple[DeshimmerError, ...]:
         """Folders that cannot be watched at the moment, and why."""
-        return tuple(self._problems.values())
+        return self._problems.all()
 
     @property
     def writing(self) -> tuple[Writing, ...]:
@@ -236,7 +237,7 @@ class Watcher:
                 watch.intake, watch.prompts, watch.root_id, watch.settled_at = old.intake, old.prompts, old.root_id, old.settled_at
         for path in former.keys() - hot_folders.keys():
             self._leave(former[path].territory.root)
-            self._report(former[path].territory.root, {})
+            self._problems.put(former[path].territory.root, {})
         self._on_change()
         return True
 
@@ -254,7 +255,7 @@ class Watcher:
             watch.root_id = root_id
             self._listen(root, root_id, problems)
             others: list[Path] = []
-            found = dict(watch.territory.walk(lambda folder, error: problems.update({folder: _problem(folder, error)}), others.append))
+            found = dict(watch.territory.walk(lambda folder, error: problems.update({folder: unreadable(folder, error)}), others.append))
             self._mark_existing(watch, found)
             for path, stamp in found.items():
                 self._observe(watch, path, stamp, Hint())
@@ -264,9 +265,10 @@ class Watcher:
                 for path in missing:
                     self._forget(watch, path)
         except OSError as error:
-            problems[root] = _problem(root, error)
+            problems[root] = unreadable(root, error)
             self._leave(root)
-        self._report(root, problems)
+        if self._problems.put(root, problems):
+            self._on_change()
 
     def _listen(self, root: Path, root_id: tuple[int, int], problems: dict[Path, DeshimmerError]) -> None:
         if self._events is None:
@@ -274,12 +276,7 @@ class Watcher:
         try:
             self._events.follow(root, root_id)
         except OSError as error:
-            problems[root] = DaemonError(
-                f"The system gives no file events for it ({error.strerror or error}), so renders are only noticed every "
-                f"{self._settings.rescan_s:g} s. 'deshimmer doctor' says which limit to raise.",
-                path=root,
-                title="A hot folder is watched without events",
-            )
+            problems[root] = without_events(root, error, self._settings.rescan_s)
 
     def _leave(self, root: Path) -> None:
         if self._events is not None:
@@ -330,7 +327,7 @@ class Watcher:
             watch.settled_at[path] = time.time()
             return
         least_quiet_s, modified = 0.0, stamp.mtime_ns / 1e9
-        if watch.intake.stamp(path) != stamp and (pace := _pace(path, watch.settled_at.get(path))) is not None:
+        if watch.intake.stamp(path) != stamp and (pace := settled.pace(path, watch.settled_at.get(path))) is not None:
             modified, least_quiet_s = pace.arrived, pace.quiet_s
         now = time.monotonic()
         modified_at = now - (time.time() - modified)
@@ -343,7 +340,7 @@ class Watcher:
     def _settle_one(self, watch: _Watch, path: Path) -> bool:
         try:
             changed = path.is_dir() and look(path) != watch.intake.stamp(path)  # no frame need be opened then
-            whole = not changed and _is_whole(path)
+            whole = not changed and settled.is_whole(path)
             stamp = look(path)
         except OSError as error:
             log.warning("%s: %s", path, error)
@@ -352,7 +349,7 @@ class Watcher:
             self._forget(watch, path)
         elif stamp != watch.intake.stamp(path):
             self._observe(watch, path, stamp, Hint())
-        elif not _is_to_take(watch.territory, path):
+        elif not settled.is_to_take(watch.territory, path):
             watch.intake.skip(path, stamp)
         elif watch.intake.judge(path, whole=whole, now=time.monotonic()) is not Judgement.WAITING:
             return self._hand_over(watch, path)
@@ -374,46 +371,11 @@ class Watcher:
         if watch.intake.forget(path):
             self._on_gone(path)
 
-    def _report(self, root: Path, problems: Mapping[Path, DeshimmerError]) -> None:
-        former = {path: error for path, error in self._problems.items() if path.is_relative_to(root)}
-        for path, error in problems.items():
-            if path not in former:
-                log.warning("%s: %s (%s)", error.title, error.message, path)
-        for path in former.keys() - problems.keys():
-            log.warning("%s is watched again", path)
-        self._problems = {path: error for path, error in self._problems.items() if path not in former} | dict(problems)
-        if former.keys() != problems.keys():
-            self._on_change()
-
 
 def _until(moments: Iterable[float | None]) -> float | None:
     """Seconds until the first of them; None where there is none."""
     due_at = [moment for moment in moments if moment is not None]
     return max(0.0, min(due_at) - time.monotonic()) if due_at else None
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        wholeness.check(path)
-    except (IncompleteClip, MissingFrames, NoFrames, OSError):
-        return False
-    except DeshimmerError:
-        return True  # waiting does not make it readable: its job says what is wrong with it
-    return True
-
-
-def _is_to_take(territory: Territory, path: Path) -> bool:
-    if path.is_dir():
-        return territory.owns_sequence(path)
-    is_frame = path.suffix.lower() == ".webp" and path.parent != territory.root and sequences.is_frame_name(path.name)
-    return territory.owns(path) and not (is_frame and not frame_folders.is_animation(path))
-
-
-def _pace(path: Path, settled_at: float | None) -> frame_folders.Pace | None:
-    try:
-        return frame_folders.pace(path, settled_at)
-    except OSError:
-        return None
 
 
 def _is_gone(path: Path) -> bool:
@@ -426,15 +388,3 @@ def _is_gone(path: Path) -> bool:
 def _identity(folder: Path) -> tuple[int, int]:
     status = os.stat(folder)
     return status.st_dev, status.st_ino
-
-
-def _problem(folder: Path, error: OSError) -> DeshimmerError:
-    if isinstance(error, FileNotFoundError):
-        return DaemonError(
-            "It is not there. Make it, or mount its disk: it is looked for again by itself.", path=folder, title="A hot folder is missing"
-        )
-    return DaemonError(
-        f"It cannot be read ({error.strerror or error}). Give yourself the right to read it: it is tried again by itself.",
-        path=folder,
-        title="A folder cannot be read",
-    )

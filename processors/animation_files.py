@@ -6,18 +6,19 @@ Sources: GIF89a; APNG and acTL in the PNG specification, third edition; "WebP Co
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import av.error
 
-from . import webp
+from . import apng_times, png_chunks, webp, webp_parts, webp_repeats
 from .containers import open_container, video_stream
 from .records import Clip
+from .webp_parts import FRAME, Frame, Part
 
-GIF, APNG = "gif", "apng"
+GIF, APNG = "gif", apng_times.CONTAINER
 CONTAINERS = (GIF, APNG, webp.CONTAINER)
 """Of ``Clip.container``."""
 
@@ -27,12 +28,7 @@ ONCE = -1
 
 _NETSCAPE = b"NETSCAPE2.0\x03\x01"
 _LONGEST_BLOCK = 255
-_EXIF_FLAG, _XMP_FLAG, _ICC_FLAG = 0x08, 0x04, 0x20
-
-
-class _Part(NamedTuple):
-    kind: bytes
-    data: bytes
+_ANIMATION_FLAG, _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x02, 0x04, 0x08, 0x10, 0x20
 
 
 def loops(clip: Clip) -> int:
@@ -42,9 +38,9 @@ def loops(clip: Clip) -> int:
         at = data.find(_NETSCAPE)
         return int(struct.unpack_from("<H", data, at + len(_NETSCAPE))[0]) if at >= 0 else ONCE
     if clip.container == APNG:
-        at = data.find(b"acTL")
-        return int(struct.unpack_from(">I", data, at + 8)[0]) if at >= 0 else ENDLESS
-    anim = next((part.data for part in _parts(data) if part.kind == b"ANIM"), b"\0" * 6)
+        controls = (begin for kind, begin, _ in png_chunks.spans(data) if kind == b"acTL")
+        return next((int(struct.unpack_from(">I", data, begin + 12)[0]) for begin in controls), ENDLESS)
+    anim = next((part.data for part in webp_parts.parts(data) if part.kind == b"ANIM"), b"\0" * 6)
     return int(struct.unpack_from("<H", anim, 4)[0])
 
 
@@ -56,9 +52,9 @@ def last_delay(clip: Clip) -> Fraction | None:
     with open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
         try:
-            for packet in container.demux(stream):
-                if packet.size and packet.duration and stream.time_base:
-                    last = Fraction(packet.duration * stream.time_base)
+            for packet in apng_times.packets(container, stream):
+                if packet.size and packet.duration and packet.time_base:
+                    last = Fraction(packet.duration * packet.time_base)
         except av.error.FFmpegError:
             return None  # it is cut off: nothing is known of its last frame
     return last
@@ -78,38 +74,42 @@ def comment_gif(path: Path, texts: tuple[str, ...]) -> None:
     path.write_bytes(data[:start] + added + data[start:])
 
 
-def describe_webp(source: Path, path: Path, delay: Fraction | None) -> None:
-    """Carry colour profile, EXIF (ComfyUI's prompt and graph among it) and XMP of one WebP into another; and let the last frame stay for
-    ``delay`` seconds, as long as the source's where it is None: the encoder is not told and takes the mean.
+def describe_webp(source: Path, path: Path, times: Sequence[Fraction], delay: Fraction | None) -> None:
+    """Carry colour profile, EXIF (ComfyUI's prompt and graph among it) and XMP of one WebP into another; give it a frame for each of
+    ``times`` (seconds); and let the last stay for ``delay`` seconds, as long as the source's where it is None: the encoder is not told.
     """
-    given = [*_parts(source.read_bytes())]
+    given = [*webp_parts.parts(source.read_bytes())]
     said = {part.kind: part for part in given if part.kind in (b"ICCP", b"EXIF", b"XMP ")}
-    head, *parts = [part for part in _parts(path.read_bytes()) if part.kind not in said]
-    stays = [part.data[12:15] for part in given if part.kind == b"ANMF"][-1] if delay is None else round(delay * 1000).to_bytes(3, "little")
-    last = max(place for place, part in enumerate(parts) if part.kind == b"ANMF")
-    parts[last] = _Part(b"ANMF", parts[last].data[:12] + stays + parts[last].data[15:])
+    written = [part for part in webp_parts.parts(path.read_bytes()) if part.kind not in said]
+    head, *parts = webp_repeats.restored(_animated(written, given), times)
+    stays_ms = [Frame.of(part).stays_ms for part in given if part.kind == FRAME][-1] if delay is None else round(delay * 1000)
+    last = max(place for place, part in enumerate(parts) if part.kind == FRAME)
+    parts[last] = replace(Frame.of(parts[last]), stays_ms=stays_ms).part()
     flags = head.data[0]
     for kind, flag in ((b"ICCP", _ICC_FLAG), (b"EXIF", _EXIF_FLAG), (b"XMP ", _XMP_FLAG)):
         flags |= flag if kind in said else 0
     before = [said[b"ICCP"]] if b"ICCP" in said else []
     after = [said[kind] for kind in (b"EXIF", b"XMP ") if kind in said]
-    ordered = [_Part(b"VP8X", bytes([flags]) + head.data[1:]), *before, *parts, *after]
-    content = b"WEBP" + b"".join(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in ordered)
-    path.write_bytes(b"RIFF" + struct.pack("<I", len(content)) + content)
+    ordered = [Part(b"VP8X", bytes([flags]) + head.data[1:]), *before, *parts, *after]
+    path.write_bytes(webp_parts.file(ordered))
+
+
+def _animated(made: list[Part], given: list[Part]) -> list[Part]:
+    """The encoder writes a single frame as a still: it becomes the one frame of an animation of the source's size and number of plays."""
+    if any(part.kind == FRAME for part in made):
+        return made
+    head, loop = (next(part for part in given if part.kind == kind) for kind in (b"VP8X", b"ANIM"))
+    picture = b"".join(bytes(part) for part in made if part.kind in (b"ALPH", b"VP8 ", b"VP8L"))
+    width, height = (1 + int.from_bytes(head.data[at : at + 3], "little") for at in (4, 7))
+    frame = Frame(bytes(6), width, height, stays_ms=0, blends=False, clears=False, picture=picture)
+    kept = head.data[0] & (_ANIMATION_FLAG | _ALPHA_FLAG)
+    return [Part(b"VP8X", bytes([kept]) + head.data[1:]), loop, frame.part()]
 
 
 def is_lossless_webp(path: Path) -> bool:
     """Whether the frames of an animated WebP are without loss."""
-    frames = [part.data for part in _parts(path.read_bytes()) if part.kind == b"ANMF"]
-    return bool(frames) and all(data[16:20] == b"VP8L" for data in frames)
-
-
-def _parts(data: bytes) -> Iterator[_Part]:
-    position = 12
-    while position + 8 <= len(data):
-        kind, size = struct.unpack_from("<4sI", data, position)
-        yield _Part(kind, data[position + 8 : position + 8 + size])
-        position += 8 + size + size % 2
+    frames = [Frame.of(part) for part in webp_parts.parts(path.read_bytes()) if part.kind == FRAME]
+    return bool(frames) and all(frame.picture.startswith(b"VP8L") for frame in frames)
 
 
 def _blocks(data: bytes) -> bytes:

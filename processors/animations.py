@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -72,9 +72,16 @@ def write(
 ) -> int:
     """``frame_pipe.encode`` for an animated image. Raises as that does."""
 
+    times: list[Fraction] = []
+
+    def noted() -> Iterator[av.VideoFrame]:
+        for frame in frames:
+            times.append((frame.pts or 0) * Fraction(frame.time_base or clip.time_base))
+            yield frame
+
     def encode(how: Encoding, target: Path) -> int:
         return frame_pipe.encode(
-            clip, frames, how, target, settings, filters=filters, frame_rate=frame_rate, progress=progress, expected_frames=expected_frames
+            clip, noted(), how, target, settings, filters=filters, frame_rate=frame_rate, progress=progress, expected_frames=expected_frames
         )
 
     rate = frame_rate or clip.frame_rate
@@ -95,7 +102,7 @@ def write(
             png_chunks.write(plain, output, png_chunks.kept(clip.path))
             plain.unlink()
         else:
-            animation_files.describe_webp(clip.path, output, None if rate == clip.frame_rate else delay)
+            animation_files.describe_webp(clip.path, output, times, None if rate == clip.frame_rate else delay)
             written = webp.facts(output).frames  # FFmpeg counts the one packet that holds them all
         return written
     except OSError as error:

@@ -215,6 +215,9 @@ def _lost(case: _Case) -> Iterator[str]:
             yield f"{part.name} is left out: {reason}"
     if case.muxer in _IN_MILLISECONDS and case.clip.container.startswith("mov,") and any(part.codec == "aac" for part in source.others):
         yield f"the first and last instants of AAC that an edit list hides may be heard: {suffix} has no edit lists"
+    opus = [part for part in source.of_kind("sound") if part.codec == "opus" and _MATROSKA_TICK.denominator == part.ticks]
+    if case.muxer in _BOXED and opus and not slow:
+        yield f"{ROUNDED} to 1 ms in the source: its Opus sound is heard up to 0.5 ms shorter at both ends"
     if source.chapters and (slow or case.muxer == "mpegts"):
         yield f"{CHAPTERS} are left out: {_SLOW if slow else f'{suffix} does not hold them'}"
     if _SECOND_VIEW in source.roles:
@@ -227,8 +230,13 @@ def _lost(case: _Case) -> Iterator[str]:
                 yield f"{tag_name(key)} is left out: {suffix} holds no tags"
     if case.exact is not None:
         yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
-    if case.muxer in _IN_MILLISECONDS and _is_rounded(case):
+    if case.muxer in _IN_MILLISECONDS and (_is_rounded(case) or _has_finer_tracks(case)):
         yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
+
+
+def _has_finer_tracks(case: _Case) -> bool:
+    kept = (part for part in case.source.others if part.kind not in _TIMELESS and _reason(part, case) is None)
+    return any(_MATROSKA_TICK.denominator % part.ticks for part in kept)
 
 
 def tags(clip: Clip) -> dict[str, str]:

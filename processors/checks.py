@@ -300,9 +300,8 @@ def _grain(evidence: Evidence) -> Iterator[Check]:
     treatment = evidence.treatment
     if Band.DETAIL in treatment.bands or evidence.interpolates:
         return
-    before, after = evidence.diagnosis.reading.sharpness, evidence.reading.sharpness
-    if max(before, after) > tolerances.SHARPNESS_UNSEEN:
-        kept = after / max(before, 1.0)
+    if max(evidence.diagnosis.reading.sharpness, evidence.reading.sharpness) > tolerances.SHARPNESS_UNSEEN:
+        kept = _sharpness_kept(evidence)
         low = tolerances.SHARPNESS_KEPT[0] if not treatment.deblock else 0.0  # blocks are sharp: their edges go with them
         yield _check(
             "grain and sharpness",
@@ -314,6 +313,10 @@ def _grain(evidence: Evidence) -> Iterator[Check]:
     grain = evidence.fidelity.grain_kept
     if grain is not None and not (treatment.deblock or treatment.deband):  # bands and blocks are fine too
         yield _check("grain", grain >= tolerances.GRAIN_KEPT, 1, grain, f"In quiet places {grain:.0%} of the grain is kept.")
+
+
+def _sharpness_kept(evidence: Evidence) -> float:
+    return evidence.reading.sharpness / max(evidence.diagnosis.reading.sharpness, 1.0)
 
 
 def _marks(seen: Fidelity) -> Iterator[Check]:
@@ -374,16 +377,18 @@ def praise(evidence: Evidence) -> str:
     """One sentence on what got better, and on what was seen to be kept."""
     achieved = [check for check in gains(evidence) if not check.name.startswith("flicker: ")]
     falls = [f"{check.name} fell by {1 - check.after / check.before:.0%}" for check in achieved if check.before and check.after is not None]
-    seen = evidence.fidelity
+    seen, sharpness = evidence.fidelity, _sharpness_kept(evidence)
+    is_softer = Band.DETAIL in evidence.treatment.bands and sharpness < tolerances.SOFTER
     measured = (
         ("motion", seen.motion_kept is not None),
-        ("detail", seen.detail_kept is not None or seen.edges_kept is not None),
+        ("detail", not is_softer and (seen.detail_kept is not None or seen.edges_kept is not None)),
         ("sound", bool(evidence.result.audio)),
     )
-    kept = _listed([name for name, known in measured if known]) or "brightness and colour"
+    kept = _listed([name for name, known in measured if known]) or ("" if is_softer else "brightness and colour")
     parts = [
         _listed(falls),
-        f"{kept} {'are as they were' if ' and ' in kept else 'is as it was'}",
+        kept and f"{kept} {'are as they were' if ' and ' in kept else 'is as it was'}",
+        f"detail is softer, with {sharpness:.0%} of its sharpness, in which its flicker counted too" if is_softer else "",
         "nothing pulses" if evidence.inserted is not None else "",
     ]
     text = "; ".join(part for part in parts if part)

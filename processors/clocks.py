@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import media
+from . import apng_times, media
 from .containers import video_stream
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ def common_origin(clip: Clip) -> Fraction:
 
 
 def declared_rate(clip: Clip) -> Fraction:
-    """Frames per second as the file says: of a variable rate in Matroska it is the usual one, the clip's is the average."""
-    if not clip.variable_frame_rate or not clip.container.startswith("matroska"):
+    """Frames per second as the file says: of a variable rate in Matroska, and of AVI with frames left out, it is the usual one, the clip's is
+    the average.
+    """
+    if clip.container != "avi" and not (clip.variable_frame_rate and clip.container.startswith("matroska")):
         return clip.frame_rate
     with media.open_container(clip.path) as container:
         return media.stated_rate(video_stream(container, clip.path)) or clip.frame_rate
@@ -40,6 +42,10 @@ def last_frame(clip: Clip) -> Shown | None:
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)
         container.seek(2**31, stream=stream, backward=True)
-        shown = [(packet.pts, int(packet.duration or 0)) for packet in container.demux(stream) if packet.pts is not None and packet.size]
+        shown = [
+            (packet.pts, int(packet.duration or 0))
+            for packet in apng_times.packets(container, stream)
+            if packet.pts is not None and packet.size
+        ]
     time, duration = max(shown, default=(0, 0))
     return Shown(time * clip.time_base, duration * clip.time_base) if duration else None

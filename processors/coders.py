@@ -38,6 +38,7 @@ class Coder:
     most_depth: int = 16  # bits, where a format promises more than the encoder keeps
     is_intra: bool = False
     matrices: tuple[str, ...] = ()  # that its files can say; nothing: all
+    own_codec: str | None = None  # FFmpeg's name: sources of it are taken though they have more bits than the encoder takes, which is said
 
 
 _MOVIE = ("mp4", "mov", "matroska", "mpegts")
@@ -88,6 +89,7 @@ def _prores(title: str, profile: str, *formats: str, **options: Any) -> Coder:
         full_range=FullRange.SCALED,
         crops_whole_chroma=True,
         is_intra=True,
+        own_codec="prores",
     )
 
 

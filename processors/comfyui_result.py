@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -114,6 +115,7 @@ def _stills(source: Clip, paths: tuple[Path, ...]) -> Picture:
         height=height,
         rotation=0,
         mirrored=False,
+        sample_aspect=Fraction(1),
         has_alpha=False,
         interlaced=False,
         field_order=None,

@@ -21,6 +21,9 @@ CLIENT_PREFIX = "deshimmer-"
 """Of the client ids of all prompts that deshimmer queues: by it they are told from the person's."""
 
 NOT_CONFIGURED = "Set models.comfyui to the address of your ComfyUI, as http://127.0.0.1:8188."
+LARGEST_ANSWER_BYTES = 256 * 1024**2
+"""But for files: a queue of a hundred large graphs with their pages."""
+
 _TIMEOUT_S = 30.0
 _CONNECT_S = 5.0
 _WITHDRAW_S = 3.0
@@ -174,8 +177,15 @@ class Server:
         return self._record(answer)
 
     def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """The whole answer. Raises ToolFailed for one without end, too."""
+        held = bytearray()
         try:
-            return self._http.request(method, path, **given)
+            with self._http.stream(method, path, **given) as answer:
+                for piece in answer.iter_bytes():
+                    held += piece
+                    if len(held) > LARGEST_ANSWER_BYTES:
+                        raise self._strange(path)
+                return httpx.Response(answer.status_code, content=bytes(held), request=answer.request)
         except httpx.HTTPError as error:
             raise self._lost(error) from None
 

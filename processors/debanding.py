@@ -32,6 +32,9 @@ _COARSE_FAULT = 8.0  # of coarse steps, which CAMBI does not see: here the secon
 _RANGE_PX = 64
 """At 32 the CAMBI of eighteen gradients was 0 to 1.2 higher; a threshold of 0.02 was no better than 0.012 on any of them."""
 
+_LEAST_WINDOW = 2
+"""Frames. FFmpeg's deflicker takes what a longer window than the clip lacks for black, and darkens all of it."""
+
 _STRONGEST = 2.0
 _LEAST = 0.0001  # that FFmpeg takes
 _NOTHING = 0.00003  # that it takes, too: less than a level of transparency, which has no bands
@@ -42,8 +45,9 @@ def filters(clip: Clip, treatment: Treatment, found: CodecReading | None = None)
     for the strength that it calls for; gentle without it.
     """
     chain: list[str] = []
-    if treatment.deflicker_size:
-        chain.append(f"deflicker=size={treatment.deflicker_size}:mode=am")
+    window = min(treatment.deflicker_size or 0, clip.frames)
+    if window >= _LEAST_WINDOW:
+        chain.append(f"deflicker=size={window}:mode=am")
     if treatment.deblock:
         chain.append(DEBLOCK)
     if treatment.deband:

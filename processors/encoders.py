@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _HARDWARE = frozenset(coder.encoder for profile, choices in coders.CODERS.items() if profile.is_hardware for coder in choices)
 _TRIAL = "testsrc2=size=640x360:rate=25:duration=0.4"
 _TRIAL_S = 60
+_ALL_IT_SAYS = 16_000
 
 _MAKERS = {
     "nvenc": "an NVIDIA GPU with an encoder, and its driver",
@@ -62,7 +63,7 @@ def _refusal(binary: Path, changed_ns: int, encoder: str) -> str | None:
     options = [part for name, value in coder.options.items() for part in (f"-{name}", str(value))]
     argv = [str(binary), "-hide_banner", "-nostdin", "-loglevel", "error", *source, "-c:v", encoder, *options, "-f", "null", "-"]
     try:
-        spawn.run(argv, timeout_s=_TRIAL_S)
+        spawn.run(argv, timeout_s=_TRIAL_S, error_characters=_ALL_IT_SAYS)  # the encoder's reason comes first
     except DeshimmerError as error:
         said = error.message.strip().splitlines()
         told = next((line for line in said if f"[{encoder} " in line), said[-1])

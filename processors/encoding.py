@@ -58,7 +58,14 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
         video | carried.options,
         picture.description,
         carried.streams,
-        (*picture.notes, *fields.notes(clip, video), *lost, *carried.lost, *((a_movie,) if a_movie else ())),
+        (
+            *picture.notes,
+            *fields.notes(clip, video),
+            *sequence_codecs.of_alpha(clip, None),
+            *lost,
+            *carried.lost,
+            *((a_movie,) if a_movie else ()),
+        ),
         along=carried.along,
         conversion=picture.conversion,
     )

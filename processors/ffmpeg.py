@@ -254,4 +254,5 @@ def failure(process: spawn.Process, output: Path) -> DeshimmerError:
     words = process.error_tail()
     if "No space left on device" in words:
         return CannotWrite("The disk is full. Free some space, then retry.", path=output.parent)
-    return ToolFailed(f"FFmpeg ended with code {process.poll()}: {words or 'it gave no reason'}")  # ``output`` will not be there
+    said = words or "it gave no reason. Take another profile, or set tools.ffmpeg to another FFmpeg, and retry."
+    return ToolFailed(f"FFmpeg ended with code {process.poll()}: {said}")  # ``output`` will not be there

@@ -13,8 +13,8 @@ from . import combing, media
 from .records import Clip, Route
 
 FIELDS = ("top", "bottom")
-WEAVES = {"libx264": "+ilme+ildct", "prores_ks": "+ildct", "prores": "+ildct", "dnxhd": "+ildct", "ffv1": ""}
-"""FFmpeg's ``flags`` by which an encoder keeps two fields apart; FFV1 codes lines as they come."""
+WEAVES = {"libx264": "+ilme+ildct", "prores_ks": "+ildct", "prores": "+ildct", "ffv1": ""}
+"""FFmpeg's ``flags`` by which an encoder keeps two fields apart; FFV1 codes lines as they come. Its DNxHR knows no fields."""
 
 _NOT_THIS_ROUTE = "It is interlaced, and the route {route} repairs whole frames only. Use the route smooth, or deinterlace it first."
 _UNFLAGGED = "It is interlaced, but its file does not say so, nor which field comes first. Deinterlace it first."

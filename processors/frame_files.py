@@ -14,7 +14,7 @@ import av
 import av.error
 
 from ..config.errors import RefusedClip, UnreadableClip
-from . import linear_light
+from . import linear_light, tiff_alpha
 
 LARGEST_BYTES = 1 << 31
 """Of one picture: sixteen thousand by eight thousand pixels of four floats."""
@@ -88,6 +88,12 @@ def png_format(path: Path) -> tuple[int, bool, bool]:
     found = head(path)
     bits, color_type = struct.unpack(">BB", found[24:26].ljust(2, b"\0"))
     return (16 if bits == 16 else 8), color_type in (2, 3, 6), color_type in (3, 4, 6)  # a palette may hold transparent colours
+
+
+def is_multiplied(path: Path) -> bool:
+    """Whether its colours are multiplied by their alpha: those of EXR are by custom, those of TIFF where it says so."""
+    kind = kind_of(path)
+    return kind is EXR or (kind is TIFF and tiff_alpha.is_multiplied(path))
 
 
 class _Channel(NamedTuple):

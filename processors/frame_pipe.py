@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from .records import Clip, Progress
 
 _CHECK_EVERY_FRAMES = 16
+_READ_BEYOND = ("dnxhd",)
+"""Encoders that read whole blocks of 16 pixels: of a frame as it came through the pipe, which has no room after its last line, FFmpeg dies.
+A copy has room.
+"""
+
 _FIELD_MODES = {"top": "tff", "bottom": "bff"}
 NOTHING = Enclosed()
 UNUSED = "d:99?"
@@ -185,10 +190,12 @@ def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
     )
     matrix = None if becomes_rgb else color.matrix
     after = _params(color_primaries=delivered.primaries, color_trc=delivered.transfer, colorspace=matrix)
-    shape = f"setsar={clip.sample_aspect.numerator}/{clip.sample_aspect.denominator}"
+    aspect = clip.sample_aspect
+    shape = f"setsar={aspect.numerator}/{aspect.denominator}:max={max(*aspect.as_integer_ratio(), 100)}"  # beyond its own 100 it rounds
     kept = "scale=out_range=pc," if color.range == delivered.range == "pc" and not becomes_rgb else ""  # older FFmpegs make it limited
     made = encoding.conversion or f"{kept}format={encoding.pixel_format}"
-    return ",".join(part for part in (before, shape, filters or "", made, after) if part)
+    room = "copy" if encoding.options["c:v"] in _READ_BEYOND else ""
+    return ",".join(part for part in (before, shape, filters or "", made, after, room) if part)
 
 
 def _params(**tags: str | None) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -17,6 +19,7 @@ import psutil
 log = logging.getLogger(__name__)
 
 REMEDY = "pip install nvidia-ml-py, where there is an NVIDIA GPU with its driver"
+_DRIVER = Path("/proc/driver/nvidia/version")
 _SAMPLES_S = 3.0
 """The driver keeps samples of what each process did; older ones say nothing of now."""
 
@@ -34,7 +37,7 @@ class Gpu:
     name: str
     total: int  # bytes
     used: int  # bytes
-    utilisation: float  # 0 to 1
+    utilisation: float | None  # 0 to 1; None where the driver does not say, as of a part of a GPU (MIG, vGPU)
     processes: tuple[GpuProcess, ...]
 
     def memory_of_others(self, ours: frozenset[int]) -> int:
@@ -55,7 +58,7 @@ def family(gpus: Iterable[Gpu], roots: frozenset[int]) -> frozenset[int]:
 
 
 class Nvml:
-    """``library`` is the module ``pynvml``, or what stands in for it; None: the installed one."""
+    """``library`` is the module ``pynvml``, or what stands in for it; None: the installed one. ``machine`` is everybody's."""
 
     def __init__(self, library: Any = None) -> None:
         self._given = library
@@ -72,6 +75,11 @@ class Nvml:
             log.debug("NVML: %s", error)
             return None
 
+    @property
+    def unread(self) -> str | None:
+        """What to do where there is an NVIDIA driver that cannot be asked; None where it answers, or there is none."""
+        return None if self._library is not None or not has_driver() else REMEDY
+
     @cached_property
     def _library(self) -> Any:
         try:
@@ -86,10 +94,27 @@ class Nvml:
         return nvml
 
 
+@cache
+def machine() -> Nvml:
+    """The one reader of this process. Nothing is loaded before it is asked for."""
+    return Nvml()
+
+
+def has_driver() -> bool:
+    """Whether NVIDIA's driver seems to be installed."""
+    return _DRIVER.exists() or shutil.which("nvidia-smi") is not None
+
+
 def _gpu(nvml: Any, handle: Any) -> Gpu:
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    utilisation = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
-    return Gpu(_text(nvml.nvmlDeviceGetName(handle)), memory.total, memory.used, utilisation, _processes(nvml, handle))
+    return Gpu(_text(nvml.nvmlDeviceGetName(handle)), memory.total, memory.used, _utilisation(nvml, handle), _processes(nvml, handle))
+
+
+def _utilisation(nvml: Any, handle: Any) -> float | None:
+    try:
+        return nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+    except nvml.NVMLError:
+        return None
 
 
 def _processes(nvml: Any, handle: Any) -> tuple[GpuProcess, ...]:

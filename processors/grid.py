@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from . import media
-from .animation_files import APNG
 
 if TYPE_CHECKING:
     from .records import Clip
@@ -35,12 +34,9 @@ class Grid:
         """The same for how long a frame is shown."""
         return 1 / self.rate if abs(seconds - 1 / self.rate) <= self.clock else seconds
 
-    def fits(self, times: tuple[int, ...], *, adds_up: bool = False) -> bool:
-        """Whether the source's ticks are the rate's, but for what its clock rounds: a frame each, none twice. ``adds_up``: it rounds how
-        long each frame is shown, not when.
-        """
-        off = (abs((pts - times[0]) * self.clock - self._frame(pts, times[0]) / self.rate) for pts in times)
-        is_near = all(each <= self.clock * (1 + adds_up * index) for index, each in enumerate(off))
+    def fits(self, times: tuple[int, ...]) -> bool:
+        """Whether the source's ticks are the rate's, but for what its clock rounds: a frame each, none twice."""
+        is_near = all(abs((pts - times[0]) * self.clock - self._frame(pts, times[0]) / self.rate) <= self.clock for pts in times)
         return is_near and len({self._frame(pts, times[0]) for pts in times}) == len(times)
 
     def _frame(self, pts: int, first_pts: int) -> int:
@@ -61,4 +57,4 @@ def of(clip: Clip) -> Grid | None:
     fine = math.lcm(clip.frame_rate.numerator, clip.time_base.denominator)
     found = Grid(clip.frame_rate, clip.time_base, Fraction(1, fine))
     times = media.stamps(clip) if fine < _FINEST else ()
-    return found if times and found.fits(times, adds_up=clip.container == APNG) else None
+    return found if times and found.fits(times) else None

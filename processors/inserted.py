@@ -44,7 +44,7 @@ def measure(source: Clip, candidate: Clip, treatment: Treatment, progress: Progr
     banned = frozenset(cuts)
     every = max(1, source.frames // _STEPS)
     with closing(interpolation.pictures(source, treatment)) as pictures, closing(media.frames(candidate)) as results:
-        for number, step in enumerate(timing.steps(pictures, source, treatment)):
+        for number, step in enumerate(timing.steps(pictures, interpolation.timed(source), treatment)):
             shown = [next(results, None) for _ in step.moments]
             if number % every == 0 and step.following is not None and step.next_frame not in banned:
                 looks = [(moment.position, look(frame)) for moment, frame in zip(step.moments, shown, strict=True) if frame is not None]

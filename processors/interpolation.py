@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cadence, interpolators, media, timing
+from . import cadence, grid, interpolators, media, timing
 from .interpolators import Interpolator
 from .records import Clip, Diagnosis, Treatment
 
@@ -54,12 +54,20 @@ def interpolate(
     cuts = {shot.start for shot in diagnosis.shots}
     with nullcontext(interpolator) if interpolator else interpolators.by_rife(clip) as lent, closing(pictures(clip, treatment)) as runs:
         sources = (_Source(run.frame, run.times, lent) for run in runs)
-        for step in timing.steps(sources, clip, treatment):
+        for step in timing.steps(sources, timed(clip), treatment):
             for moment, frame in zip(step.moments, _frames(step, step.next_frame in cuts, account), strict=True):
                 frame.pts = step.timetable.pts(moment.time)
                 frame.time_base = step.timetable.time_base
                 yield frame
             account.memory = lent.notes()
+
+
+def timed(clip: Clip) -> Clip:
+    """The clip with the clock that the times of ``pictures`` are ticks of: finer, where its own is too coarse for its rate."""
+    found = grid.of(clip)
+    if found is None:
+        return clip
+    return replace(clip, time_base=found.time_base, duration=round(clip.duration * found.rate) / found.rate)
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,18 @@ class Run:
 
 
 def pictures(clip: Clip, treatment: Treatment) -> Generator[Run, None, None]:
-    """The source's pictures: its frames, or where ``treatment.drops_duplicates`` the first frame of every run of repeats."""
+    """The source's pictures: its frames, or where ``treatment.drops_duplicates`` the first frame of every run of repeats. Of a constant
+    rate their times are exact.
+    """
+    exact, first_pts = grid.of(clip), None
     with closing(media.frames(clip)) as decoded:
         planar = partial(media.to_format, pixel_format=media.working_format(clip))
         runs = cadence.runs(decoded, planar) if treatment.drops_duplicates else ((planar(frame), [frame]) for frame in decoded)
         for picture, frames in runs:
-            yield Run(picture, tuple((frame.pts or 0) * clip.time_base for frame in frames))
+            stamps = [frame.pts or 0 for frame in frames]
+            first_pts = stamps[0] if first_pts is None else first_pts
+            times = [exact.tick(pts, first_pts) * exact.time_base if exact else pts * clip.time_base for pts in stamps]
+            yield Run(picture, tuple(times))
 
 
 def replaced_frames(clip: Clip, treatment: Treatment) -> frozenset[int]:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import media, parts, sequences
+from . import apng_times, media, parts, sequences
 from .inventory_differences import differences as differences
 from .inventory_records import Chapter, Inventory, Pictures, Track
 from .prompts import container_texts, picture_texts
@@ -102,7 +102,7 @@ def _of_container(container: InputContainer, clip: Clip) -> Inventory:
     found = parts.of(container)
     picture = found.picture.stream.index
     seen = {stream.index: _Seen() for stream in container.streams}
-    for packet in container.demux([stream for stream in container.streams if stream.type != "attachment"]):
+    for packet in apng_times.packets(container, *(stream for stream in container.streams if stream.type != "attachment")):
         if packet.size and packet.pts is not None:
             (_see_picture if packet.stream_index == picture else _see)(packet, seen[packet.stream_index])
     tags = hidden_tags(clip.path) | parts.tags(container)
@@ -194,11 +194,12 @@ def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
     times = tuple(sorted(seen.times))
     if len(times) != clip.frames or len(set(times)) != len(times):  # packets do not tell the frames
         times = tuple(int(frame.pts or 0) for frame in media.frames(clip))
+    is_said = bool(stream.average_rate) and clip.container != apng_times.CONTAINER
     is_a_guess = clip.variable_frame_rate and clip.container.startswith("mov,") and seen.times != sorted(seen.times)
     return Pictures(  # MP4 stores durations in decoding order: with reordered frames of a variable rate they are other frames'
         times=times,
         time_base=clip.time_base,
-        declared_rate=None if clip.variable_frame_rate or not stream.average_rate else media.stated_rate(stream),
+        declared_rate=None if clip.variable_frame_rate or not is_said else media.stated_rate(stream),
         last_duration=seen.last_duration * clip.time_base if seen.last_duration and not is_a_guess else None,
         language=_language(stream),
         title=_title(stream),

@@ -153,7 +153,12 @@ def _places(track: Track, mine: Track, before: Pictures, after: Pictures) -> Ite
         grave = worst > most
         yield Difference(f"time of {name}" if grave else ROUNDED, f"{name.capitalize()} lies {_ms(worst)} ms from its place.", grave)
     if track.trimmed != mine.trimmed:
-        yield Difference(f"trim of {name}", f"{name.capitalize()} is cut by {mine.trimmed} samples instead of {track.trimmed}.")
+        ticks = max(abs(new - old) for old, new in zip(track.trimmed, mine.trimmed, strict=True))
+        is_rounded = ticks * min(track.time_base, mine.time_base) <= max(track.time_base, mine.time_base)
+        yield Difference(
+            ROUNDED if is_rounded else f"trim of {name}",
+            f"{name.capitalize()} is cut by {mine.trimmed} samples instead of {track.trimmed}.",
+        )
 
 
 def _timecode(source: Inventory, result: Inventory, *, new_times: bool) -> Iterator[Difference]:

@@ -26,6 +26,7 @@ _AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1
 _MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
 _SURE_SHARE = 0.2  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
 _UNUSUAL, _UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and levels: where half of what is missing is added
+_NEAR, _FAR = 6, 2.5  # frames away: all count alike; so many beyond, a neighbour counts 1/e
 _DARK = 8.0  # levels added before a division by luma
 _LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _NEUTRAL = np.float32(128)
@@ -100,6 +101,12 @@ def view(planes: Sequence[NDArray[np.uint16]], steps_per_level: int) -> View:
     return View(np.dstack([*picture, picture[0] - _f32(cv2.blur(picture[0], (box, box), borderType=cv2.BORDER_REPLICATE))]))
 
 
+def light(planes: Sequence[Plane]) -> NDArray[np.float32]:
+    """Y, U and V in levels, each of its own size, at the low bands' size: (h, w, 3)."""
+    size = view_size(planes[0].shape[1], planes[0].shape[0])
+    return np.dstack([_shrunk(plane, size) for plane in planes])
+
+
 def without_low(change: Plane) -> Plane:
     """A change of planes (h, w[, 2]) less what of it belongs to the low bands."""
     size = view_size(change.shape[1], change.shape[0])
@@ -121,6 +128,7 @@ def correction(here: View, neighbours: list[Neighbour], *, follows_light: bool =
     lightness = here.picture / np.maximum(here.picture.mean((0, 1)), np.float32(1))
     lightness[..., 1:] = 1  # a fade scales luma
     if follows_light:
+        reliable *= _nearness(distances)[:, None, None]
         differences -= _slow_light(distances, differences[:, ::2, ::2], reliable[:, ::2, ::2])[:, None, None] * lightness
     wanted, trust = _wanted(differences, reliable[..., None])
     luma = here.picture[..., 0]
@@ -149,6 +157,11 @@ def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     return _f32(miss(there, neighbour.back) / slack + unlike * unlike)
 
 
+def _nearness(distances: NDArray[np.int64] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """0-1: at a shot's ends neighbours lie far off to one side, and light that changes as the camera turns would bend their mean."""
+    return _f32(np.exp(-np.square(np.maximum(np.abs(distances) - _NEAR, 0) / _FAR)))
+
+
 def _slow_light(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
     """What slow changes of the whole frame's light put into the differences, (n, 3) levels, as far as it is certain: a fade, which biases
     the mean at a shot's ends, and then a bend in it, where near frames tell more than all.
@@ -173,8 +186,10 @@ def _bend(steps: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np
     flicker = np.square(2 * ordered[1:-1] - ordered[:-2] - ordered[2:]).mean(0) / 6
     near = np.exp(-np.square(steps / np.float32(1.5)))
     near /= near.sum()
-    bend = (near[:, None] * levels).sum(0) - levels.mean(0)
-    chance = float(np.square(near - 1 / len(steps)).sum()) * flicker
+    usual = _nearness(steps)
+    usual /= usual.sum()
+    bend = ((near - usual)[:, None] * levels).sum(0)
+    chance = float(np.square(near - usual).sum()) * flicker
     return _f32(bend * np.maximum(0, 1 - _CERTAIN_FADE**2 * chance / (np.square(bend) + 1e-6)))
 
 

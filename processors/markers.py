@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from . import charts, frame_numbers, timing
-from .frame_numbers import Start
+from . import charts, sequences, timecodes, timing
 from .ranges import Range
 from .records import Clip, Treatment
+from .sequences import Sequence
+from .timecodes import Start
 
 _REPAIRED, _FOUND, _UNMEASURED = "green", "red", "yellow"
 _COLOURS = {True: _REPAIRED, False: _FOUND, None: _UNMEASURED}
@@ -46,6 +47,7 @@ class Footage:
     start: Start
     has_sound: bool
     remark: str | None = None
+    sequence: Sequence | None = None  # of its pictures, where ``path`` is a folder of them
 
     @property
     def rate(self) -> Fraction:
@@ -54,11 +56,13 @@ class Footage:
 
 def footage(path: Path, lies_at: Path, clip: Clip, frames: int, rate: Fraction, *, has_sound: bool) -> Footage:
     """``path`` is the file, which will be delivered to ``lies_at``. ``clip`` is its source. Raises ClipError."""
-    rate = frame_numbers.exact_rate(rate, frames)
-    return Footage(lies_at, frames, frame_numbers.start(path, rate), has_sound, _VARIABLE if clip.variable_frame_rate else None)
+    rate = timing.exact_average(rate, frames)
+    remark = _VARIABLE if clip.variable_frame_rate else None
+    sequence = sequences.find(path) if path.is_dir() else None
+    return Footage(lies_at, frames, timecodes.start(path, rate), has_sound, remark, sequence)
 
 
-def of(ranges: Sequence[Range], clip: Clip, treatment: Treatment | None, shown: Footage) -> tuple[Marker, ...]:
+def of(ranges: Iterable[Range], clip: Clip, treatment: Treatment | None, shown: Footage) -> tuple[Marker, ...]:
     """``treatment``: what made the file; None for the source itself."""
     made: list[Marker] = []
     for each in ranges:

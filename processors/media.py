@@ -19,7 +19,7 @@ import av
 import av.error
 
 from ..config.errors import UnreadableClip
-from . import changes, colors, sequence_clips, sequences, webp
+from . import apng_times, changes, colors, sequence_clips, sequences, webp
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
@@ -230,7 +230,7 @@ def _packet_table(container: InputContainer, stream: VideoStream) -> _PacketTabl
     count = 0
     stamps: list[int] = []
     is_plain = True
-    for packet in container.demux(stream):
+    for packet in apng_times.packets(container, stream):
         if packet.size == 0 or packet.is_discard:
             continue
         is_plain = is_plain and not packet.is_corrupt and (count > 0 or packet.is_keyframe)
@@ -248,7 +248,7 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
     last_pts: int | None = None
     decoder = _decoder(stream)
     key_pts: set[int | None] = set()
-    for packet in container.demux(stream):
+    for packet in apng_times.packets(container, stream):
         if packet.is_keyframe:
             key_pts.add(packet.pts)
         try:
@@ -311,8 +311,8 @@ def _clip_of_stream(
         width=size[0],
         height=size[1],
         frames=1,
-        frame_rate=stated_rate(stream) or Fraction(25),
-        time_base=Fraction(stream.time_base or Fraction(1, 1000)),
+        frame_rate=apng_times.constant_rate(container) or stated_rate(stream) or Fraction(25),
+        time_base=apng_times.time_base(container, stream),
         duration=Fraction(0),
         variable_frame_rate=False,
         rotation=turned.rotation,

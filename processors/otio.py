@@ -47,15 +47,27 @@ def _track(name: str, kind: str, footage: Footage, folder: Path, markers: Sequen
         "OTIO_SCHEMA": "Clip.1",
         **_item(_text(footage.path.name), whole),
         "markers": [_marker(each, first, rate) for each in markers],
-        "media_reference": {
-            "OTIO_SCHEMA": "ExternalReference.1",
-            "name": _text(footage.path.name),
-            "metadata": {},
-            "available_range": whole,
-            "target_url": _url(footage.path, folder),
-        },
+        "media_reference": {"name": _text(footage.path.name), "metadata": {}, "available_range": whole, **_media(footage, folder)},
     }
     return {"OTIO_SCHEMA": "Track.1", **_item(name), "kind": kind, "children": [clip]}
+
+
+def _media(footage: Footage, folder: Path) -> Json:
+    """A file, or the numbered pictures in a folder."""
+    found, url = footage.sequence, _url(footage.path, folder)
+    if found is None:
+        return {"OTIO_SCHEMA": "ExternalReference.1", "target_url": url}
+    return {
+        "OTIO_SCHEMA": "ImageSequenceReference.1",
+        "target_url_base": f"{url}/",
+        "name_prefix": quote(os.fsencode(found.prefix)),
+        "name_suffix": quote(os.fsencode(found.suffix)),
+        "start_frame": found.first,
+        "frame_step": 1,
+        "rate": float(footage.rate),
+        "frame_zero_padding": found.digits if found.digits > 1 else 0,
+        "missing_frame_policy": "error",
+    }
 
 
 def _marker(marker: Marker, first: int, rate: float) -> Json:
@@ -89,8 +101,9 @@ def _url(path: Path, folder: Path) -> str:
 
 
 def _relative(path: Path, folder: Path) -> str:
+    """Links among the folders are followed first: ``..`` leads out of where the folder really is."""
     try:
-        return os.path.relpath(path, folder)
+        return os.path.relpath(os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(folder))
     except ValueError:  # another drive
         return str(path)
 

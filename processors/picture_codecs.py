@@ -29,6 +29,7 @@ _RELABELLED = ",setparams=range=tv"
 _ARTICLE_MUXERS = ("mp4", "mov", "matroska", "mpegts")
 _SCALED = "the source has full-range levels, which {title} files do not tell: they are scaled to limited range, and look the same"
 _BANDS_AGAIN = "8 bit brings back most of the banding that was removed: the profiles hevc10, prores, dnxhr and av1 keep it out"
+_FEWER_BITS = "{title} can hold {had} bits, and the encoder takes {took} of them: the profile ffv1 keeps all"
 _LOOKED_AT_PACKETS, _LEAST_PACKETS = 24, 6
 
 
@@ -113,6 +114,7 @@ def _lost(coder: Coder, layout: Layout, need: Need) -> tuple[str, ...]:
     untold = coder.matrices and need.matrix is not None and need.matrix not in coder.matrices
     matrix = (f"{need.matrix} matrix",) if untold else ()
     woven = ("fields",) if need.is_interlaced and coder.encoder not in fields.WEAVES else ()
+    layout = replace(layout, depth=need.layout.depth) if need.codec == coder.own_codec else layout
     return (*need.losses(layout, crops_whole_chroma=coder.crops_whole_chroma), *size, *matrix, *woven)
 
 
@@ -155,7 +157,7 @@ def _depth(coder: Coder, pixel_format: str) -> int:
 def _conversion(coder: Coder, pixel_format: str, need: Need) -> tuple[str, tuple[str, ...]]:
     """For levels of full range and colours of no named matrix, where the encoder's files say something else."""
     told = (_TOLD.format(title=coder.title, matrix=coder.matrices[0]),) if coder.matrices and need.matrix is None else ()
-    if not need.is_full_range or Layout.of(pixel_format).colours is Colours.RGB:
+    if not need.is_full_range or Layout.of(pixel_format).colours is not Colours.YUV:  # all others are full range by themselves
         return "", told
     match coder.full_range:
         case FullRange.SCALED:
@@ -177,6 +179,9 @@ def _held(coder: Coder, pixel_format: str, need: Need) -> Iterator[str]:
         yield f"{why} {had.sampling}: nothing is lost"
     elif held.colours is not had.colours:
         yield f"the source is {had.sampling}; the result holds it as {held.sampling} {held.colours}"
+    took = _depth(coder, pixel_format)
+    if took < had.depth:
+        yield _FEWER_BITS.format(title=coder.title, had=had.depth, took=took)
 
 
 def _is_all_intra(clip: Clip) -> bool:

@@ -54,6 +54,7 @@ class Need:
     is_full_range: bool
     matrix: str | None
     is_interlaced: bool = False
+    codec: str = ""  # FFmpeg's name, of the source
 
     @classmethod
     def of(cls, clip: Clip, *, least_depth: int = 0) -> Need:
@@ -61,7 +62,7 @@ class Need:
         depth = max(clip.bit_depth, least_depth)
         color = media.delivered_color(clip)
         held = Layout(layout.colours, layout.steps, depth, clip.has_alpha)
-        return cls(held, clip.width, clip.height, color.range == "pc", color.matrix, clip.interlaced)
+        return cls(held, clip.width, clip.height, color.range == "pc", color.matrix, clip.interlaced, clip.codec)
 
     def losses(self, held: Layout, *, crops_whole_chroma: bool) -> tuple[str, ...]:
         """What a picture held like this would lose. ``crops_whole_chroma``: the codec says a size only in whole chroma samples."""

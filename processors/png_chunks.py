@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ def kept(path: Path) -> tuple[Chunk, ...]:
     with path.open("rb") as file:
         if file.read(8) != SIGNATURE:
             return _translated(path)
-        return tuple(_walk(path))
+        return tuple(of_kinds(path, (*_COLORS, *_TEXTS)))
 
 
 def texts(tags: Iterable[tuple[str, str]]) -> tuple[Chunk, ...]:
@@ -56,17 +56,18 @@ def write(source: Path, target: Path, chunks: Iterable[Chunk]) -> None:
         file.write(data[:end_of_header])
         for kind in (*_COLORS, *_TEXTS):
             file.writelines(bytes(chunk) for chunk in chunks if chunk.kind == kind)
-        for kind, start, end in _spans(data, end_of_header):
+        for kind, start, end in spans(data, end_of_header):
             if kind not in (*_COLORS, *_TEXTS):
                 file.write(data[start:end])
 
 
-def _walk(path: Path) -> Iterator[Chunk]:
+def of_kinds(path: Path, kinds: Collection[bytes]) -> Iterator[Chunk]:
+    """The chunks of these kinds, in the file's order; only they are read."""
     with path.open("rb") as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
             size, kind = struct.unpack(">I4s", head)
-            if kind in (*_COLORS, *_TEXTS) and size <= _MOST_BYTES:
+            if kind in kinds and size <= _MOST_BYTES:
                 yield Chunk(kind, file.read(size))
                 file.seek(4, 1)
             elif kind == b"IEND":
@@ -75,7 +76,8 @@ def _walk(path: Path) -> Iterator[Chunk]:
                 file.seek(size + 4, 1)
 
 
-def _spans(data: bytes, start: int) -> Iterator[tuple[bytes, int, int]]:
+def spans(data: bytes, start: int = len(SIGNATURE)) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, begin, end) of each chunk of a PNG file from ``start`` on."""
     while start + 12 <= len(data):
         size, kind = struct.unpack(">I4s", data[start : start + 8])
         yield kind, start, start + 12 + size

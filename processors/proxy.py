@@ -41,7 +41,8 @@ def plays_in_browsers(path: Path) -> bool:
     with open_container(path) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
-        is_shown_right = context.pix_fmt in _FORMATS and int(context.color_trc) not in _HDR_TRANSFERS
+        sees_through = stream.metadata.get("alpha_mode") == "1"  # of WebM: shown on black, or as if there were no alpha
+        is_shown_right = context.pix_fmt in _FORMATS and int(context.color_trc) not in _HDR_TRANSFERS and not sees_through
         return is_shown_right and context.codec.canonical_name in _PLAYED[path.suffix.lower()]
 
 

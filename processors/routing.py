@@ -48,15 +48,15 @@ def _plan(request: Request, clip: Clip, diagnosis: Diagnosis, settings: Settings
     if diagnosis.verdict is Verdict.INCOHERENT:
         return _keep("Objects change from frame to frame, which no repair mends.")
     treatments = tuple(replace(one, strength=one.strength * request.strength) for one in _unasked(diagnosis))
-    allowed = tuple(one for one in treatments if _PARTS.get(one.route, {one.route}) <= set(request.routes))
     if not treatments:
         return _keep("Nothing to repair.")
-    hindered = next((why for one in treatments[:1] if (why := fields.obstacle(clip, one.route)) is not None), None)
-    if hindered is not None:
-        return _keep(hindered)
-    allowed = tuple(one for one in allowed if fields.obstacle(clip, one.route) is None)
+    obstacles = [fields.obstacle(clip, one.route) for one in treatments]
+    possible = tuple(one for one, obstacle in zip(treatments, obstacles, strict=True) if obstacle is None)
+    if obstacles[0] is not None and not possible:
+        return _keep(obstacles[0])
+    allowed = tuple(one for one in possible if _PARTS.get(one.route, {one.route}) <= set(request.routes))
     if not allowed:
-        return _keep(f"The route {treatments[0].route} would repair it, but this hot folder does not allow it.")
+        return _keep(f"The route {possible[0].route} would repair it, but this hot folder does not allow it.")
     why = _WHY[diagnosis.verdict]
     rivals = 2 if {one.route for one in allowed[:2]} == {Route.SMOOTH, Route.DEBAND} else 0
     return Plan(allowed[0].route, allowed, named_by_user=False, reason=f"Because {why}.", rivals=rivals)

@@ -97,6 +97,7 @@ def _notes(clip: Clip, kind: str) -> Iterable[str]:
         if kind != "png":
             yield f"whatever else the files say is left out of {kind.upper()}"
         yield from _channels(clip, kind)
+    yield from of_alpha(clip, kind)
 
 
 def _channels(clip: Clip, kind: str) -> Iterable[str]:
@@ -105,8 +106,22 @@ def _channels(clip: Clip, kind: str) -> Iterable[str]:
     others = frame_files.other_channels(next(sequences.find(clip.path).files()))
     if others:
         yield f"channels of EXR besides the picture's are left out: {', '.join(others)}"
-    if clip.has_alpha and kind != "exr":
-        yield "EXR's colours are multiplied by their alpha already, and stay so"
+
+
+def of_alpha(clip: Clip, kind: str | None) -> Iterable[str]:
+    """What colours mean beside their alpha, where the result's files are taken for something else. ``kind``: None for a movie."""
+    if not clip.has_alpha or kind == "tiff":  # which says it
+        return
+    if kind == "exr" and not is_multiplied(clip):
+        yield "the colours are not multiplied by their alpha, as EXR's mostly are, and stay so"
+    elif kind != "exr" and is_multiplied(clip):
+        yield "the colours are multiplied by their alpha already, and stay so"
+
+
+def is_multiplied(clip: Clip) -> bool:
+    """Whether its colours are multiplied by their alpha."""
+    is_frames = clip.has_alpha and clip.container == sequences.CONTAINER
+    return is_frames and frame_files.is_multiplied(next(sequences.find(clip.path).files()))
 
 
 def is_half(clip: Clip) -> bool:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 
 from ..config.errors import CannotWrite
-from . import carrying, ffmpeg, frame_files, frame_pipe, linear_light, media, naming, png_chunks, sequences
+from . import carrying, ffmpeg, frame_files, frame_pipe, linear_light, media, naming, png_chunks, sequences, tiff_alpha
 from .prompts import sidecar
-from .sequence_codecs import is_half
+from .sequence_codecs import is_half, is_multiplied
 from .sequences import Sequence
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def _as_png(made: Path, target: Path, said: tuple[png_chunks.Chunk, ...], clip: 
 
 def _as_tiff(made: Path, target: Path, said: tuple[png_chunks.Chunk, ...], clip: Clip) -> None:
     os.replace(made, target)
+    if is_multiplied(clip):
+        tiff_alpha.say_multiplied(target)
 
 
 def _as_exr(made: Path, target: Path, said: tuple[png_chunks.Chunk, ...], clip: Clip) -> None:

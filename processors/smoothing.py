@@ -16,17 +16,19 @@ from functools import partial
 from itertools import groupby
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from . import cadence, detailband, lowband, media
-from .flow import guide
+from .flow import guide, warp
 from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
 from .trails import Trails
 from .windows import in_parallel, windows
 
 RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
+_MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 _LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
@@ -40,6 +42,7 @@ class _Moment:
     place: int  # in the shot
     frames: list[av.VideoFrame]  # the picture, and its repeats; as they were decoded until they are corrected
     view: lowband.View
+    light: NDArray[np.float32] | None = None  # (h, w, 3) levels of Y, U, V at the view's size, once corrected
 
 
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -127,7 +130,7 @@ def _low_corrected(
     for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
         write(frame, [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)])
     write(here.frames[0], after)
-    return here
+    return replace(here, light=lowband.light(after)) if write is keep else here
 
 
 def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:
@@ -143,7 +146,7 @@ def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Trea
         here = window[centre]
         others = [other for other in window if other is not here]
         ways = [trails.flow(here.place, other.place) for other in others]
-        trusts = [trails.trust(here.place, other.place) for other in others]
+        trusts = [trails.trust(here.place, other.place) * _alike(here, other, trails) for other in others]
         distances = [other.place - here.place for other in others]
         luma = list(map(detailband.Neighbour, distances, map(_luma, others), ways, trusts))
         change = _detail_change(unpacked(_luma(here)), luma, treatment.strength, workers, keeps_low=keeps_luma)
@@ -152,6 +155,17 @@ def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Trea
         for frame in here.frames:
             yield _shown(frame, [change, colour[..., 0], colour[..., 1]])
         del luma, chroma, change, colour  # a hundred megabytes at 4K, while the next moments are corrected
+
+
+def _alike(here: _Moment, other: _Moment, trails: Trails) -> NDArray[np.float32]:
+    """0-1 at the views' size: is the light there what it is here? Where the low bands could not be brought together, the mean of what
+    lies over them would draw the borders of its own trust.
+    """
+    assert here.light is not None
+    assert other.light is not None
+    apart = warp(other.light, trails.small_flow(here.place, other.place)) - here.light
+    apart = np.square(cv2.GaussianBlur(apart, (0, 0), apart.shape[0] / 32, borderType=cv2.BORDER_REPLICATE)).sum(-1, dtype=np.float32)
+    return np.exp(apart / np.float32(-(_MOST_APART**2)))
 
 
 def _luma(moment: _Moment) -> NDArray[np.uint16]:

@@ -122,6 +122,14 @@ def exact_rate(fps: Fraction | float) -> Fraction:
     return broadcast if said.denominator > 1 and abs(said - broadcast) < _ROUNDED_FPS else said
 
 
+def exact_average(rate: Fraction, frames: int) -> Fraction:
+    """The rate that is meant by a measured average: 24000/1001 for 23.976, as long as ``frames`` of them stay within half a frame."""
+    whole = max(1, round(rate))
+    named = (Fraction(whole), Fraction(whole * 1000, 1001), *(Fraction(each * 1000, 1001) for each in (24, 30, 60)))
+    nearest = min(named, key=lambda each: abs(each - rate))
+    return nearest if abs(nearest / rate - 1) * max(frames, 1) < Fraction(1, 2) else rate
+
+
 def common_measure(step: Fraction, start: Fraction) -> Fraction:
     """The longest time that both are a whole number of; a microsecond where that is finer than a time base can be (31 bits)."""
     scale = step.denominator * start.denominator

@@ -28,6 +28,8 @@ EDGES_KEPT_ALONE = 0.88
 """Strength of each frame's strong edges: a perfect repair keeps 0.96 or more, a double image 0.65-0.78. Where nothing persists from
 frame to frame the edges are the only witness of detail; a blur of one pixel leaves 0.86 of them.
 """
+SOFTER = 0.9
+"""Squared Laplacian of a result below which it is said to be softer."""
 SHARPNESS_KEPT, SHARPNESS_UNSEEN = (0.70, 1.25), 20.0
 """Squared Laplacian, grain included, where detail is not treated: crf 16 keeps 0.80 of it or more. Real clips have over 80; what a soft
 picture has is rounding.

@@ -134,8 +134,8 @@ class Disk(Shape):
 
 class Gpu(Shape):
     name: str
-    used: float | None
-    total: float | None
+    used: int
+    total: int
     utilisation: float | None = Field(description="0 to 1")
 
 
@@ -143,7 +143,8 @@ class Gauges(Shape):
     """Sizes in bytes, shares 0 to 1."""
 
     disks: list[Disk]
-    gpus: list[Gpu]
+    gpus: list[Gpu] = Field(description="of NVIDIA, as CUDA_VISIBLE_DEVICES leaves them")
+    gpus_unread: str | None = Field(description="what to do where there is a driver that cannot be asked")
     cpu: float
     memory: float
 

@@ -25,9 +25,13 @@ def findings(wishes: Courtesy, senses: Senses | None = None) -> list[Finding]:
 def _gpus(machine: Senses) -> Finding:
     found = machine.gpus()
     if found:
-        return Finding("gpu use", True, ", ".join(f"{gpu.name}: {gpu.utilisation:.0%} busy" for gpu in found))
+        return Finding("gpu use", True, ", ".join(map(_busy, found)))
     detail = "no driver tells who uses the GPU: named programs count while they are busy on the processor"
     return Finding("gpu use", False, detail, gpus.REMEDY)
+
+
+def _busy(gpu: gpus.Gpu) -> str:
+    return gpu.name if gpu.utilisation is None else f"{gpu.name}: {gpu.utilisation:.0%} busy"
 
 
 def _idle(wishes: Courtesy, machine: Senses) -> list[Finding]:

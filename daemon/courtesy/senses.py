@@ -7,7 +7,8 @@ from datetime import datetime, time
 from functools import cached_property
 from typing import Protocol
 
-from ...processors.gpus import Gpu, Nvml
+from ...processors import gpus
+from ...processors.gpus import Gpu
 from . import comfyui, power, programs
 from .idle import Idle
 
@@ -40,7 +41,7 @@ class Machine:
     """The one that this runs on. Nothing is loaded before it is asked for."""
 
     def gpus(self) -> tuple[Gpu, ...] | None:
-        return self._nvml.read()
+        return gpus.machine().read()
 
     def busy_programs(self, patterns: Sequence[str]) -> list[str]:
         return self._watch.busy(patterns)
@@ -59,10 +60,6 @@ class Machine:
 
     def time_of_day(self) -> time:
         return datetime.now().time()
-
-    @cached_property
-    def _nvml(self) -> Nvml:
-        return Nvml()
 
     @cached_property
     def _watch(self) -> programs.Watch:

@@ -240,14 +240,14 @@ def _record(row: JobRow) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _told(record: Mapping[str, Any]) -> tuple[Passage, dict[str, Any]] | tuple[None, None]:
-    from ...processors import receipts, report  # here: they bring OpenCV
+    from ...processors import account, receipts  # here: they bring OpenCV
 
     try:
         receipt = from_json(Receipt, record)
         passage = receipts.passage_of(receipt)
     except (ValidationError, ValueError, TypeError, KeyError):
         return None, None
-    return passage, report.told(passage, receipt)
+    return passage, account.told(passage, receipt)
 
 
 def _bands(passage: Passage) -> Iterator[BandLine]:

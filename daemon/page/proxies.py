@@ -22,7 +22,7 @@ from typing import Any
 from ...config import paths, spawn
 from ...config.errors import DeshimmerError, MissingClip, ToolFailed
 from ...config.settings import Settings
-from .. import frame_folders
+from .. import contents, frame_folders
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Proxies:
 
     def get(self, kind: str, source: Path, frame: int = 0) -> Making:
         """The file made of this source as it is now: made already, or on its way. ``frame`` is of thumbnails. Raises MissingClip."""
-        output = _place(kind, source, frame)
+        output = _place(kind, source, frame, self._settings())
         with self._lock:
             making = self._running.get(output)
             if making is None and output.is_file():
@@ -120,13 +120,14 @@ def _sizes(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield path, path.stat()
 
 
-def _place(kind: str, source: Path, frame: int) -> Path:
+def _place(kind: str, source: Path, frame: int, settings: Settings) -> Path:
     try:
         status = source.stat()
         size_bytes, mtime_ns = frame_folders.content_stamp(source) if source.is_dir() else (status.st_size, status.st_mtime_ns)
     except OSError:
         raise MissingClip("The file is not there (any more). Check its path.", path=source) from None
-    facts = f"{_VERSION}:{size_bytes}:{mtime_ns}:{frame}:".encode()
+    rate = f"{contents.said_rate(source) or settings.sequences.fps}:" if source.is_dir() else ""
+    facts = f"{_VERSION}:{size_bytes}:{mtime_ns}:{frame}:{rate}".encode()
     digest = hashlib.blake2b(facts + os.fsencode(source), digest_size=16).hexdigest()
     folder = paths.cache_dir() / "page"
     folder.mkdir(exist_ok=True)

@@ -157,7 +157,16 @@ def _bound(info: FieldInfo, *names: str) -> float | None:
     return next((getattr(each, name) for each in info.metadata for name in names if hasattr(each, name)), None)
 
 
-_SPELLED = {"cpu": "CPU", "gpu": "GPU", "comfyui": "ComfyUI", "ffmpeg": "FFmpeg", "rife": "RIFE", "film": "FILM", "vulkan": "Vulkan"}
+_SPELLED = {
+    "cpu": "CPU",
+    "gpu": "GPU",
+    "comfyui": "ComfyUI",
+    "ffmpeg": "FFmpeg",
+    "fps": "FPS",
+    "rife": "RIFE",
+    "film": "FILM",
+    "vulkan": "Vulkan",
+}
 """Parts of keys as a person writes them."""
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
 
 from ...processors.records import VERDICT_WORDS, Outcome, Route, Verdict
 from ..show import REASON_WORDS, STAGE_WORDS, one_line, writing_words
@@ -64,6 +67,8 @@ _TREATED = {
     "interpolate": "interpolated",
     "regenerate": "regenerated",
 }
+_PART = re.compile(r"([_-]+)(?=[^_-])")
+_FILE_NAME = re.compile(r"\S*[_\d#]")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
@@ -82,7 +87,8 @@ def treated(row: JobRow) -> str:
 def reason(text: str | None) -> str:
     """A job's reason as a sentence."""
     text = REASON_WORDS.get(text or "", text or "")
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
+    named = _FILE_NAME.match(text) is not None  # frame_0007 is missing
+    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def stage(name: str | None) -> str:
@@ -92,6 +98,11 @@ def stage(name: str | None) -> str:
 
 def name(path: str) -> str:
     return one_line(os.path.basename(path))
+
+
+def breakable(name: str) -> Markup:
+    """A file's name that may be broken after its parts, and is not in the middle of its suffix."""
+    return Markup(_PART.sub(r"\1<wbr>", str(escape(name))))
 
 
 def folder(path: str) -> str:
@@ -140,12 +151,13 @@ def gigabytes(size: float | None) -> str:
 
 
 def about(minutes: float) -> str:
-    """``about 40 seconds``, ``about 12 minutes``, ``about 1.5 hours``."""
+    """``about 40 seconds``, ``about 12 minutes``, ``about 1.5 hours``, ``about 26 hours``."""
     for number, unit, is_short in ((minutes * 60, "second", minutes < 1.5), (minutes, "minute", minutes < 90)):
         if is_short:
             whole = max(1, round(number))
             return f"about {whole} {unit}{'' if whole == 1 else 's'}"
-    return f"about {minutes / 60:.1f} hours"
+    hours = minutes / 60
+    return f"about {hours:.1f} hours" if hours < 10 else f"about {hours:.0f} hours"
 
 
 def visible(text: str) -> str:
@@ -167,5 +179,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent, visible)
 }
 FILTERS["line"] = one_line
+FILTERS["breakable"] = breakable
 FILTERS["writing"] = writing_words
 GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

@@ -77,10 +77,10 @@ def computed_tflops(properties: Any) -> float:
 
 
 def _of_driver() -> Device | None:
-    from ..gpus import Nvml
+    from .. import gpus
 
-    gpus = Nvml().read()
-    return Device("cuda", gpus[0].name, gpus[0].total - gpus[0].used, known_tflops(gpus[0].name)) if gpus else None
+    found = gpus.machine().read()
+    return Device("cuda", found[0].name, found[0].total - found[0].used, known_tflops(found[0].name)) if found else None
 
 
 def _processor() -> Device:

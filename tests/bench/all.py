@@ -30,6 +30,7 @@ SECTIONS = {
     "memory": ("Peak memory, short and ten times longer", ["memory.py"]),
     "large": ("Peak memory at 4K", ["large.py"]),
     "contract": ("What comes back: inputs, routes and profiles", ["contract.py"]),
+    "page": ("The page with 5,000 jobs", ["page.py"]),
     "kills": ("50 kill -9 over 20 clips", ["kills.py", "--kills", "50", "--clips", "20"]),
     "regeneration": ("Rendering again at the real models' size", ["regeneration.py"]),
 }

@@ -6,6 +6,7 @@ python tests/bench/contract.py [--out FILE.md] [--resume FILE.jsonl] [--pairwise
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 import tempfile
 import time
@@ -46,7 +47,8 @@ def main() -> None:
     if arguments.failures:
         arguments.failures.write_text("\n".join(failures(found)) + "\n")
     if not arguments.only:
-        page.PAGE.write_text(page.render(found), encoding="utf-8")
+        words = f"Walked on {datetime.date.today().isoformat()}: {counted(found)} (untouched: of route `keep`; broken: no table allows it)."
+        page.PAGE.write_text(page.render(found, words), encoding="utf-8")
     if arguments.out:
         arguments.out.write_text(text + "\n")
 
@@ -64,12 +66,15 @@ def walk(wanted: list[Cell], resume: Path | None) -> list[Found]:
     return [done[cell] for cell in wanted]
 
 
-def report(found: list[Found], seconds: float) -> str:
+def counted(found: list[Found]) -> str:
     kinds = Counter(each.status if each.status in ("kept", "refused", "untouched", "broken") else "with a named loss" for each in found)
     kinds["broken"] = sum(bool(each.breaches) for each in found)
-    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{len(found)} cells: {', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}"
+
+
+def report(found: list[Found], seconds: float) -> str:
     total = sum(each.seconds for each in found)
-    return f"{len(found)} cells: {counted}. {seconds:.0f} s with {crew.PROCESSES} processes, {total / len(found):.2f} s a cell (docs/contract.md)."
+    return f"{counted(found)}. {seconds:.0f} s with {crew.PROCESSES} processes, {total / len(found):.2f} s a cell (docs/contract.md)."
 
 
 def failures(found: list[Found]) -> list[str]:

@@ -63,23 +63,22 @@ _CANNOT_TREAT, _CANNOT_HOLD = "This route cannot treat this clip", "The profile 
 _WRITING = "smooth|deband|deband+smooth|interpolate"
 _FRAMES = "png|tiff|exr"
 _DEEP = "twelve_bit.mkv|gray16.mkv|tiff_frames|exr_frames"
-_TEN_BIT = "ten_bit.mp4|camera.mov|hdr10.mp4|hlg.mov|alpha.mov"
+_HDR = "hdr10.mp4|hlg.mov|dolby.mp4"
+_TEN_BIT = f"ten_bit.mp4|camera.mov|alpha.mov|{_HDR}"
 _SEE_THROUGH = "alpha.*|animated.png|png_frames"
 
 REFUSALS = (
     Refusal(
         "changing.ts", "*", "*", "The picture changes half-way", "size", "no codec holds several sizes in one track as editors read them"
     ),
-    Refusal("fields.mp4", _WRITING, "av1|hevc10", _CANNOT_HOLD, "fields", "FFmpeg writes no fields with this codec"),
+    Refusal("fields.mp4", _WRITING, "av1|hevc10|dnxhr", _CANNOT_HOLD, "fields", "FFmpeg writes no fields with this codec"),
     Refusal("fields.mp4", "deband*|interpolate", "*", _CANNOT_TREAT, "interlaced", "this route would mix the pictures of its fields"),
     Refusal("fields.mp4", "smooth", _FRAMES, _CANNOT_TREAT, "interlaced", "frames do not say which field comes first"),
     Refusal("variable.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "differently long", "frames do not say how long they are shown"),
     Refusal("late_picture.mp4", _WRITING, _FRAMES, _CANNOT_TREAT, "not square", "frames do not say that their pixels are not square"),
     Refusal("turned.mp4|mirrored.mov", _WRITING, _FRAMES, _CANNOT_TREAT, "turned", "frames do not say that they are turned"),
-    Refusal("hdr10.mp4|hlg.mov", _WRITING, "exr", _CANNOT_TREAT, "HDR", "EXR's light is made from another curve, and frames do not say so"),
-    Refusal(
-        "mirrored.mov|hdr10.mp4|hlg.mov", _WRITING, "dnxhr", _CANNOT_HOLD, "matrix", "DNxHR as FFmpeg writes it says BT.709, nothing else"
-    ),
+    Refusal(_HDR, _WRITING, "exr", _CANNOT_TREAT, "HDR", "EXR's light is made from another curve, and frames do not say so"),
+    Refusal(f"mirrored.mov|{_HDR}", _WRITING, "dnxhr", _CANNOT_HOLD, "matrix", "DNxHR as FFmpeg writes it says BT.709, nothing else"),
     Refusal(
         _SEE_THROUGH, _WRITING, "dnxhr|h264|hevc10|av1", _CANNOT_HOLD, "transparency", "the codec has no transparency as it is written here"
     ),
@@ -100,15 +99,16 @@ _BESIDES = "sound*|subtitles|chapters|attachments|cover|data|tags|timecode"
 LOSSES = (
     Loss("*", "*", _FRAMES, _BESIDES, "a folder of frames holds pictures and nothing else"),
     Loss("*", "*", _FRAMES, "rate|times", "frames do not say how long they are shown"),
-    Loss("hdr10.mp4|hlg.mov", "*", _FRAMES, "colour tags|mastering|light level", "these files do not say what their colours mean"),
+    Loss(_HDR, "*", _FRAMES, "colour tags|mastering|light level", "these files do not say what their colours mean"),
     Loss("*", "*", _FRAMES, "colour tags", "RGB without a word is taken for sRGB, which shares its primaries with BT.709", is_named=False),
     Loss(
         "turned.mp4", "*", "prores|dnxhr", "colour tags", "files of this codec do not tell full range: levels are scaled, and look the same"
     ),
+    Loss("dolby.mp4", "*", "*", "dynamic metadata", "it tells of the pictures before their repair, and no encoder here writes it"),
     Loss("titled.mp4", "*", "prores|dnxhr", "cover", "QuickTime movies have no place for a cover picture"),
     Loss("titled.mp4", "*", "ffv1", "subtitles", "Matroska does not hold the subtitles of MP4"),
     Loss("*.mp4|*.mov", "*", "av1|ffv1", "sound's ends", "Matroska has no edit lists, which say where AAC begins to be heard"),
-    Loss("odd_size.webm", "*", "h264|hevc10", "sound's ends", "MP4, as FFmpeg writes it, does not say where Opus ends to be heard"),
+    Loss("odd_size.webm", "*", "h264|hevc10", "sound's ends", "WebM's clock rounds where Opus begins and ends to be heard"),
     Loss(
         "jpeg_frames",
         "*",
@@ -122,15 +122,5 @@ LOSSES = (
 """The first that fits holds."""
 
 
-PENDING = (
-    Pending("alpha.mov", _WRITING, "prores", "outcome", "profiles: ProRes 4444 decodes as 12 bit, and is refused its own codec"),
-    Pending(
-        "animated.png",
-        _WRITING,
-        "prores",
-        "outcome",
-        "carrying: APNG rounds durations, which adds up",
-    ),
-    Pending("odd_size.webm", _WRITING, "h264|hevc10", "outcome", "carrying: MP4's edit list cuts Opus half a millisecond off"),
-)
+PENDING: tuple[Pending, ...] = ()
 """What the product owes, and who: such a cell must fail, until it is mended and its row goes."""

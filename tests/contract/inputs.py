@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import dynamic
 from footage import FRAMES, Store
 
 BT709, BT601 = ("bt709", "bt709", "bt709"), ("smpte170m", "smpte170m", "smpte170m")
@@ -60,6 +61,15 @@ def _sequence(arguments: str, pattern: str) -> Callable[[Store, Path], None]:
     def make(store: Store, path: Path) -> None:
         path.mkdir()
         store.run(arguments, path / pattern)
+
+    return make
+
+
+def _with_dynamic(arguments: str) -> Callable[[Store, Path], None]:
+    def make(store: Store, path: Path) -> None:
+        plain = store.folder / f"plain-{path.name}"
+        store.run(arguments, plain)
+        dynamic.add(plain, path)
 
     return make
 
@@ -165,6 +175,14 @@ ALL = (
         "HDR10: PQ, BT.2020, mastering display, light level",
         _by(f"-i <film> -vf {_tagged(*PQ)} {_X265} -x265-params log-level=error:hdr10=1:master-display={_MASTER}:max-cll=1000,400"),
         {"depth": 10, "colors": (*PQ, "tv"), "has_mastering": True, "light": (1000, 400)},
+    ),
+    Input(
+        "dolby.mp4",
+        "HDR10 with the metadata of Dolby Vision (profile 8) and of HDR10+",
+        _with_dynamic(
+            f"-i <film> -vf {_tagged(*PQ)} {_X265} -x265-params log-level=error:hdr10=1:master-display={_MASTER}:max-cll=1000,400"
+        ),
+        {"depth": 10, "colors": (*PQ, "tv"), "has_mastering": True, "dynamic": ("Dolby Vision", "HDR10+")},
     ),
     Input(
         "hlg.mov",

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def layout(pixel_format: str) -> tuple[int, str]:
 def _frames(path: Path) -> Iterator[av.VideoFrame]:
     if path.is_dir():
         for file in sorted(path.iterdir(), key=lambda file: (len(file.name), file.name)):
-            if file.suffix.lower() in (".png", ".tif", ".tiff", ".exr", ".jpg", ".jpeg"):
+            if file.suffix.lower() in (".jpg", ".jpeg"):  # BT.601, by JFIF
+                yield av.VideoFrame.from_ndarray(np.asarray(Image.open(file).convert("RGB")), format="rgb24")
+            if file.suffix.lower() in (".png", ".tif", ".tiff", ".exr"):
                 yield from _frames(file)
         return
     if path.suffix == ".webp":
@@ -202,3 +205,16 @@ def by_opencv(path: Path, codec: str, frames: int) -> tuple[str, ...]:
         count += 1
     reader.release()
     return () if count == frames else (f"OpenCV reads {count} of {frames} frames",)
+
+
+def apng_times(path: Path) -> list[Fraction]:
+    """Of its frames, from their own chunks: ffprobe rounds each delay to 10 microseconds, which adds up."""
+    delays: list[Fraction] = []
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4]), head[4:]
+            data = file.read(length + 4)
+            if kind == b"fcTL":
+                delays.append(Fraction(int.from_bytes(data[20:22]), int.from_bytes(data[22:24]) or 100))
+    return list(accumulate(delays[:-1], initial=Fraction(0)))

@@ -29,10 +29,13 @@ its receipt. The numbers lead to the reasons. Where routes differ, each says its
 it is. `regenerate` is not walked here: its pictures are a model's, its delivery is the same. Profiles that encode by hardware are not either.
 
 The terms: {terms}. The original's bytes never change.
+
+{walked}
 """
 
 
-def render(found: Iterable[Found]) -> str:
+def render(found: Iterable[Found], walked: str) -> str:
+    """``walked``: when, and how many cells hold."""
     by_cell = {each.cell: each for each in found}
     reasons = list(dict.fromkeys(each.reason for each in by_cell.values() if each.reason))
     rows = ["| | " + " | ".join(PROFILES) + " |", "|---" * (len(PROFILES) + 1) + "|"]
@@ -42,7 +45,7 @@ def render(found: Iterable[Found]) -> str:
         rows.append(f"| `{name}` | " + " | ".join(words) + " |")
     what = [f"- `{name}`: {each.hard}" for name, each in INPUTS.items()]
     why = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
-    introduction = _INTRODUCTION.format(terms=", ".join(term.name for term in terms.ALL))
+    introduction = _INTRODUCTION.format(terms=", ".join(term.name for term in terms.ALL), walked=walked)
     return "\n".join([introduction, *rows, "", "## The inputs", *what, "", "## The reasons", *why, ""])
 
 

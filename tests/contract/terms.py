@@ -274,6 +274,7 @@ ALL = (
     Term("colour tags", _colors, r"range|colou?rs?|primaries|transfer|matrix|values of"),
     Term("mastering", _mastering, r"mastering|HDR"),
     Term("light level", _same("light"), r"light|HDR"),
+    Term("dynamic metadata", _same("dynamic"), r"Dolby|HDR10\+"),
     Term("chroma location", _chroma_location, r"chroma"),
     Term("pixel aspect", _pixel_aspect, r"aspect|square"),
     Term("orientation", _orientation, r"turn|rotat|mirror|orient"),

@@ -75,7 +75,7 @@ def _told(facts: Facts) -> dict[str, Any]:
             key: getattr(facts, key)
             for key in ("rate", "depth", "sampling", "colors", "timecode", "steps", "light", "pixel_aspect", "orientation")
         },
-        **{key: getattr(facts, key) for key in ("size", "field_order", "has_alpha", "covers", "has_mastering")},
+        **{key: getattr(facts, key) for key in ("size", "field_order", "has_alpha", "covers", "has_mastering", "dynamic")},
         "sound_codecs": tuple(each.codec for each in facts.sound),
         "subtitle_codecs": tuple(each.codec for each in facts.subtitles),
         "chapter_titles": tuple(title for _, _, title in facts.chapters),

@@ -28,6 +28,9 @@ _NO_TAGS = {
     "handler_name",
     "vendor_id",
 }
+_DYNAMIC = {"Dolby Vision": "Dolby Vision", "HDR10+": "HDR Dynamic Metadata SMPTE2094-40"}
+"""How ffprobe's names of side data begin."""
+
 _UNSAID = (None, "unknown", "unspecified", "und", "reserved")
 
 
@@ -66,6 +69,7 @@ class Facts:
     has_mastering: bool
     mastering: Mapping[str, float]
     light: tuple[int, int] | None
+    dynamic: tuple[str, ...]  # HDR metadata that changes from picture to picture
     pixel_aspect: Fraction
     orientation: tuple[int, bool]  # degrees, mirrored
     field_order: str
@@ -101,6 +105,8 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
     assert frames, f"no frame: {complaints}"
     time_base = Fraction(video["time_base"])
     stamps = [int(each.get("pts", each.get("best_effort_timestamp", 0))) * time_base for each in frames]
+    if video["codec_name"] == "apng":
+        stamps = looks.apng_times(path)
     begin = stamps[0]
     first, side = frames[0], _side_data(frames[0], video)
     alpha = seen.alpha is not None and seen.alpha < 0.999
@@ -120,6 +126,7 @@ def read(path: Path, rate: Fraction = Fraction(24)) -> Facts:
         has_mastering="Mastering display metadata" in side,
         mastering=_mastering(side.get("Mastering display metadata", {})),
         light=_light(side.get("Content light level metadata")),
+        dynamic=tuple(name for name, begin in _DYNAMIC.items() if any(kind.startswith(begin) for kind in side)),
         pixel_aspect=_aspect(video, first),
         orientation=_orientation(side.get("3x3 displaymatrix") or side.get("Display Matrix")),
         field_order=_field_order(first),
@@ -298,6 +305,7 @@ def _webp(path: Path) -> Facts:
         has_mastering=False,
         mastering={},
         light=None,
+        dynamic=(),
         pixel_aspect=Fraction(1),
         orientation=(0, False),
         field_order="progressive",

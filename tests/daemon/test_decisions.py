@@ -248,8 +248,11 @@ def test_a_sidecar_that_comes_late_updates_the_offer_and_is_told(desk: Desk) -> 
     sidecar_of(clip).write_text(json.dumps({"offer": OFFER}))
     desk.wait(lambda: desk.jobs()[0]["offer"] == "waiting")
     assert len(desk.jobs()) == 1
-    told = [json.loads(event.text) for event in desk.daemon.jobs.hub.since(since) if event.kind == "amended"]
-    assert told[-1]["job"]["offer"] == "waiting"
+
+    def told() -> list[str]:
+        return [json.loads(event.text)["job"]["offer"] for event in desk.daemon.jobs.hub.since(since) if event.kind == "amended"]
+
+    desk.wait(lambda: told()[-1] == "waiting")
 
 
 def test_a_late_offer_is_news_once_also_of_a_job_that_was_looked_at(desk: Desk) -> None:

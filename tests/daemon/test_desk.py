@@ -9,7 +9,10 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +25,7 @@ from deshimmer.config.errors import DeshimmerError, MissingClip, NotSetUp, ToolF
 from deshimmer.config.settings import load_settings
 from deshimmer.daemon import gauges, log_file
 from deshimmer.daemon.app import Daemon
+from deshimmer.processors import gpus
 
 
 def wait(condition: Callable[[], object]) -> None:
@@ -104,10 +108,64 @@ def test_gauges(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
     assert [(disk["path"], disk["total"], disk["reserve"]) for disk in told["disks"]] == [(str(tmp_path / "hot"), usage.total, 10**9)]
     assert 0 < told["memory"] <= 1
     assert 0 <= told["cpu"] <= 1
-    assert gauges.parse("NVIDIA H100, 80GB, 1024, 81559, 37\nGrid, [N/A], [N/A], [N/A]\n") == [
-        {"name": "NVIDIA H100, 80GB", "used": 1024 * 2**20, "total": 81559 * 2**20, "utilisation": 0.37},
-        {"name": "Grid", "used": None, "total": None, "utilisation": None},
+
+
+def test_the_processor_is_told_alike_to_every_thread(daemon: Daemon, client: httpx.Client) -> None:
+    started = time.monotonic()
+    while time.monotonic() - started < 1.0:
+        pass
+    told = [ThreadPoolExecutor(1).submit(lambda: client.get("/api/v1/gauges").json()["cpu"]).result() for _ in range(3)]
+    assert min(told) > 0.5 / (os.cpu_count() or 1)
+
+
+class Cards(ModuleType):
+    """In the place of the package nvidia-ml-py: a whole GPU, and a part of one that does not say how busy it is."""
+
+    NVMLError = OSError
+    NVMLError_NotFound = FileNotFoundError
+
+    def __init__(self) -> None:
+        super().__init__("pynvml")
+        self.nvmlInit = lambda: None
+        self.nvmlDeviceGetCount = lambda: 2
+        self.nvmlDeviceGetHandleByIndex = lambda index: index
+        self.nvmlDeviceGetName = ("RTX 4090", "H200 MIG 1g.18gb").__getitem__
+        self.nvmlDeviceGetMemoryInfo = lambda handle: SimpleNamespace(total=24_000_000_000, used=6_000_000_000)
+        self.nvmlDeviceGetUtilizationRates = self.busy
+        for name in ("GetProcessUtilization", "GetGraphicsRunningProcesses", "GetComputeRunningProcesses"):
+            setattr(self, f"nvmlDevice{name}", lambda *_: [])
+
+    def busy(self, handle: int) -> Any:
+        if handle:
+            raise OSError("Not Supported")
+        return SimpleNamespace(gpu=37)
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """Nobody has asked the GPUs so far."""
+    gpus.machine.cache_clear()
+    yield
+    gpus.machine.cache_clear()
+
+
+@pytest.mark.usefixtures("anew")
+def test_gauges_of_gpus(daemon: Daemon, client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gauges, "_FRESH_S", 0.0)
+    monkeypatch.setitem(sys.modules, "pynvml", Cards())
+    told = client.get("/api/v1/gauges").json()
+    assert [(gpu["name"], gpu["used"], gpu["utilisation"]) for gpu in told["gpus"]] == [
+        ("RTX 4090", 6_000_000_000, 0.37),
+        ("H200 MIG 1g.18gb", 6_000_000_000, None),
     ]
+    assert told["gpus_unread"] is None
+    gpus.machine.cache_clear()
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    program(tmp_path, "nvidia-smi")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = client.get("/api/v1/gauges").json()
+    assert (told["gpus"], told["gpus_unread"]) == ([], gpus.REMEDY)
 
 
 # --- the desktop

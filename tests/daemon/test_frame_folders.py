@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +14,11 @@ import pytest
 from clipmaker import pan, write
 from framemaker import write_frames
 from PIL import Image
+from watchdesk import Memory, Start, scan, until, watching
+from watchdesk import WatchDesk as Desk
 
-from deshimmer.config.settings import HotFolder, Intake, Settings
+from deshimmer.config.settings import HotFolder, Intake
 from deshimmer.daemon import frame_folders
-from deshimmer.daemon.watcher import Watcher
-
-QUICK = Intake(quiet_s=0.3, incomplete_s=1.0, rescan_s=60)
-
-
-class Desk:
-    def __init__(self) -> None:
-        self.taken: list[Path] = []
-        self.gone: list[Path] = []
-        self.at: list[float] = []
-
-    def on_render(self, path: Path, hot_folder: HotFolder) -> None:
-        self.taken.append(path)
-        self.at.append(time.time())
-
-
-class Memory:
-    def __init__(self) -> None:
-        self.seen: set[tuple[Path, int, int]] = set()
-        self.folders: set[Path] = set()
-
-    def is_seen(self, path: Path, size: int, mtime_ns: int) -> bool:
-        return (path, size, mtime_ns) in self.seen
-
-    def first_start(self, hot_folder: Path) -> bool:
-        return hot_folder not in self.folders
-
-    def mark_existing(self, hot_folder: Path, files: Mapping[Path, tuple[int, int]]) -> None:
-        self.folders.add(hot_folder)
-        self.seen |= {(path, *stamp) for path, stamp in files.items()}
 
 
 @pytest.fixture(scope="session")
@@ -67,39 +39,10 @@ def desk() -> Desk:
     return Desk()
 
 
-Start = Callable[..., Watcher]
-
-
 @pytest.fixture
 def start(desk: Desk, hot: Path) -> Iterator[Start]:
-    running: list[Watcher] = []
-
-    def begin(intake: Intake = QUICK, seen: Memory | None = None) -> Watcher:
-        watcher = Watcher([HotFolder(path=hot)], desk.on_render, desk.gone.append, Settings(intake=intake), seen=seen)
-        watcher.start()
-        running.append(watcher)
-        time.sleep(0.2)
-        return watcher
-
-    yield begin
-    for watcher in running:
-        watcher.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name == "watcher"]
-
-
-def until(condition: Callable[[], object], seconds: float = 8.0) -> None:
-    begin = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begin < seconds, "it never came to hold"
-        time.sleep(0.02)
-
-
-def scan(hot: Path, *, quiet_s: float = 0.0, **options: object) -> list[str]:
-    """What ``--once`` takes, relative to the hot folder."""
-    hot_folder = HotFolder.model_validate({"path": hot, **options})
-    settings = Settings(intake=Intake(quiet_s=quiet_s, incomplete_s=60))
-    taken = Watcher([hot_folder], lambda path, folder: None, lambda path: None, settings).scan_once()
-    return sorted(path.relative_to(hot).as_posix() for path in taken)
+    with watching(desk) as begin:
+        yield partial(begin, hot)
 
 
 def frame(shots: Path, number: int) -> bytes:
@@ -155,13 +98,13 @@ def test_results_are_never_taken(hot: Path, shots: Path) -> None:
     shutil.copytree(shots, hot / "elsewhere" / "shot.deshimmered")
     shutil.copytree(shots, hot / "by hand" / "shot-fixed")
     (hot / "by hand" / "shot.receipt.json").write_text("{}")
-    assert scan(hot, output=hot / "made", name="{stem}-fixed") == ["deshimmered/shot.deshimmered"][1:]
+    assert scan(HotFolder(path=hot, output=hot / "made", name="{stem}-fixed")) == []
 
 
 @pytest.mark.parametrize("glob", ["shot", "sub/*", "*.png"])
 def test_ignored_folders_and_frames_stay(hot: Path, shots: Path, glob: str) -> None:
     shutil.copytree(shots, hot / "sub" / "shot")
-    assert scan(hot, ignore=[glob]) == []
+    assert scan(HotFolder(path=hot, ignore=(glob,))) == []
     assert scan(hot) == ["sub/shot"]
 
 
@@ -234,7 +177,7 @@ def test_a_gap_is_waited_for_and_then_handed_over(start: Start, desk: Desk, hot:
 
 
 def test_a_gap_that_is_filled_in_time_is_none(start: Start, desk: Desk, hot: Path, shots: Path) -> None:
-    watcher = start(Intake(quiet_s=0.2, incomplete_s=60, rescan_s=60))
+    watcher = start(intake=Intake(quiet_s=0.2, incomplete_s=60, rescan_s=60))
     shutil.copytree(shots, hot / "shot", ignore=shutil.ignore_patterns("f_0004.png"))
     until(lambda: [each.path for each in watcher.writing] == [hot / "shot"])
     (hot / "shot" / "f_0004.png").write_bytes(frame(shots, 4))
@@ -244,7 +187,7 @@ def test_a_gap_that_is_filled_in_time_is_none(start: Start, desk: Desk, hot: Pat
 
 @pytest.mark.parametrize("end", [b"", b"cut"])
 def test_a_last_frame_that_is_not_whole_is_waited_for(start: Start, desk: Desk, hot: Path, shots: Path, end: bytes) -> None:
-    start(Intake(quiet_s=0.2, incomplete_s=60, rescan_s=60))
+    start(intake=Intake(quiet_s=0.2, incomplete_s=60, rescan_s=60))
     shutil.copytree(shots, hot / "shot")
     (hot / "shot" / "f_0011.png").write_bytes(end and frame(shots, 1)[:-20])
     time.sleep(0.8)

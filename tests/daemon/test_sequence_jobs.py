@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from queuedesk import Desk
 
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.app import Daemon, request_for
+from deshimmer.daemon.fates import CANCELLED_GONE, CANCELLED_REPLACED
 from deshimmer.daemon.page import job_view
 from deshimmer.daemon.page.proxies import Proxies
 from deshimmer.daemon.states import State
@@ -83,22 +85,73 @@ def test_replaced_and_deleted_while_it_runs(desk: Desk, tmp_path: Path) -> None:
     assert [desk.outcome(each) for each in (row, later)] == ["cancelled", "cancelled"]
 
 
+@pytest.mark.parametrize(("goes", "reason"), [(6, CANCELLED_GONE), (1, CANCELLED_REPLACED)])
+def test_frames_that_go_under_a_job_are_no_failure(desk: Desk, tmp_path: Path, goes: int, reason: str) -> None:
+    """Before anybody tells of it: a folder goes one frame after the other."""
+    folder = drop(tmp_path / "hot" / "reads-a", 6)
+    row = enqueue(desk, folder)
+    desk.wait(lambda: desk.jobs.get(row.id).stage == "diagnose")
+    for number in range(2, 2 + goes):
+        (folder / NAME.format(1 + number % 6)).unlink()
+        time.sleep(0.1)
+    desk.wait_for_end()
+    assert (desk.outcome(row), desk.jobs.get(row.id).reason) == ("cancelled", reason)
+
+
+def test_an_error_of_a_sequence_that_stays_is_a_failure(desk: Desk, tmp_path: Path) -> None:
+    row = enqueue(desk, drop(tmp_path / "hot" / "error-a"))
+    desk.wait_for_end()
+    assert desk.outcome(row) == "failed"
+
+
+def say_rate(folder: Path, fps: float) -> None:
+    folder.with_name(f"{folder.name}.deshimmer.json").write_text(json.dumps({"schema": 1, "fps": fps}))
+
+
+def test_another_rate_is_another_job(desk: Desk, tmp_path: Path) -> None:
+    folder = drop(tmp_path / "hot" / "ok-a")
+    first = enqueue(desk, folder)
+    desk.wait_for_end()
+    say_rate(folder, 24)
+    assert enqueue(desk, folder).id == first.id, "the settings' own"
+    say_rate(folder, 30)
+    other = enqueue(desk, folder)
+    desk.wait_for_end()
+    assert other.id.partition("-")[0] != first.id.partition("-")[0]
+    receipt = json.loads(Path(desk.jobs.get(other.id).receipt or "").read_text())
+    assert receipt["details"]["clip"]["frame_rate"] == "30"
+    assert desk.jobs.history_clear() == 2
+    assert desk.jobs.history_rebuild([desk.output]) == 1
+    assert enqueue(desk, folder).id == other.id
+    assert desk.jobs.table.get(other.id).content_digest == desk.jobs.content_digest(folder)
+
+
+def test_a_rate_that_comes_late_is_taken_up(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
+    def ended() -> int:
+        jobs = client.get("/api/v1/jobs").json()["jobs"]
+        return len(jobs) if all(job["state"] == "done" for job in jobs) else 0
+
+    folder = drop(tmp_path / "hot" / "ok-shot")
+    wait_until(lambda: ended() == 1, "the first job")
+    say_rate(folder, 12.5)
+    wait_until(lambda: ended() == 2, "the second job")
+    assert len({row.id.partition("-")[0] for row in daemon.jobs.list()}) == 2
+
+
 def test_the_daemon_takes_a_folder_and_shows_it(daemon: Daemon, client: httpx.Client, tmp_path: Path) -> None:
     hot = tmp_path / "hot"
+
+    def states() -> dict[str, str]:
+        return {Path(job["path"]).name: job["state"] for job in client.get("/api/v1/jobs").json()["jobs"]}
+
     drop(hot / "ok-shot")
+    wait_until(lambda: states() == {"ok-shot": "done"}, "the first job's end")
+    (done,) = daemon.jobs.list()
+    assert job_view.media(done)["original"] == hot / "ok-shot"
     drop(hot / "hang-shot", 5)
-    jobs: list[dict[str, Any]] = []
-
-    def both() -> bool:
-        jobs[:] = client.get("/api/v1/jobs").json()["jobs"]
-        return {(Path(job["path"]).name, job["state"]) for job in jobs} == {("ok-shot", "done"), ("hang-shot", "running")}
-
-    wait_until(both, 20)
-    done = next(job for job in jobs if job["path"].endswith("ok-shot"))
-    page = daemon.jobs.get(done["id"])
-    assert job_view.media(page)["original"] == hot / "ok-shot"
+    wait_until(lambda: states() == {"ok-shot": "done", "hang-shot": "running"}, "the second job")
     shutil.rmtree(hot / "hang-shot")
-    wait_until(lambda: not daemon.jobs.unfinished(), 20)
+    wait_until(lambda: not daemon.jobs.unfinished(), "the deleted one's end")
     assert {(Path(row.path).name, row.outcome) for row in daemon.jobs.list()} == {("ok-shot", "kept"), ("hang-shot", "cancelled")}
 
 
@@ -109,8 +162,11 @@ def test_the_page_has_proxies_of_both_sides(tmp_path: Path) -> None:
     thumbnail = cache.get("thumbnail", folder, 2).done.result(timeout=30)
     assert (media.probe(proxy).frames, thumbnail.suffix) == (4, ".jpg")
     assert cache.get("proxy", folder).output == proxy
+    say_rate(folder, 12)
+    slower = cache.get("proxy", folder).done.result(timeout=30)
+    assert (slower != proxy, media.probe(slower).frame_rate) == (True, 12)
     shutil.copyfile(folder / NAME.format(1), folder / NAME.format(2))
-    assert cache.get("proxy", folder).output != proxy
+    assert cache.get("proxy", folder).output not in (proxy, slower)
 
 
 def test_watch_once_repairs_a_sequence(run: Run, tmp_path: Path) -> None:

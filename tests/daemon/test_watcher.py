@@ -4,62 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clipmaker import pan, write
+from watchdesk import QUICK, Memory, Start, scan, until, watching
+from watchdesk import WatchDesk as Desk
 
 from deshimmer.config.settings import HotFolder, Intake, Settings
 from deshimmer.daemon import territory
 from deshimmer.daemon.hints import Events
 from deshimmer.daemon.watcher import Watcher
-
-QUICK = Intake(quiet_s=0.3, incomplete_s=1.0, rescan_s=60)
-"""A rescan so rare that what is found was found by events."""
-
-
-class Desk:
-    """Receives what a watcher hands over."""
-
-    def __init__(self) -> None:
-        self.taken: list[Path] = []
-        self.gone: list[Path] = []
-        self.hot_folders: dict[Path, Path] = {}
-        self.refuse = 0
-
-    def on_render(self, path: Path, hot_folder: HotFolder) -> None:
-        if self.refuse:
-            self.refuse -= 1
-            raise OSError("the queue's disk is full")
-        self.taken.append(path)
-        self.hot_folders[path] = hot_folder.path
-
-    def on_gone(self, path: Path) -> None:
-        self.gone.append(path)
-
-    def names(self) -> list[str]:
-        return sorted(path.name for path in self.taken)
-
-
-class Memory:
-    """A ``Seen`` that forgets with the test."""
-
-    def __init__(self) -> None:
-        self.files: set[tuple[Path, int, int]] = set()
-        self.folders: set[Path] = set()
-
-    def is_seen(self, path: Path, size: int, mtime_ns: int) -> bool:
-        return (path, size, mtime_ns) in self.files
-
-    def first_start(self, hot_folder: Path) -> bool:
-        return hot_folder not in self.folders
-
-    def mark_existing(self, hot_folder: Path, files: Mapping[Path, tuple[int, int]]) -> None:
-        self.folders.add(hot_folder)
-        self.files |= {(path, *stamp) for path, stamp in files.items()}
 
 
 @pytest.fixture(scope="session")
@@ -79,44 +36,10 @@ def desk() -> Desk:
     return Desk()
 
 
-Start = Callable[..., Watcher]
-
-
 @pytest.fixture
 def start(desk: Desk) -> Iterator[Start]:
-    running: list[Watcher] = []
-
-    def begin(*folders: Path | HotFolder, intake: Intake = QUICK, seen: Memory | None = None) -> Watcher:
-        hot_folders = [folder if isinstance(folder, HotFolder) else HotFolder(path=folder) for folder in folders]
-        watcher = Watcher(hot_folders, desk.on_render, desk.on_gone, Settings(intake=intake), seen=seen)
-        watcher.start()
-        running.append(watcher)
-        time.sleep(0.2)
-        return watcher
-
-    yield begin
-    for watcher in running:
-        watcher.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name == "watcher"]
-
-
-def until(condition: Callable[[], object], seconds: float = 8.0) -> float:
-    """Wait until it holds; the seconds that it took."""
-    begin = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begin < seconds, "it never came to hold"
-        time.sleep(0.02)
-    return time.monotonic() - begin
-
-
-def scan(*folders: Path | HotFolder, desk: Desk | None = None, seen: Memory | None = None, quiet_s: float = 0.0) -> list[str]:
-    """What ``--once`` takes, relative to the first folder."""
-    desk = desk or Desk()
-    hot_folders = [folder if isinstance(folder, HotFolder) else HotFolder(path=folder) for folder in folders]
-    settings = Settings(intake=Intake(quiet_s=quiet_s, incomplete_s=60))
-    taken = Watcher(hot_folders, desk.on_render, desk.on_gone, settings, seen=seen).scan_once()
-    assert taken == desk.taken
-    return sorted(path.relative_to(hot_folders[0].path).as_posix() for path in taken)
+    with watching(desk) as begin:
+        yield begin
 
 
 def test_a_copied_render_is_taken_soon_after_its_close(start: Start, desk: Desk, hot: Path, clip: Path):

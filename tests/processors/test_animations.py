@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import animation_files, api, encoding, media, png_chunks, results, webp
+from deshimmer.processors import animation_files, api, encoding, media, png_chunks, results, webp, webp_parts
 from deshimmer.processors.prompts import picture_texts
 from deshimmer.processors.records import Clip, Outcome, Route, Treatment
 
@@ -116,11 +116,86 @@ def test_a_gif_that_plays_once_goes_on_to(tmp_path: Path) -> None:
     assert animation_files.loops(source) == animation_files.loops(result) == animation_files.ONCE
 
 
+def test_a_webp_of_one_frame_stays_an_animation(tmp_path: Path) -> None:
+    """FFmpeg writes a still where there is one frame."""
+    whole = _webp(tmp_path, alpha=0).read_bytes()
+    parts = [part for part in webp_parts.parts(whole) if part.kind != b"ANMF"]
+    frame = next(part for part in webp_parts.parts(whole) if part.kind == b"ANMF")
+    content = b"WEBP" + b"".join(
+        part.kind + len(part.data).to_bytes(4, "little") + part.data + b"\0" * (len(part.data) % 2)
+        for part in (*parts[:2], frame, *parts[2:])
+    )
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"RIFF" + len(content).to_bytes(4, "little") + content)
+    source, result, _ = delivered(path)
+    assert webp.facts(result.path) == webp.facts(source.path)
+    assert animation_files.loops(result) == 5
+    assert _differences(source, result) == 0
+    assert picture_texts.read(result.path) == {"prompt": GRAPH}
+
+
+def test_a_prompt_that_names_a_chunk_is_no_chunk(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("prompt", "acTL is how an APNG begins")
+    first, *others = _images()
+    first.save(tmp_path / "a.png", save_all=True, append_images=others, duration=DELAYS_MS, loop=2, pnginfo=texts)
+    data = (tmp_path / "a.png").read_bytes()
+    begin, end = next((begin, end) for kind, begin, end in png_chunks.spans(data) if kind == b"tEXt")
+    head = 8 + 25
+    (tmp_path / "a.png").write_bytes(data[:head] + data[begin:end] + data[head:begin] + data[end:])  # before the chunk itself
+    assert animation_files.loops(media.probe(tmp_path / "a.png")) == 2
+
+
 def test_lossy_webp_stays_lossy_and_small(tmp_path: Path) -> None:
     source, result, chosen = delivered(_webp(tmp_path, lossless=False))
     assert "quality 95" in chosen.description
     assert not animation_files.is_lossless_webp(result.path)
     assert _differences(source, result) < 3
+
+
+@pytest.mark.parametrize("make", [_gif, _apng, _webp], ids=["gif", "apng", "webp"])
+@pytest.mark.parametrize("alpha", [None, 0])
+def test_frames_that_repeat_come_back_each(tmp_path: Path, make: type, alpha: int | None) -> None:
+    """libwebp leaves them out."""
+    clip = media.probe(make(tmp_path, alpha=alpha))
+    chosen = encoding.choose(clip, SMOOTH)
+    output = tmp_path / f"delivered{chosen.suffix}"
+    tick = clip.time_base.denominator // 100 * clip.time_base.numerator
+    shown = [frame for frame in _working(clip) for _ in range(3)]
+    results.write(clip, _retimed(shown, 4 * tick), chosen, output, SETTINGS, frame_rate=Fraction(25), expected_frames=12)
+    result = media.probe(output)
+    assert (result.frames, _times_ms(result)) == (12, [40 * index for index in range(12)])
+    each = [frame.to_ndarray(format="rgba").astype(int) for frame in media.frames(result)]
+    assert max(float(np.abs(each[3 * at] - other).max()) for at in range(4) for other in each[3 * at + 1 : 3 * at + 3]) == 0
+    sources = [frame.to_ndarray(format="rgba").astype(int) for frame in media.frames(clip)]
+    assert max(float(np.abs(one - two).mean()) for one, two in zip(sources, each[::3], strict=True)) < (4.0 if make is _gif else 1.0)
+
+
+def test_a_webp_of_one_picture_has_all_its_frames(tmp_path: Path) -> None:
+    clip = media.probe(_webp(tmp_path))
+    chosen = encoding.choose(clip, SMOOTH)
+    still = next(_working(clip))
+    results.write(clip, _retimed([still] * 3, 40), chosen, tmp_path / "b.webp", SETTINGS, frame_rate=Fraction(25), expected_frames=3)
+    assert _times_ms(media.probe(tmp_path / "b.webp")) == [0, 40, 80]
+
+
+def _retimed(frames: list[av.VideoFrame], step: int) -> Iterator[av.VideoFrame]:
+    for index, frame in enumerate(frames):
+        frame.pts = index * step
+        yield frame
+
+
+def test_the_times_of_an_apng_are_exact(tmp_path: Path) -> None:
+    """FFmpeg rounds each delay to 10 microseconds."""
+    with av.open(str(tmp_path / "a.png"), "w", format="apng") as container:
+        stream = container.add_stream("apng", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        for shot in pan(40, (64, 48)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(shot.round().astype(np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    clip = media.probe(tmp_path / "a.png")
+    assert (clip.frame_rate, clip.variable_frame_rate) == (12, False)
+    assert _times_ms(clip) == [Fraction(1000 * index, 12) for index in range(40)]
 
 
 def test_a_movie_where_one_is_asked_for_or_nothing_else_will_do(tmp_path: Path) -> None:

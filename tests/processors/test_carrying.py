@@ -92,6 +92,26 @@ def test_a_coarser_clock_rounds_and_says_so(tmp_path: Path, name: str) -> None:
     assert after.time_base == Fraction(1, 1000)
 
 
+def test_a_clock_that_holds_the_picture_and_not_the_sound_says_so(tmp_path: Path) -> None:
+    """25 frames a second are whole milliseconds, packets of AAC are not."""
+    source = made(tmp_path / "a.mp4", f"-f lavfi -i testsrc2=s=96x64:r=25:d=1 {TONE} -map 0 -map 1 {X264} -c:a aac")
+    clip, result, chosen = delivered(source, Treatment(Route.SMOOTH, profile=Profile.FFV1))
+    found = inventory.differences(inventory.of(clip), inventory.of(result), SMOOTH)
+    assert [each.detail for each in found if not media_checks.is_named(each, chosen.notes)] == []
+    assert any("rounded to 1 ms, the clock of .mkv" in note for note in chosen.notes)
+
+
+def test_opus_of_webm_goes_into_mp4_with_what_its_clock_rounds(tmp_path: Path) -> None:
+    source = made(tmp_path / "a.webm", f"{NTSC} {TONE} -map 0 -map 1 -c:v libvpx-vp9 -cpu-used 8 -deadline realtime -c:a libopus")
+    clip, result, chosen = delivered(source, Treatment(Route.SMOOTH, profile=Profile.H264))
+    (before,), (after,) = inventory.of(clip).tracks, inventory.of(result).tracks
+    assert (result.container.split(",")[0], before.digest) == ("mov", after.digest)
+    assert max(abs(a - b) for a, b in zip(before.trimmed, after.trimmed, strict=True)) <= 48
+    found = inventory.differences(inventory.of(clip), inventory.of(result), SMOOTH)
+    assert [each.detail for each in found if not media_checks.is_named(each, chosen.notes)] == []
+    assert any("Opus" in note for note in chosen.notes)
+
+
 def test_what_transport_streams_cannot_hold_is_named_one_by_one(tmp_path: Path) -> None:
     source = made(tmp_path / "a.ts", f"{TWO} {X264} -c:a aac")
     clip = media.probe(source)

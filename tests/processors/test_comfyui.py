@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import comfyui_server
 import pytest
 from clipmaker import exposure_flicker, pan, write
 from comfyui_server import FRAMES, GRAPH, SIZE, ComfyUI
+from PIL import Image
 
 from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused, SettingsError, ToolFailed
 from deshimmer.config.settings import Models, Settings, load_settings
 from deshimmer.processors import comfyui, comfyui_following, comfyui_result, diagnosis, media
+from deshimmer.processors import comfyui_server as comfyui_server_module
+from deshimmer.processors.comfyui_server import Server
 from deshimmer.processors.families.family import Means
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Candidate, Change, Clip, Diagnosis, Regeneration, Route, Treatment
@@ -259,6 +263,20 @@ def test_a_playlist_in_disguise_is_not_opened(desk: Desk) -> None:
     desk.server.render = playlist
     with pytest.raises(ToolFailed, match="cannot be read"):
         desk.render()
+
+
+def test_an_answer_without_end_is_not_read(server: ComfyUI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comfyui_server_module, "LARGEST_ANSWER_BYTES", 20)
+    with Server(server.url) as asked, pytest.raises(ToolFailed, match="to /queue as ComfyUI does"):
+        asked.queue()
+
+
+def test_pictures_have_square_pixels(source: tuple[Clip, Diagnosis], tmp_path: Path) -> None:
+    """Whatever the clip that they are rendered again for has."""
+    picture = tmp_path / "a.png"
+    Image.new("RGB", SIZE).save(picture)
+    made = comfyui_result.opened(replace(source[0], sample_aspect=Fraction(4, 3)), (picture, picture), False)
+    assert (made.clip.sample_aspect, made.count) == (1, 2)
 
 
 def test_a_graph_without_a_video_is_told(desk: Desk) -> None:

@@ -78,10 +78,19 @@ def test_texture_survives_debanding(tmp_path: Path) -> None:
 
 
 def test_filters_follow_the_treatment(tmp_path: Path) -> None:
-    clip = media.probe(write(tmp_path / "clip.mp4", pan(2)))
+    clip = media.probe(write(tmp_path / "clip.mp4", pan(9)))
     assert debanding.filters(clip, Treatment(Route.DEBAND)) == ""
     assert debanding.filters(clip, Treatment(Route.DEBAND, deflicker_size=9)) == "deflicker=size=9:mode=am"
     assert debanding.filters(clip, Treatment(Route.DEBAND, deband=True, deblock=True)) == f"{debanding.DEBLOCK},{debanding.deband()}"
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
+def test_deflicker_darkens_no_clip_shorter_than_its_window(tmp_path: Path, frames: int) -> None:
+    source = write(tmp_path / "a.mp4", pan(frames, (256, 128)))
+    clip, result = media.probe(source), _debanded(source, Treatment(Route.DEBAND, deflicker_size=5, deband=True))
+    scale = 1 << (result.bit_depth - clip.bit_depth)
+    pairs = zip(media.frames(clip), media.frames(result), strict=True)
+    assert max(abs(media.planes(a).y.mean() - media.planes(b).y.mean() / scale) for a, b in pairs) < 2.0
 
 
 def test_the_coarser_the_measured_steps_the_wider_the_threshold() -> None:

@@ -100,6 +100,19 @@ def test_sound_keeps_its_place(tmp_path: Path, suffix: str, picture_late_s: floa
     assert _starts(result.path) == pytest.approx(_starts(source), abs=0.002)
 
 
+def test_an_avi_that_left_a_frame_out_keeps_its_rate(tmp_path: Path) -> None:
+    """Its average, 22.9 here, is no rate that an editing program knows."""
+
+    def late(frame: av.VideoFrame, index: int) -> None:
+        frame.pts = index + (index > 0)
+
+    source = write(tmp_path / "a.avi", pan(20), codec="mpeg4", options={"bf": "0"}, on_frame=late)
+    assert media.probe(source).frame_rate != 24
+    clip, _ = delivered(source)
+    with av.open(str(clip.path)) as opened:
+        assert opened.streams.video[0].average_rate == 24
+
+
 def test_pcm_moves_an_mp4_to_mov(tmp_path: Path) -> None:
     source = _with_sound(tmp_path / "a.mp4", 0, 0, codec="pcm_s16le")
     result, _ = delivered(source)
@@ -124,12 +137,41 @@ def test_odd_sizes_are_kept(tmp_path: Path, size: tuple[int, int], route: Route)
     assert any("odd size" in note for note in chosen.notes)
 
 
+@pytest.mark.parametrize("aspect", [Fraction(427, 426), Fraction(5120, 4239), Fraction(32, 27), Fraction(32767, 40000)])
+def test_pixel_aspects_are_exact(tmp_path: Path, aspect: Fraction) -> None:
+    """FFmpeg's setsar rounds what it is given to numbers up to 100, unless it is told otherwise."""
+    source = write(tmp_path / "clip.mp4", pan(3), options={"x264-params": f"sar={aspect.numerator}/{aspect.denominator}"})
+    clip, _ = delivered(source)
+    assert media.probe(source).sample_aspect == clip.sample_aspect == aspect
+
+
+def test_dnxhr_of_widths_that_are_no_whole_blocks(tmp_path: Path) -> None:
+    """What needs no conversion goes into the encoder as it came through the pipe, and FFmpeg 9 read beyond its end."""
+    options = {"profile": "dnxhr_hqx"}
+    source = write(tmp_path / "a.mov", pan(4, (426, 240)), codec="dnxhd", pixel_format="yuv422p10le", options=options)
+    clip, chosen = delivered(source)
+    assert (chosen.options["c:v"], clip.frames, clip.width) == ("dnxhd", 4, 426)
+    before, after = (next(media.frames(each)).to_ndarray(format="gray16le").astype(int) for each in (media.probe(source), clip))
+    assert np.abs(before - after).mean() < 256
+
+
 def test_full_range_stays_full_and_level(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4", pan(2), pixel_format="yuvj420p")
     before = media.probe(source)
     after, _ = delivered(source)
     assert (before.color.range, after.color.range) == ("pc", "pc")
     assert _mean_luma(after) == pytest.approx(_mean_luma(before), abs=0.1)
+
+
+@pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "gray16le"])
+def test_gray_is_full_range_and_its_file_says_so(tmp_path: Path, pixel_format: str) -> None:
+    source = write(tmp_path / "a.mkv", pan(3), codec="ffv1", pixel_format=pixel_format, options={})
+    clip, _ = delivered(source)
+    with av.open(str(clip.path)) as opened:
+        assert int(opened.streams.video[0].codec_context.color_range) == 2
+    pairs = zip(media.frames(media.probe(source)), media.frames(clip), strict=True)
+    levels = [[frame.to_ndarray(format="gray16le").astype(int) for frame in pair] for pair in pairs]
+    assert max(int(np.abs(before - after).max()) for before, after in levels) <= 64  # one step of 10 bits
 
 
 def test_alpha_goes_to_prores(tmp_path: Path) -> None:

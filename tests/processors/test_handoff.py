@@ -14,15 +14,16 @@ from urllib.parse import unquote
 import opentimelineio as otio
 import pytest
 from clipmaker import exposure_flicker, pan, write
+from framemaker import write_frames
 
 from deshimmer.config import spawn
 from deshimmer.config.settings import HotFolder, Settings
 from deshimmer.daemon.app import request_for
 from deshimmer.daemon.page import job_view
 from deshimmer.processors import afterwards, api, edl, ffmpeg, identity, markers, media, ranges, receipts
-from deshimmer.processors.frame_numbers import Counting, Start
 from deshimmer.processors.ranges import FLICKER, Range
 from deshimmer.processors.records import Band, Cause, Outcome, Receipt, Request, Route, Treatment, Verdict
+from deshimmer.processors.timecodes import Counting, Start
 
 NTSC = Fraction(30000, 1001)
 SETTINGS = Settings()
@@ -100,6 +101,20 @@ def test_the_timeline_as_its_own_library_reads_it(job: Receipt):
     assert again.is_equivalent_to(timeline)
 
 
+def test_folders_of_pictures_are_sequences_to_its_library(tmp_path: Path):
+    frames = exposure_flicker(pan(24, (128, 96), step_px=0.5), 10)
+    source = write_frames(tmp_path / "shot é", "take 50% {:04d}_.png", frames, first=1001)
+    receipt = api.fix(source, settings=SETTINGS, route=Route.SMOOTH, markers=True, comparison=False)
+    assert receipt.output is not None
+    (file,) = receipt.output.parent.glob("*.otio")
+    for track, folder in zip(otio.adapters.read_from_file(str(file)).video_tracks(), (source, receipt.output), strict=True):
+        (clip,) = track
+        assert isinstance(clip.media_reference, otio.schema.ImageSequenceReference)
+        assert clip.media_reference.number_of_images_in_sequence() == 24
+        urls = [clip.media_reference.target_url_for_image_number(index) for index in range(24)]
+        assert [(file.parent / unquote(url)).resolve() for url in urls] == sorted(each.resolve() for each in folder.glob("*.png"))
+
+
 def _events(text: str) -> Iterator[tuple[Any, ...]]:
     title, mode, *events = text.split("\n\n")[0].split("\n") + text.split("\n\n")[1:]
     assert title.startswith("TITLE: from ")
@@ -147,6 +162,17 @@ def test_a_clip_that_is_kept_is_marked_itself(tmp_path: Path):
     (track,) = timeline.video_tracks()
     assert track[0].media_reference.target_url == "../clip.mp4"
     assert {marker.color for marker in track[0].markers} == {"RED"}
+
+
+def test_results_behind_a_link_name_the_source_where_it_lies(tmp_path: Path):
+    (tmp_path / "renders").mkdir()
+    (tmp_path / "other disk" / "results").mkdir(parents=True)
+    clip = write(tmp_path / "renders" / "clip.mp4", exposure_flicker(pan(16), 10))
+    (tmp_path / "renders" / "deshimmered").symlink_to(tmp_path / "other disk" / "results")
+    api.fix(clip, settings=SETTINGS, route=Route.KEEP, markers=True)
+    folder = tmp_path / "other disk" / "results"
+    (track,) = otio.adapters.read_from_file(str(folder / "clip.markers.otio")).video_tracks()
+    assert track[0].media_reference.target_url == "../../renders/clip.mp4"
 
 
 def test_a_hot_folder_asks_for_them_and_identity_knows(tmp_path: Path):

@@ -89,6 +89,15 @@ def test_times_are_those_of_the_source_divided(tmp_path: Path, factor: int) -> N
         assert np.array_equal(luma(held), luma(made[-factor]))
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "webm"])
+def test_times_in_whole_milliseconds_are_taken_for_the_rate_they_round(tmp_path: Path, suffix: str) -> None:
+    codec = {"codec": "libvpx-vp9", "options": {"crf": "10"}} if suffix == "webm" else {"options": LOSSLESS}
+    clip = media.probe(write(tmp_path / f"a.{suffix}", pan(4, SIZE), fps=24, **codec))
+    assert clip.time_base == Fraction(1, 1000)
+    found = seconds(interpolated(clip))
+    assert found == [Fraction(index, 48) for index in range(8)]
+
+
 def test_irregular_times_are_divided_each_for_itself(tmp_path: Path) -> None:
     ticks = [0, 1, 4, 5, 9]
 

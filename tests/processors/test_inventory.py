@@ -9,7 +9,7 @@ import pytest
 from clipmaker import pan, write
 from mediamaker import NTSC, SETTINGS, SMOOTH, TONE, X264, made
 
-from deshimmer.processors import diagnosis, grid, inventory, media, media_checks, timecodes, verification
+from deshimmer.processors import diagnosis, grid, inventory, media, media_checks, verification
 from deshimmer.processors.inventory_records import Difference
 from deshimmer.processors.records import Candidate, Route, Treatment
 
@@ -90,17 +90,3 @@ def test_no_grid_for_frames_that_do_not_keep_to_it(tmp_path: Path) -> None:
     known = grid.Grid(clip.frame_rate, clip.time_base, Fraction(1, 24000))
     assert not known.fits((0, 42, 90, 125))
     assert not known.fits((0, 1, 42))
-
-
-@pytest.mark.parametrize(
-    ("timecode", "before", "after", "result"),
-    [
-        ("01:00:00;02", Fraction(30000, 1001), Fraction(60000, 1001), "01:00:00;04"),
-        ("10:00:00:23", Fraction(24), Fraction(48), "10:00:00:46"),
-        ("10:00:00:11", Fraction(24), Fraction(60), "10:00:00:28"),
-        ("10:00:00:11", Fraction(24), Fraction(24), None),
-        ("no timecode", Fraction(24), Fraction(48), None),
-    ],
-)
-def test_timecode_at_another_rate(timecode: str, before: Fraction, after: Fraction, result: str | None) -> None:
-    assert timecodes.at_rate(timecode, before, after) == result

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from clipmaker import pan, patch_flicker, write
 
-from deshimmer.processors import media, report
+from deshimmer.processors import account, media, report
 from deshimmer.processors.records import (
     Band,
     BandReading,
@@ -190,5 +190,5 @@ def test_what_was_done_is_the_attempt_that_was_made(repaired: tuple[Passage, Rec
     assert passage.candidate is not None
     plan = replace(passage.plan, treatments=(passage.plan.treatments[0], second))
     html = written(replace(passage, plan=plan, candidate=replace(passage.candidate, treatment=second)), receipt)
-    assert f"Route: {report.ROUTES[Route.DEBAND]}.".replace("'", "&#39;") in html
+    assert f"Route: {account.ROUTES[Route.DEBAND]}.".replace("'", "&#39;") in html
     assert said in html

@@ -167,6 +167,15 @@ def test_interlaced_clips_are_kept_and_a_named_repair_is_refused() -> None:
     assert _plan(shaky, replace(REQUEST, route=Route.KEEP), fields).route is Route.KEEP
 
 
+def test_fields_are_smoothed_where_the_fullest_repair_treats_whole_frames_only() -> None:
+    found = _diagnosis(Verdict.LUMINANCE, (Band.GLOBAL_LUMA,), route=Route.DEBAND_SMOOTH)
+    fields = replace(CLIP, interlaced=True, field_order="top", height=480)
+    assert {one.route for one in _plan(found, clip=fields).treatments} == {Route.SMOOTH}
+    assert _plan(found).route is Route.DEBAND_SMOOTH
+    kept = _plan(found, replace(REQUEST, routes=(Route.DEBAND,)), fields)
+    assert (kept.route, kept.reason) == (Route.KEEP, "The route smooth would repair it, but this hot folder does not allow it.")
+
+
 def test_regeneration_needs_a_prompt() -> None:
     with pytest.raises(RouteRefused, match="No prompt is stored"):
         _plan(_diagnosis(Verdict.GENERATIVE), replace(REQUEST, route=Route.REGENERATE))

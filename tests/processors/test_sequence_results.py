@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from clipmaker import pan, patch_flicker, write
 from framemaker import picture, write_frame, write_frames
+from PIL import Image
 
 from deshimmer.config.errors import MissingFrames, RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import afterwards, api, encoding, frame_files, media, png_chunks, proxy, results, work_folders
+from deshimmer.processors import afterwards, api, encoding, frame_files, media, png_chunks, proxy, results, tiff_alpha, work_folders
 from deshimmer.processors.prompts import picture_texts
 from deshimmer.processors.records import Clip, Outcome, Receipt, Route, Treatment
 
@@ -77,6 +78,74 @@ def test_half_floats_stay_half_and_debanded_frames_get_sixteen_bits(tmp_path: Pa
     assert frame_files.is_half(again.path / "f1.exr")
     debanded, _ = delivered(halves, tmp_path / "deep", Treatment(Route.DEBAND, deband=True))
     assert debanded.bit_depth == 16
+
+
+@pytest.mark.parametrize(
+    ("source", "profile", "said"),
+    [
+        ("exr", Profile.MATCH, None),
+        ("exr", Profile.PNG, "multiplied by their alpha already"),
+        ("exr", Profile.FFV1, "multiplied by their alpha already"),
+        ("exr", Profile.TIFF, None),
+        ("tiff", Profile.EXR, "not multiplied by their alpha"),
+        ("png", Profile.EXR, "not multiplied by their alpha"),
+        ("png", Profile.FFV1, None),
+    ],
+)
+def test_what_colours_mean_beside_their_alpha_is_told(tmp_path: Path, source: str, profile: Profile, said: str | None) -> None:
+    frames = write_frames(tmp_path / "a", f"f_{{}}.{source}", SHOTS, pixel_format="rgba64le", alpha=0.5)
+    notes = encoding.choose(media.probe(frames), Treatment(Route.SMOOTH, profile=profile)).notes
+    assert [note for note in notes if "multiplied" in note] == [note for note in notes if said and said in note]
+    assert said is None or any(said in note for note in notes)
+
+
+@pytest.mark.parametrize("is_multiplied", [False, True])
+def test_tiff_says_what_its_colours_are_beside_their_alpha(tmp_path: Path, is_multiplied: bool) -> None:
+    frames = write_frames(tmp_path / "a", "f_{}.tiff", SHOTS, pixel_format="rgba64le", alpha=0.5)
+    for file in frames.iterdir() if is_multiplied else ():
+        tiff_alpha.say_multiplied(file)
+    notes = encoding.choose(media.probe(frames), Treatment(Route.SMOOTH, profile=Profile.PNG)).notes
+    assert any("multiplied by their alpha already" in note for note in notes) == is_multiplied
+    delivered(frames, tmp_path / "b")
+    for file in (tmp_path / "b").glob("*.tiff"):
+        with Image.open(file) as picture:
+            assert picture.tag_v2[338] == ((1,) if is_multiplied else (2,))  # pyright: ignore
+    assert len([*(tmp_path / "b").glob("*.tiff")]) == len(SHOTS)
+
+
+def test_light_multiplied_by_its_alpha_comes_back_so(tmp_path: Path) -> None:
+    """Compositors' EXR, with light that is seen though its alpha is 0."""
+    rows, columns = np.mgrid[0:48, 0:64].astype(np.float32)
+    alpha = columns / 63
+    light = np.dstack([0.8 * rows / 47 * alpha, 0.5 * alpha, 0.2 * (1 - alpha) * rows / 47, alpha])
+    (tmp_path / "a").mkdir()
+    for number in (1, 2, 3):
+        _write_light(tmp_path / "a" / f"f_{number}.exr", light)
+    delivered(tmp_path / "a", tmp_path / "b")
+    files = sorted((tmp_path / "b").glob("*.exr"))
+    assert len(files) == 3
+    for file in files:
+        assert np.abs(_light(file) - light).max() < 0.003
+
+
+def _write_light(path: Path, light: np.ndarray) -> None:
+    frame = av.VideoFrame(64, 48, "gbrapf32le")
+    for plane, channel in zip(frame.planes, (1, 2, 0, 3), strict=True):
+        padded = np.zeros((48, plane.line_size // 4), np.float32)
+        padded[:, :64] = light[..., channel]
+        plane.update(padded)
+    encoder = av.CodecContext.create("exr", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "gbrapf32le", Fraction(1, 25)
+    encoder.options = {"format": "half"}
+    path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+def _light(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    kind = np.float16 if "f16" in frame.format.name else np.float32
+    planes = [np.frombuffer(plane, kind).reshape(48, -1)[:, :64].astype(np.float32) for plane in frame.planes]
+    return np.dstack([planes[2], planes[0], planes[1], planes[3]])
 
 
 def test_texts_and_colours_of_png_come_along(tmp_path: Path) -> None:

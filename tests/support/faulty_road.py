@@ -2,6 +2,7 @@
 
 The stage ``diagnose`` of ``<fault>-<anything>.mp4``: ``crash`` dies; ``crashonce`` dies the first time; ``hang`` never ends;
 ``slow`` takes two seconds; ``tool`` waits for a program of its own; ``error`` raises; ``noise`` writes to standard output;
+``reads`` looks for the frames of a sequence as long as they are all there;
 ``gpu`` wants the GPU and holds it until there is a file ``.go`` of its name, and writes down each time that it begins and ends.
 """
 
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from deshimmer.config import locks, paths, spawn
 from deshimmer.config.errors import UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import delivery, probing
+from deshimmer.processors import delivery, probing, sequences
 from deshimmer.processors.records import CodecReading, Diagnosis, Passage, Plan, Progress, Reading, Receipt, Route, Verdict
 
 
@@ -78,6 +79,12 @@ def _noise(passage: Passage) -> None:
     os.write(1, b'{"answer": "of a library"}\n')
 
 
+def _reads(passage: Passage) -> None:
+    while True:
+        sequences.find(passage.request.path)
+        time.sleep(0.01)
+
+
 def _gpu(passage: Passage) -> None:
     path = passage.request.path
     with locks.holding(paths.gpu_lock()), path.with_suffix(".log").open("a") as log:
@@ -95,6 +102,7 @@ FAULTS: dict[str, Callable[[Passage], None]] = {
     "tool": _tool,
     "error": _error,
     "noise": _noise,
+    "reads": _reads,
     "gpu": _gpu,
 }
 

@@ -104,9 +104,18 @@ class PageDesk:
     def seed(self, number: int) -> None:
         """Jobs that ended one minute after the other, the newest last; their clips are not there."""
         for index in range(number):
-            outcome = list(REASONS)[index % len(REASONS)]
-            path = self.hot / ("harbour", "neon")[index % 2] / f"clip_{index:05}.mp4"
-            self.daemon.jobs.table.insert_ended(_summary(index, outcome, path), _request(path), "", time.time() - 60 * (number - index))
+            self._end(index, time.time() - 60 * (number - index))
+
+    def end_one(self, index: int) -> dict[str, Any]:
+        """A job that ends now, as the page's events tell of it."""
+        job_id = self._end(index, time.time())
+        return self.daemon.jobs.get(job_id).as_dict()
+
+    def _end(self, index: int, finished: float) -> str:
+        path = self.hot / ("harbour", "neon")[index % 2] / f"clip_{index:05}.mp4"
+        summary = _summary(index, list(REASONS)[index % len(REASONS)], path)
+        self.daemon.jobs.table.insert_ended(summary, _request(path), "", finished)
+        return summary["id"]
 
 
 def wait_until(page: Page, expression: str, seconds: float = 20.0) -> None:

@@ -23,6 +23,7 @@ ICON = (14, 16)
 """The middle of the only icon, in either panel."""
 AWAY = (800, 600)
 PANEL_PX = 33
+REST_S = 0.5
 BACKENDS = [("statusnotifier", "statusnotifier"), ("xembed", "xorg"), ("xembed", "gtk"), ("statusnotifier", "appindicator")]
 
 
@@ -79,10 +80,18 @@ def differs(one: Image.Image, other: Image.Image) -> bool:
 
 
 def settled(look: Callable[[], Image.Image]) -> Image.Image:
-    """What is seen once it has stopped to change: themes fade."""
-    seen = [look(), look()]
-    wait_until(lambda: not differs(seen[-1], seen[-2]) or seen.append(look()), "a picture at rest")
-    return seen[-1]
+    """What is seen once it has not changed for a while: themes fade, and an open menu follows the daemon."""
+    last, since = look(), time.monotonic()
+
+    def rests() -> bool:
+        nonlocal last, since
+        now = look()
+        if differs(now, last):
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > REST_S
+
+    wait_until(rests, "a picture at rest")
+    return last
 
 
 def tray(there: Desktop, *options: str) -> subprocess.Popen[bytes]:

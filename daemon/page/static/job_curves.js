@@ -95,7 +95,7 @@ export class Curves {
       {
         width: this.box.clientWidth, height: HEIGHT, series, legend: { show: true, live: true },
         scales: { x: { time: false, range: [0, this.length_s] }, y: { range: (_, __, high) => [0, Math.max(FLOOR, (high ?? 0) * 1.08)] } },
-        axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(2)} s`) }, { ...axis, size: 46 }],
+        axes: [{ ...axis, values: (_, ticks) => ticks.map((tick) => `${+tick.toFixed(ticks[1] - ticks[0] < 0.01 ? 4 : 2)} s`) }, { ...axis, size: 46 }],
         cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
         hooks: { drawClear: [(chart) => this._under(chart)], draw: [(chart) => this._over(chart)] },
       },

@@ -35,6 +35,7 @@ def test_much_that_is_left_is_said(before: float, after: float, words: str) -> N
         (1.5, "about 2 minutes"),
         (12.0, "about 12 minutes"),
         (150.0, "about 2.5 hours"),
+        (15750.0, "about 262 hours"),
     ],
 )
 def test_spans(minutes: float, words: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from clipmaker import pan, patch_flicker, write
 
 from deshimmer.config.settings import HotFolder, Settings
-from deshimmer.processors import api, receipts, report, road
+from deshimmer.processors import account, api, receipts, road
 from deshimmer.processors.prompts import station
 from deshimmer.processors.records import Outcome, Passage, Request, from_json, to_json
 
@@ -111,7 +111,7 @@ def test_a_passage_with_a_prompt_survives_the_queue(clip: Path, tmp_path: Path) 
 
 def test_a_report_without_a_prompt_has_no_panel(clip: Path, tmp_path: Path) -> None:
     receipt = api.fix(clip, tmp_path / "out", route="keep", comparison=False)
-    assert "The stored prompt" not in report.told(receipts.passage_of(receipt), receipt)["headline"]
+    assert "The stored prompt" not in account.told(receipts.passage_of(receipt), receipt)["headline"]
     assert receipt.report is not None
     assert "The stored prompt" not in receipt.report.read_text(encoding="utf-8")
 

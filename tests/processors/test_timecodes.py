@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from deshimmer.config import spawn
 from deshimmer.config.settings import Settings
-from deshimmer.processors import ffmpeg, frame_numbers
-from deshimmer.processors.frame_numbers import Counting
+from deshimmer.processors import ffmpeg, timecodes, timing
+from deshimmer.processors.timecodes import Counting
 
 NTSC, FILM = Fraction(30000, 1001), Fraction(24000, 1001)
 
@@ -57,16 +57,32 @@ def test_an_hour_of_2997_is_an_hour_by_the_clock():
     ],
 )
 def test_rates_that_are_meant(measured: Fraction, frames: int, meant: Fraction):
-    assert frame_numbers.exact_rate(measured, frames) == meant
+    assert timing.exact_average(measured, frames) == meant
 
 
 @pytest.mark.parametrize(("written", "drops"), [("01:00:00:00", False), ("01:00:00;00", True)])
 def test_the_start_is_the_files_own(tmp_path: Path, written: str, drops: bool):
     plain = write(tmp_path / "plain.mp4", pan(4, (64, 48)), fps=NTSC)
-    assert frame_numbers.start(plain, NTSC) == frame_numbers.Start(0, Counting(NTSC, True))
-    assert frame_numbers.start(tmp_path, NTSC).frame == 0  # a folder of frames
+    assert timecodes.start(plain, NTSC) == timecodes.Start(0, Counting(NTSC, True))
+    assert timecodes.start(tmp_path, NTSC).frame == 0  # a folder of frames
     timed = tmp_path / "timed.mov"
     given = ffmpeg.graph.output(ffmpeg.source(plain), ffmpeg.url(timed), vcodec="copy", timecode=written)
     spawn.run(ffmpeg.arguments(ffmpeg.tool(Settings()), given), timeout_s=60)
-    begins = frame_numbers.start(timed, NTSC)
+    begins = timecodes.start(timed, NTSC)
     assert (begins.counting.drops, begins.counting.written(begins.frame)) == (drops, written)
+
+
+@pytest.mark.parametrize(
+    ("timecode", "before", "after", "result"),
+    [
+        ("01:00:00;02", Fraction(30000, 1001), Fraction(60000, 1001), "01:00:00;04"),
+        ("00:59:59;20", Fraction(30000, 1001), Fraction(60), "00:59:59:40"),
+        ("00:59:59;20", Fraction(30000, 1001), Fraction(24), "00:59:59:16"),
+        ("10:00:00:23", Fraction(24), Fraction(48), "10:00:00:46"),
+        ("10:00:00:11", Fraction(24), Fraction(60), "10:00:00:28"),
+        ("10:00:00:11", Fraction(24), Fraction(24), None),
+        ("no timecode", Fraction(24), Fraction(48), None),
+    ],
+)
+def test_timecode_at_another_rate(timecode: str, before: Fraction, after: Fraction, result: str | None) -> None:
+    assert timecodes.at_rate(timecode, before, after) == result
