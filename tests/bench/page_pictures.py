@@ -186,7 +186,7 @@ def shoot(page: Page, output: Path, height: int | None = None) -> None:
 
 
 def draw_job(desk: PageDesk, out: Path, job: str) -> None:
-    page = desk.open(f"/jobs/{job}", scheme="light", size=(1280, 800), ignored=("willReadFrequently",))
+    page = desk.open(f"/jobs/{job}", scheme="light", size=(1280, 760), ignored=("willReadFrequently",))
     page.wait_for_selector("#job[data-open=true]", timeout=120_000)
     page.evaluate(f"window.deshimmer.job().player.seek({FRAME})")
     page.wait_for_selector("#curves .u-over")
@@ -196,7 +196,7 @@ def draw_job(desk: PageDesk, out: Path, job: str) -> None:
         page.keyboard.press(button[0])
         wait_until(page, f"!document.getElementById('{'heat-before' if button == 'heat' else button}').hidden", 60)
         page.wait_for_timeout(500)
-        shoot(page, out / name)
+        shoot(page, out / name, 810)
         page.keyboard.press(button[0])
     page.close()
 
@@ -212,6 +212,7 @@ def draw_page(browser: Browser, out: Path) -> None:
         jobs = notified(desk, out, drops, 3)
         draw_job(desk, out, jobs[SHOWN_JOB])
         settings = desk.open("/settings", size=(1280, 860))
+        settings.locator(f"input[value='{desk.hot}']").first.fill("~/Videos/Renders")
         shoot(settings, out / "page-settings.png")
         settings.close()
         drop(desk, "launch_portrait.mp4", pan(24, (384, 216), "astronaut"))
@@ -235,7 +236,7 @@ def draw_offer(browser: Browser, out: Path) -> None:
         page = desk.open(f"/jobs/{job}", size=(1080, 750))
         page.wait_for_selector("#job[data-open=true]", timeout=120_000)
         page.evaluate(ONLY_THE_OFFER)
-        shoot(page, out / "page-offer.png")
+        shoot(page, out / "page-offer.png", 1000)
 
 
 DRAWN = {"page": draw_page, "offer": draw_offer}

@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 from watchdesk import until
 
 FRAMES = 12
-SIZE = (160, 96)
+SIZE = (320, 180)
 PLAYER = "window.deshimmer.job().player"
 HDR = {"x265-params": "log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"}
 REPAIRED = {"shot", "hdr.mp4", "moving.gif"}
