@@ -192,11 +192,11 @@ def draw_job(desk: PageDesk, out: Path, job: str) -> None:
     page.wait_for_selector("#curves .u-over")
     wait_until(page, f"window.deshimmer.job().player.index === {FRAME}", 60)
     shoot(page, out / "job-page.jpg", 1290)
-    for button, name in (("difference", "job-difference.jpg"), ("heat", "job-heat.jpg")):
+    for button, name, height in (("difference", "job-difference.jpg", 810), ("heat", "job-heat.jpg", 860)):
         page.keyboard.press(button[0])
         wait_until(page, f"!document.getElementById('{'heat-before' if button == 'heat' else button}').hidden", 60)
         page.wait_for_timeout(500)
-        shoot(page, out / name, 810)
+        shoot(page, out / name, height)
         page.keyboard.press(button[0])
     page.close()
 
