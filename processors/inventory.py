@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import apng_times, media, parts, sequences
+from . import apng_times, clocks, media, parts, sequences
 from .inventory_differences import differences as differences
 from .inventory_records import Chapter, Inventory, Pictures, Track
 from .prompts import container_texts, picture_texts
@@ -195,7 +195,8 @@ def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
     if len(times) != clip.frames or len(set(times)) != len(times):  # packets do not tell the frames
         times = tuple(int(frame.pts or 0) for frame in media.frames(clip))
     is_said = bool(stream.average_rate) and clip.container != apng_times.CONTAINER
-    is_a_guess = clip.variable_frame_rate and clip.container.startswith("mov,") and seen.times != sorted(seen.times)
+    is_reordered = clip.variable_frame_rate and clip.container.startswith("mov,") and seen.times != sorted(seen.times)
+    is_a_guess = is_reordered or not clocks.tells_durations(clip)
     return Pictures(  # MP4 stores durations in decoding order: with reordered frames of a variable rate they are other frames'
         times=times,
         time_base=clip.time_base,

@@ -69,11 +69,20 @@ def _frame_times(source: Pictures, result: Pictures) -> Iterator[Difference]:
 
 
 def _is_same_rate(source: Pictures, result: Pictures) -> bool:
-    """Equal but for a tick of the clocks over the whole clip: MP4 and MOV keep no rate, it follows from the times."""
+    """Equal but for a tick of the clocks over the whole clip: MP4 and MOV keep no rate, it follows from the times. So does the one of a
+    source that says another than its own frames have: a GIF's 12 are said to be 12.5, a stream's header may count fields.
+    """
     before, after = source.declared_rate, result.declared_rate
     if not before or not after:
         return True
-    return abs(1 / before - 1 / after) * len(source.times) <= 2 * max(source.time_base, result.time_base)
+    slack = 2 * max(source.time_base, result.time_base) / len(source.times)  # seconds a frame
+    return any(abs(step - 1 / after) <= slack for step in (1 / before, _mean_step(source)) if step)
+
+
+def _mean_step(pictures: Pictures) -> Fraction | None:
+    """Seconds from frame to frame, by their times."""
+    steps = len(pictures.times) - 1
+    return (pictures.at(steps) - pictures.at(0)) / steps if steps > 0 else None
 
 
 def _last_frame(source: Pictures, result: Pictures) -> Iterator[Difference]:
