@@ -195,7 +195,20 @@ def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
     kept = "scale=out_range=pc," if color.range == delivered.range == "pc" and not becomes_rgb else ""  # older FFmpegs make it limited
     made = encoding.conversion or f"{kept}format={encoding.pixel_format}"
     room = "copy" if encoding.options["c:v"] in _READ_BEYOND else ""
-    return ",".join(part for part in (before, shape, filters or "", made, after, room) if part)
+    opacity = _opacity(media.working_format(clip), encoding.pixel_format) if clip.has_alpha else ""
+    return ",".join(part for part in (before, shape, filters or "", opacity, made, after, room) if part)
+
+
+def _opacity(working: str, delivered: str) -> str:
+    """Alpha as FFmpeg gives it back exact on the way to RGB, where it shifts and rounds it: what is opaque has all bits set, a half is 128."""
+    layout = av.VideoFormat(delivered)
+    wanted, held = (each.components[-1].bits for each in (layout, av.VideoFormat(working)))
+    if not media.is_rgb(layout) or wanted == held:
+        return ""
+    room = held if wanted < held else 16
+    deeper = f"format={working.replace(f'p{held}le', 'p16le')}," if room > held else ""
+    scaled = f"round(floor(val/{1 << (room - held)})*{(1 << wanted) - 1}/{(1 << held) - 1})*{1 << (room - wanted)}"
+    return f"format={working},{deeper}lutyuv=a='{scaled}'"
 
 
 def _params(**tags: str | None) -> str:

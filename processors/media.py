@@ -28,6 +28,7 @@ from .pixels import blank_like as blank_like
 from .pixels import field_of as field_of
 from .pixels import is_full_range as is_full_range
 from .pixels import is_rgb as is_rgb
+from .pixels import opacity as opacity
 from .pixels import planes as planes
 from .pixels import tagged_like as tagged_like
 from .pixels import to_format as to_format

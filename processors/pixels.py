@@ -60,26 +60,42 @@ def blank_like(frame: av.VideoFrame) -> av.VideoFrame:
 def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     """The frame in another pixel format; pts, size, matrix and range stay, RGB becomes limited-range BT.709.
 
-    Limited-range levels are multiplied by four from 8 to 10 bit; full-range luma goes from 0-255 to 0-1023.
+    Limited-range levels are multiplied by four from 8 to 10 bit; full-range luma and alpha go from 0-255 to 0-1023.
     """
     if frame.format.name == pixel_format:
         return frame
     if is_rgb(frame.format):
-        return frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
-    color_range = "JPEG" if is_full_range(frame) else "MPEG"
-    made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+        made = frame.reformat(format=pixel_format, dst_colorspace="itu709", dst_color_range="MPEG")
+    else:
+        color_range = "JPEG" if is_full_range(frame) else "MPEG"
+        made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
     _keep_opacity(frame, made)
     return made
 
 
 def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
-    """FFmpeg shifts alpha like limited-range luma, so that what was opaque no longer is."""
-    depths = [each.format.components[-1].bits for each in (frame, made)]
-    if depths[0] == depths[1] or not (frame.format.components[-1].is_alpha and made.format.components[-1].is_alpha):
-        return
-    before, after = planes(frame).a, planes(made).a
-    if before is not None and after is not None:
-        after[:] = np.rint(before * (((1 << depths[1]) - 1) / ((1 << depths[0]) - 1)))
+    """FFmpeg shifts alpha like limited-range luma, so that what was opaque no longer is, and rounds what it takes out of RGB."""
+    target = planes(made).a if not is_rgb(made.format) else None
+    before = opacity(frame) if target is not None else None
+    if target is not None and before is not None:
+        target[:] = np.rint(before.plane * (((1 << made.format.components[-1].bits) - 1) / before.peak))
+
+
+class Opacity(NamedTuple):
+    plane: NDArray[np.uint8] | NDArray[np.uint16]  # (height, width), code values
+    peak: int  # the one that is opaque
+
+
+def opacity(frame: av.VideoFrame) -> Opacity | None:
+    """The alpha of a frame as it is stored; None where its format has none."""
+    layout = frame.format
+    if not layout.has_palette and not any(component.is_alpha for component in layout.components):
+        return None
+    bits = 8 if layout.has_palette else layout.components[-1].bits
+    if len(frame.planes) == 4 and not layout.is_big_endian:
+        return Opacity(_plane(frame, 3), (1 << bits) - 1)
+    packed = frame.to_ndarray(format="rgba64le" if bits > 8 else "rgba")
+    return Opacity(packed[..., 3], 65535 if bits > 8 else 255)
 
 
 def is_rgb(layout: av.VideoFormat) -> bool:

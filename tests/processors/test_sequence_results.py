@@ -18,9 +18,21 @@ from PIL import Image
 from deshimmer.config.errors import MissingFrames, RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import afterwards, api, encoding, frame_files, media, png_chunks, proxy, results, tiff_alpha, work_folders
+from deshimmer.processors import (
+    afterwards,
+    api,
+    encoding,
+    frame_files,
+    media,
+    picture_checks,
+    png_chunks,
+    proxy,
+    results,
+    tiff_alpha,
+    work_folders,
+)
 from deshimmer.processors.prompts import picture_texts
-from deshimmer.processors.records import Clip, Outcome, Receipt, Route, Treatment
+from deshimmer.processors.records import Candidate, Clip, Outcome, Receipt, Route, Treatment
 
 SETTINGS = Settings()
 SHOTS = pan(3, (48, 32))
@@ -338,3 +350,25 @@ def test_repairing_again_replaces_it_and_keeping_the_original_removes_it(flicker
     assert not (second.output.parent / work_folders.ROOT).exists()
     afterwards.keep_original(second)
     assert not second.output.exists()
+
+
+@pytest.mark.parametrize(("pixel_format", "profile"), [("rgba", "match"), ("rgba64le", "match"), ("rgba", "prores"), ("rgba", "ffv1")])
+def test_alpha_of_every_level_comes_back_exactly(tmp_path: Path, pixel_format: str, profile: str) -> None:
+    deep = "64" in pixel_format
+    shot = np.zeros((16, 256, 4), np.uint16 if deep else np.uint8)
+    shot[..., :3], shot[..., 3] = 120, np.arange(256) * (257 if deep else 1)
+    source = tmp_path / "shot"
+    source.mkdir()
+    for index in range(3):
+        write_frame(source / f"f_{index:04d}.png", av.VideoFrame.from_ndarray(np.roll(shot, index, axis=1), format=pixel_format))
+    output = tmp_path / ("out" if profile == "match" else "out.mkv")
+    result, _ = delivered(source, output, Treatment(Route.SMOOTH, profile=Profile(profile)))
+    assert picture_checks.alpha_change(media.probe(source), result) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.5, 0.6, 0.75])
+def test_half_transparent_frames_pass(tmp_path: Path, alpha: float) -> None:
+    source = write_frames(tmp_path / "shot", "f_{:04d}.png", pan(3, (64, 48)), pixel_format="rgba", alpha=alpha)
+    result, chosen = delivered(source, tmp_path / "out")
+    made = Candidate(tmp_path / "out", Treatment(Route.SMOOTH), chosen.description, result.frames, 0.0)
+    assert [check for check in picture_checks.of(media.probe(source), result, made, SETTINGS) if not check.passed] == []
