@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -69,8 +69,60 @@ def to_format(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     else:
         color_range = "JPEG" if is_full_range(frame) else "MPEG"
         made = frame.reformat(format=pixel_format, src_color_range=color_range, dst_color_range=color_range)
+        _keep_chroma(frame, made)
     _keep_opacity(frame, made)
     return made
+
+
+def chroma_steps(layout: av.VideoFormat) -> tuple[int, int]:
+    """Pixels across and down that share a sample of chroma."""
+    return 16 // layout.chroma_width(16), 16 // layout.chroma_height(16)
+
+
+def working_steps(layout: av.VideoFormat) -> tuple[int, int]:
+    """The same of what such frames are worked on as: 4:2:0, 4:2:2 or 4:4:4, whichever holds all of their chroma."""
+    across, down = chroma_steps(layout)
+    return (2, 2 if down > 1 else 1) if across > 1 else (1, 1)
+
+
+def chroma(frame: av.VideoFrame, steps: tuple[int, int]) -> list[NDArray[Any]]:
+    """U and V in code values, with fractions where they are brought to a finer sampling: by lines between samples, which lie where those of
+    4:1:1 do, on the first of their pixels, else in the middle (JPEG's, and what shares lines).
+    """
+    planes_uv = [plane for plane in planes(frame)[1:3] if plane is not None]
+    across, down = (had // wanted for had, wanted in zip(chroma_steps(frame.format), steps, strict=True))
+    size = -(-frame.width // steps[0]), -(-frame.height // steps[1])
+    at_first = frame.format.name == "yuv411p"
+    for axis, factor, centred in ((1, across, not at_first), (0, down, True)):
+        if factor > 1:
+            planes_uv = [_finer(plane, factor, axis, centred=centred) for plane in planes_uv]
+    return [plane[: size[1], : size[0]] for plane in planes_uv]
+
+
+def _finer(plane: NDArray[Any], factor: int, axis: int, *, centred: bool) -> NDArray[np.float32]:
+    """``factor`` times as many samples along ``axis``."""
+    own = np.swapaxes(plane.astype(np.float32), axis, -1)
+    made = np.empty((*own.shape[:-1], own.shape[-1] * factor), np.float32)
+    before, after = np.concatenate([own[..., :1], own[..., :-1]], -1), np.concatenate([own[..., 1:], own[..., -1:]], -1)
+    for place in range(factor):
+        away = (place + 0.5) / factor - 0.5 if centred else place / factor
+        made[..., place::factor] = own + np.float32(abs(away)) * ((after if away > 0 else before) - own)
+    return np.swapaxes(made, axis, -1)
+
+
+def _keep_chroma(frame: av.VideoFrame, made: av.VideoFrame) -> None:
+    """Of 4:1:1 and its like, which FFmpeg brings to a finer sampling with another place of the samples, and with gray at the left edge of
+    some.
+    """
+    if len(frame.planes) < 3 or len(made.planes) < 3:
+        return
+    had, steps = chroma_steps(frame.format), chroma_steps(made.format)
+    if had == steps or any(mine < theirs for mine, theirs in zip(had, steps, strict=True)):
+        return
+    scale = 2.0 ** (made.format.components[0].bits - frame.format.components[0].bits)
+    for target, plane in zip(planes(made)[1:3], chroma(frame, steps), strict=True):
+        assert target is not None
+        target[:] = np.rint(plane * np.float32(scale))
 
 
 def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
