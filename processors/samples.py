@@ -127,7 +127,16 @@ def strips(frame: av.VideoFrame, *, upright: bool = False) -> NDArray[np.uint8]:
     quarters of the height; all of a small picture. ``upright``: columns instead, turned into rows. ``frame`` is planar.
     """
     y, depth = media.planes(frame).y, frame.format.components[0].bits
-    lines = y.T if upright else y
+    return _strips(y.T if upright else y, depth)
+
+
+def strips_of_fields(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """The same of each field, one above the other: between the fields of two moments lies a comb."""
+    y, depth = media.planes(frame).y, frame.format.components[0].bits
+    return np.concatenate([_strips(y[first::2], depth) for first in (0, 1)])
+
+
+def _strips(lines: Levels, depth: int) -> NDArray[np.uint8]:
     count = lines.shape[0]
     if count <= 3 * _STRIP_PX:
         return np.ascontiguousarray(fl.to_8_bit(lines, depth))
