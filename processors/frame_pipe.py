@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import clocks, enclosures, encoders, ffmpeg, media, picture_facts
+from . import carrying, clocks, enclosures, encoders, ffmpeg, media, picture_facts, vobsub
 from .enclosures import Enclosed
 from .picture_facts import PictureFacts
 
@@ -67,9 +67,12 @@ def encode(
         last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:
         argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last, facts)
-        return feed(
+        written = feed(
             argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin, grid=exact
         )
+    if clip.container.startswith("mov,") and encoding.muxer in carrying.BOXED:
+        vobsub.keep(clip.path, encoding.streams, output)
+    return written
 
 
 def feed(

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import apng_times, clocks, media, parts, sequences
+from . import apng_times, clocks, media, parts, sequences, vobsub
 from .inventory_differences import differences as differences
 from .inventory_records import Chapter, Inventory, Pictures, Track
 from .prompts import container_texts, picture_texts
@@ -109,7 +109,7 @@ def _of_container(container: InputContainer, clip: Clip) -> Inventory:
     return Inventory(
         container=clip.container,
         pictures=_pictures(found.picture.stream, seen[picture], clip),
-        tracks=tuple(_track(part, seen[part.stream.index]) for part in found.others),
+        tracks=tuple(_track(part, seen[part.stream.index], clip) for part in found.others),
         chapters=tuple(_chapter(each) for each in container.chapters()),
         timecode=parts.timecode(container, found),
         tags={key: value for key, value in tags.items() if not is_muxers_own(key)},
@@ -160,7 +160,7 @@ def _text(codec: str, data: bytes) -> str:
     return data.decode("utf-8", "replace").strip()
 
 
-def _track(part: Part, seen: _Seen) -> Track:
+def _track(part: Part, seen: _Seen, clip: Clip) -> Track:
     stream = part.stream
     tick, start = Fraction(stream.time_base or 1), stream.start_time
     is_timed = part.kind not in ("attachment", "cover")
@@ -180,6 +180,7 @@ def _track(part: Part, seen: _Seen) -> Track:
         title=_title(stream),
         roles=parts.roles(stream),
         texts=tuple(seen.texts),
+        canvas=vobsub.canvas(stream, clip.path) if part.codec == vobsub.CODEC else None,
     )
 
 

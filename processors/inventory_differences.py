@@ -24,6 +24,8 @@ from .inventory_records import (
     Inventory,
     Pictures,
     Track,
+    canvas_name,
+    colours_name,
     tag_name,
 )
 from .records import Route
@@ -128,7 +130,20 @@ def _track(track: Track, mine: Track, before: Pictures, after: Pictures, *, slow
         yield Difference(name, f"{name.capitalize()} does not hold the same data.", grave=True)
     elif track.kind not in _WITHOUT_TIMES and not slower:
         yield from _places(track, mine, before, after)
+    yield from _canvas(track, mine)
     yield from _names(name, track, mine, marked=marked)
+
+
+def _canvas(track: Track, mine: Track) -> Iterator[Difference]:
+    """Where VobSub's pictures lie, and in which colours, of a source that says it."""
+    before, after = track.canvas, mine.canvas
+    if before is None or after is None:
+        return
+    if before.size != after.size:
+        was, now = ("no size" if each.size is None else "x".join(map(str, each.size)) for each in (before, after))
+        yield Difference(canvas_name(track.name), f"{track.name.capitalize()} lies on a canvas of {now} instead of {was}.")
+    if before.colours != after.colours:
+        yield Difference(colours_name(track.name), f"{track.name.capitalize()} has other colours in its palette.")
 
 
 def _is_marked(source: Inventory) -> bool:
