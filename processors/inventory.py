@@ -83,6 +83,7 @@ def with_markup(container: InputContainer, selectors: Collection[str]) -> set[st
 
 _EVEN_PACKETS = ("aac", "opus", "libopus", "mp3", "mp3float", "ac3", "eac3", "mp2", "mp2float")
 """Decoders of sound whose packets are all equally long."""
+_FEW_PACKETS = 2
 
 
 @dataclass
@@ -139,8 +140,9 @@ def _see(packet: Any, seen: _Seen) -> None:
             start, end = struct.unpack("<II", bytes(side)[:8])
             before, after = before + start, after + end
     seen.trimmed = (before, after)
-    seen.last_duration = int(packet.duration or 0)
-    seen.usual_duration = max(seen.usual_duration, seen.last_duration)
+    if not packet.is_discard:  # what an edit list hides wholly has no end that is cut
+        seen.last_duration = int(packet.duration or 0)
+        seen.usual_duration = max(seen.usual_duration, seen.last_duration)
     seen.times.append(packet.pts)
     seen.digest.update(data[_transport_head(codec, data) :])
 
@@ -185,10 +187,18 @@ def _track(part: Part, seen: _Seen, clip: Clip) -> Track:
 
 
 def _trimmed(stream: Any, seen: _Seen) -> tuple[int, int]:
-    """Samples cut off at begin and end: MP4 says the end by a shorter last packet, others by a number."""
+    """Samples cut off at begin and end: MP4 says the end by a shorter last packet, others by a number. Of one packet, and of one beside that
+    which an edit list hides, only the codec knows how long it would be.
+    """
     start, end = seen.trimmed
+    whole = stream.codec_context.frame_size or 0
+    if len(seen.times) == 1 and 0 < whole <= start:
+        return start, 0  # nothing of it is heard
     is_by_duration = stream.codec_context.name in _EVEN_PACKETS and stream.time_base == Fraction(1, stream.rate)
-    return (start, seen.usual_duration - seen.last_duration) if not end and is_by_duration else (start, end)
+    if end or not is_by_duration or not seen.last_duration:
+        return start, end
+    usual = max(seen.usual_duration, whole) if len(seen.times) <= _FEW_PACKETS else seen.usual_duration
+    return start, usual - seen.last_duration
 
 
 def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:

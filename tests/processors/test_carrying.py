@@ -313,3 +313,24 @@ def test_vobsub_of_matroska_says_the_same_in_mp4_but_for_rounding(shared_clips: 
         "colours of subtitle track 1 (dvd_subtitle) are rounded by a level or two: .mp4 holds them as YUV",
         "canvas of subtitle track 1 (dvd_subtitle) is 720x480 in .mp4: the source says none",
     ]
+
+
+@pytest.mark.parametrize(("first", "packets", "last"), [(0, 1, 1014), (0, 1, 700), (-1024, 1, 700), (-1024, 2, 1014), (-1024, 2, 700)])
+def test_a_short_last_sample_of_a_packet_or_two_is_no_loss_in_matroska(tmp_path: Path, first: int, packets: int, last: int) -> None:
+    long = made(tmp_path / "long.mov", f"-f lavfi -i testsrc2=s=96x64:r=25:d=0.4 {TONE} {X264} -bf 0 -c:a aac")
+    source = tmp_path / "a.mov"
+    with av.open(str(long)) as container, av.open(str(source), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in container.streams}
+        count = 0
+        for packet in container.demux():
+            if packet.dts is None or (packet.stream.type == "audio" and count == packets):
+                continue
+            if packet.stream.type == "audio":
+                count += 1
+                packet.pts = packet.dts = first + 1024 * (count - 1)
+                packet.duration = last if count == packets else 1024
+            packet.stream = streams[packet.stream.index]
+            target.mux(packet)
+    clip, result, chosen = delivered(source, replace(SMOOTH, profile=Profile.FFV1))
+    found = inventory.differences(inventory.of(clip), inventory.of(result), SMOOTH)
+    assert [each for each in found if not media_checks.is_named(each, chosen.notes)] == []
