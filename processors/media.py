@@ -20,6 +20,7 @@ import av.error
 
 from ..config.errors import UnreadableClip
 from . import apng_times, changes, colors, sequence_clips, sequences, webp
+from .containers import LARGEST_PIXELS as LARGEST_PIXELS
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-LARGEST_PIXELS = 1 << 27
-"""A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
 
 _RATE_ROUNDING = Fraction(1, 5_000_000)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
