@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from clipmaker import pan, patch_flicker, write
 from framemaker import picture, write_frame, write_frames
+from mediamaker import made
 from PIL import Image
 
 from deshimmer.config.errors import MissingFrames, RouteRefused
@@ -21,6 +22,7 @@ from deshimmer.config.settings import Settings
 from deshimmer.processors import (
     afterwards,
     api,
+    diagnosis,
     encoding,
     frame_files,
     media,
@@ -29,6 +31,7 @@ from deshimmer.processors import (
     proxy,
     results,
     tiff_alpha,
+    verification,
     work_folders,
 )
 from deshimmer.processors.prompts import picture_texts
@@ -210,6 +213,20 @@ def test_what_frames_cannot_say_is_refused_or_told(tmp_path: Path) -> None:
         encoding.choose(_with(clip, sample_aspect=Fraction(4, 3)), to_frames)
     with pytest.raises(RouteRefused, match="turned"):
         encoding.choose(_with(clip, rotation=90), to_frames)
+
+
+def test_pixels_that_any_scaling_leaves_not_quite_square_are_square_for_frames(tmp_path: Path) -> None:
+    source = made(
+        tmp_path / "a.mp4", "-f lavfi -i testsrc2=s=856x480:r=24 -frames:v 3 -vf scale=854:480,setsar=427/426:max=1000 -c:v libx264 -crf 12"
+    )
+    clip = media.probe(source)
+    assert clip.sample_aspect == Fraction(427, 426)
+    treatment = Treatment(Route.SMOOTH, profile=Profile.PNG)
+    _, chosen = delivered(source, tmp_path / "out", treatment)
+    assert any(note.startswith("pixel aspect 427:426 is left out") for note in chosen.notes)
+    candidate = Candidate(tmp_path / "out", treatment, chosen.description, clip.frames, 0.0, chosen.notes)
+    verdict = verification.verify(clip, diagnosis.diagnose(clip, None, lambda _: None), candidate, None, SETTINGS, lambda _: None)
+    assert not verdict.broken, verdict.reason
 
 
 def _with(clip: Clip, **values: object) -> Clip:
