@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from queuedesk import Desk
 
 from deshimmer.config.errors import DaemonError
 from deshimmer.config.settings import Repair, Settings
-from deshimmer.daemon import jobs
+from deshimmer.daemon import jobs, workflows
 from deshimmer.daemon.database import open_engine
 from deshimmer.daemon.jobs import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED, Jobs
 from deshimmer.daemon.lock import is_state_held
@@ -74,7 +75,10 @@ def test_history_is_cleared_and_rebuilt_from_receipts(desk) -> None:
     desk.wait_for_end()
 
 
-def test_the_history_waits_for_an_end_that_is_being_recorded(desk) -> None:
+@pytest.fixture
+def being_told(desk) -> Iterator[threading.Event]:
+    """One job of this desk has ended in the table, and its workflow ends once the event is set."""
+
     class Slow(list[Receipt]):
         def append(self, receipt: Receipt) -> None:
             told.set()
@@ -85,13 +89,30 @@ def test_the_history_waits_for_an_end_that_is_being_recorded(desk) -> None:
     desk.jobs.close()
     desk.ended = Slow()
     desk.open()
-    row = desk.enqueue(desk.clip("ok-1"))
+    desk.enqueue(desk.clip("ok-1"))
     assert told.wait(20)
+    yield go_on
+    go_on.set()
+
+
+def test_a_stop_waits_for_an_end_that_is_being_recorded(desk, being_told: threading.Event) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        closed = pool.submit(desk.jobs.close)
+        with pytest.raises(TimeoutError):
+            closed.result(0.3)
+        being_told.set()
+        closed.result(20)
+    desk.open()
+    assert [row.outcome for row in desk.jobs.list()] == ["kept"]
+
+
+def test_the_history_waits_for_an_end_that_is_being_recorded(desk, being_told: threading.Event) -> None:
+    (row,) = desk.jobs.list()
     with ThreadPoolExecutor(1) as pool:
         cleared = pool.submit(desk.jobs.history_clear)
         with pytest.raises(TimeoutError):
             cleared.result(0.3)
-        go_on.set()
+        being_told.set()
         assert cleared.result(20) == 1
     (desk.output / "ok-1.receipt.json").unlink()
     assert desk.enqueue(Path(row.path)).id == row.id
@@ -283,7 +304,7 @@ def test_the_keeper_outlives_a_database_that_is_locked(desk, monkeypatch: pytest
         raise RuntimeError("database is locked")
 
     with monkeypatch.context() as broken:
-        broken.setattr(jobs.DBOS, "list_workflows", fail)
+        broken.setattr(workflows.DBOS, "list_workflows", fail)
         desk.jobs.resume()
         desk.wait(lambda: len(asked) > 1)
     desk.jobs.pause(0.3)
