@@ -134,7 +134,7 @@ def _keep_opacity(frame: av.VideoFrame, made: av.VideoFrame) -> None:
 
 
 class Opacity(NamedTuple):
-    plane: NDArray[np.uint8] | NDArray[np.uint16]  # (height, width), code values
+    plane: NDArray[Any]  # (height, width), code values
     peak: int  # the one that is opaque
 
 
