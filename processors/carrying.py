@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from . import grid, held, inventory, media, parts, timecodes
-from .inventory_records import CHAPTERS, PICTURE, ROUNDED, TIMECODE, tag_name
+from . import grid, held, inventory, media, parts, timecodes, vobsub
+from .inventory_records import CHAPTERS, PICTURE, ROUNDED, TIMECODE, canvas_name, colours_name, tag_name
 from .records import Route
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """The muxers that write what a demuxer reads; for any other source the codec says."""
 
-_BOXED = ("mp4", "mov")
+BOXED = ("mp4", "mov")
 _IN_MILLISECONDS = ("matroska", "webm")
 _SLOW = "slow motion changes the length"
 _MATROSKA_TICK = Fraction(1, 1000)
@@ -90,6 +90,7 @@ class _Source:
     timecode: str | None = None
     chapters: int = 0
     roles: tuple[str, ...] = ("default",)  # of the picture
+    canvases: Mapping[str, vobsub.Canvas] = field(default_factory=lambda: {})  # selector of a VobSub track: what it says of its pictures
 
     def of_kind(self, kind: parts.Kind) -> tuple[Part, ...]:
         return tuple(part for part in self.others if part.kind == kind)
@@ -118,7 +119,7 @@ def choose(clip: Clip, treatment: Treatment, video: dict[str, Any], muxers: tupl
     """``video``: FFmpeg's options for the picture, ``c:v`` among them. ``muxers`` hold it, the first where the source's does not."""
     source = _source(clip)
     muxer = _muxer(clip, [part.codec for part in source.of_kind("sound")], muxers)
-    exact = grid.of(clip) if muxer in _BOXED and treatment.route is not Route.INTERPOLATE else None
+    exact = grid.of(clip) if muxer in BOXED and treatment.route is not Route.INTERPOLATE else None
     case = _Case(clip, treatment, source, muxer, exact)
     suffix = clip.path.suffix.lower()
     kept = tuple(part for part in source.others if _reason(part, case) is None)
@@ -159,7 +160,7 @@ def _muxer(clip: Clip, sound: list[str], muxers: tuple[str, ...]) -> str:
 
 
 def _muxer_options(case: _Case, video: dict[str, Any]) -> dict[str, Any]:
-    if case.muxer not in _BOXED:
+    if case.muxer not in BOXED:
         return {"f": case.muxer}
     keys = (*case.source.tags, *case.source.hidden)
     has_own_tags = any(key.split("-")[0] not in held.COMMON_TAGS and not inventory.is_muxers_own(key) for key in keys)
@@ -193,6 +194,11 @@ def _source(clip: Clip) -> _Source:
             parts.timecode(container, found),
             len(container.chapters()),
             parts.roles(found.picture.stream),
+            {
+                part.selector: said
+                for part in found.others
+                if part.codec == vobsub.CODEC and (said := vobsub.canvas(part.stream, clip.path))
+            },
         )
 
 
@@ -216,8 +222,9 @@ def _lost(case: _Case) -> Iterator[str]:
     if case.muxer in _IN_MILLISECONDS and case.clip.container.startswith("mov,") and any(part.codec == "aac" for part in source.others):
         yield f"the first and last instants of AAC that an edit list hides may be heard: {suffix} has no edit lists"
     opus = [part for part in source.of_kind("sound") if part.codec == "opus" and _MATROSKA_TICK.denominator == part.ticks]
-    if case.muxer in _BOXED and opus and not slow:
+    if case.muxer in BOXED and opus and not slow:
         yield f"{ROUNDED} to 1 ms in the source: its Opus sound is heard up to 0.5 ms shorter at both ends"
+    yield from _canvases(case)
     if source.chapters and (slow or case.muxer == "mpegts"):
         yield f"{CHAPTERS} are left out: {_SLOW if slow else f'{suffix} does not hold them'}"
     if _SECOND_VIEW in source.roles:
@@ -232,6 +239,21 @@ def _lost(case: _Case) -> Iterator[str]:
         yield f"{ROUNDED} in the source, whose clock is too coarse: here they are exact at {case.exact.rate} frames per second"
     if case.muxer in _IN_MILLISECONDS and (_is_rounded(case) or _has_finer_tracks(case)):
         yield f"{ROUNDED} to 1 ms, the clock of {suffix}: each by at most 0.5 ms, and nothing drifts"
+
+
+def _canvases(case: _Case) -> Iterator[str]:
+    """What changes of the pictures of VobSub between MP4, which has numbers for them, and others, which have a text."""
+    is_boxed = case.clip.container.startswith("mov,")
+    for part in case.source.others:
+        said = case.source.canvases.get(part.selector)
+        if said is None or _reason(part, case) is not None or is_boxed == (case.muxer in BOXED):
+            continue
+        if is_boxed and said.size is not None:
+            yield f"{canvas_name(part.name)} ({'x'.join(map(str, said.size))}) is left out: FFmpeg gives {case.suffix} no size for it"
+        elif not is_boxed:
+            yield f"{colours_name(part.name)} are rounded by a level or two: {case.suffix} holds them as YUV"
+            if said.size is None:
+                yield f"{canvas_name(part.name)} is 720x480 in {case.suffix}: the source says none"
 
 
 def _has_finer_tracks(case: _Case) -> bool:

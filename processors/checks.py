@@ -60,7 +60,7 @@ def wholeness(evidence: Evidence) -> Iterator[Check]:
         f"It lasts {float(result.duration):.2f} s{', as it should' if kept else f' instead of {float(length):.2f} s'}.",
     )
     sizes = [" x ".join(map(str, side.display_size)) for side in (clip, result)]
-    same = _same_size(clip, result)
+    same = media_checks.is_same_size(clip, result)
     yield _check("size", same, None, None, f"The picture is {sizes[1]}{', as it was' if same else f' instead of {sizes[0]}'}.")
     yield _sound(evidence)
     yield from media_checks.checks(evidence.differences, evidence.notes)
@@ -76,11 +76,6 @@ def wholeness(evidence: Evidence) -> Iterator[Check]:
     lost = f"{len(garbage)} frames do not show what the source shows, the first is frame {garbage[0]}." if garbage else shown
     yield _check("pictures", not garbage, 0, len(garbage), lost)
     yield from evidence.picture
-
-
-def _same_size(clip: Clip, result: Clip) -> bool:
-    """Equal as a player shows it, but for the pixel that rounding of the pixel aspect may cost."""
-    return all(abs(mine - theirs) <= 1 for mine, theirs in zip(clip.display_size, result.display_size, strict=True))
 
 
 def _sound(evidence: Evidence) -> Check:

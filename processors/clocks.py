@@ -12,6 +12,9 @@ from .containers import video_stream
 if TYPE_CHECKING:
     from .records import Clip
 
+_WITHOUT_DURATIONS = ("mpegts", "mpeg")
+"""Containers that hold times only: FFmpeg makes a frame's duration of the rate that the picture's header says, which may be another."""
+
 
 def common_origin(clip: Clip) -> Fraction:
     """The last moment before ``media.origin`` that picture and sound both have a tick at: taken from the times of both, none is rounded."""
@@ -30,6 +33,11 @@ def declared_rate(clip: Clip) -> Fraction:
         return media.stated_rate(video_stream(container, clip.path)) or clip.frame_rate
 
 
+def tells_durations(clip: Clip) -> bool:
+    """Whether the file itself says for how long a frame is shown."""
+    return clip.container not in _WITHOUT_DURATIONS
+
+
 class Shown(NamedTuple):
     time: Fraction  # seconds
     duration: Fraction  # seconds
@@ -37,7 +45,7 @@ class Shown(NamedTuple):
 
 def last_frame(clip: Clip) -> Shown | None:
     """When the last frame is shown, and for how long; None where the file does not say."""
-    if not media.has_streams(clip) or clip.excerpt is not None:
+    if not media.has_streams(clip) or clip.excerpt is not None or not tells_durations(clip):
         return None
     with media.open_container(clip.path) as container:
         stream = video_stream(container, clip.path)

@@ -148,7 +148,7 @@ FFV1 = Coder(
         *(f"gray{depth}le" for depth in (10, 12, 16)),
         *(f"yuv{sampling}p{depth}le" for depth in (10, 12, 16) for sampling in (420, 422, 444)),
         *("yuva420p10le", "yuva422p10le", "yuva444p10le", "yuva420p16le", "yuva422p16le", "yuva444p16le"),
-        *(f"gbr{alpha}p{depth}le" for depth in (10, 12, 16) for alpha in ("", "a")),
+        *("gbrp10le", "gbrp12le", "gbrp16le", "gbrap16le"),  # of 10 and 12 bits FFmpeg makes the alpha half a level too opaque
     ),
     {"level": 3, "slicecrc": 1, "slices": 4, "g": 1},
     ("matroska",),

@@ -69,8 +69,9 @@ def stored_graph(path: Path, folder: Path) -> Graph | None:
 
 
 def hot_folder(path: Path, settings: Settings) -> Path:
-    """The hot folder that the clip lies in, else its own folder."""
-    return next((folder.path for folder in settings.hot_folders if path.is_relative_to(folder.path)), path.parent)
+    """The hot folder that the clip lies in, of nested ones the deepest, else its own folder."""
+    around = (folder.path for folder in settings.hot_folders if path.is_relative_to(folder.path))
+    return max(around, key=lambda each: len(each.parts), default=path.parent)
 
 
 def is_on_this_machine(settings: Settings) -> bool:

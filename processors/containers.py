@@ -24,6 +24,9 @@ SAFE_FORMATS = (
 )
 """FFmpeg's ``format_whitelist``: containers of media, none that names other files."""
 
+LARGEST_PIXELS = 1 << 27
+"""A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
+
 OPEN_OPTIONS = {"format_whitelist": SAFE_FORMATS, "protocol_whitelist": "file"}
 
 

@@ -14,7 +14,7 @@ import av
 import av.error
 
 from ..config.errors import RefusedClip, UnreadableClip
-from . import linear_light, tiff_alpha
+from . import containers, linear_light, tiff_alpha
 
 LARGEST_BYTES = 1 << 31
 """Of one picture: sixteen thousand by eight thousand pixels of four floats."""
@@ -39,6 +39,9 @@ BY_SUFFIX = {
     **{".png": PNG, ".jpg": JPEG, ".jpeg": JPEG, ".tif": TIFF, ".tiff": TIFF},
     **{".exr": EXR, ".bmp": BMP, ".webp": WEBP},
 }
+
+_SIZES = {PNG: (">II", 16), BMP: ("<ii", 18)}
+"""How, and where, the header says width and height."""
 
 
 def kind_of(path: Path) -> Kind:
@@ -68,19 +71,37 @@ def decode(path: Path) -> av.VideoFrame:
 
     Raises RefusedClip for what is not what its name says, UnreadableClip for what cannot be decoded.
     """
-    head(path)
-    if path.stat().st_size > LARGEST_BYTES:
-        raise UnreadableClip(f"{path.name} is too large. Scale the frames to 16384x8192 or less.", path=path.parent)
+    width, height = _declared(path)
+    if path.stat().st_size > LARGEST_BYTES or width * height > containers.LARGEST_PIXELS:
+        raise _too_large(path, f" ({width}x{height})" if width else "")
     decoder = av.CodecContext.create(kind_of(path).codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
+    decoder.options = {"max_pixels": str(containers.LARGEST_PIXELS)}
     try:
         decoded = [*decoder.decode(av.Packet(path.read_bytes())), *decoder.decode(None)]
+    except av.error.ArgumentError:  # what FFmpeg says of a size beyond max_pixels
+        raise _too_large(path, ", or its header is damaged") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise UnreadableClip(f"{path.name} cannot be decoded ({error}). Render or copy that frame again.", path=path.parent) from None
     if not decoded:
         raise UnreadableClip(f"{path.name} cannot be decoded. Render or copy that frame again.", path=path.parent)
     frame = decoded[0]
     return linear_light.encoded(frame, path) if linear_light.is_linear(frame) else frame
+
+
+def _declared(path: Path) -> tuple[int, int]:
+    """(width, height) as the header says, of the kinds in which it stands at one place; (0, 0) of others. Raises as ``head`` does."""
+    found = head(path)
+    kind = kind_of(path)
+    if kind not in _SIZES or len(found) < 26:
+        return 0, 0
+    layout, start = _SIZES[kind]
+    width, height = struct.unpack_from(layout, found, start)
+    return abs(width), abs(height)
+
+
+def _too_large(path: Path, why: str) -> UnreadableClip:
+    return UnreadableClip(f"{path.name} is too large{why}. Scale the frames to 16384x8192 or less.", path=path.parent)
 
 
 def png_format(path: Path) -> tuple[int, bool, bool]:

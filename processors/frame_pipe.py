@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 
 from ..config.errors import CannotWrite, UnreadableClip
-from . import clocks, enclosures, encoders, ffmpeg, media, picture_facts
+from . import carrying, clocks, enclosures, encoders, ffmpeg, media, picture_facts, vobsub
 from .enclosures import Enclosed
 from .picture_facts import PictureFacts
 
@@ -67,9 +67,12 @@ def encode(
         last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:
         argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last, facts)
-        return feed(
+        written = feed(
             argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin, grid=exact
         )
+    if clip.container.startswith("mov,") and encoding.muxer in carrying.BOXED:
+        vobsub.keep(clip.path, encoding.streams, output)
+    return written
 
 
 def feed(
@@ -195,7 +198,20 @@ def _chain(clip: Clip, encoding: Encoding, filters: str | None) -> str:
     kept = "scale=out_range=pc," if color.range == delivered.range == "pc" and not becomes_rgb else ""  # older FFmpegs make it limited
     made = encoding.conversion or f"{kept}format={encoding.pixel_format}"
     room = "copy" if encoding.options["c:v"] in _READ_BEYOND else ""
-    return ",".join(part for part in (before, shape, filters or "", made, after, room) if part)
+    opacity = _opacity(media.working_format(clip), encoding.pixel_format) if clip.has_alpha else ""
+    return ",".join(part for part in (before, shape, filters or "", opacity, made, after, room) if part)
+
+
+def _opacity(working: str, delivered: str) -> str:
+    """Alpha as FFmpeg gives it back exact on the way to RGB, where it shifts and rounds it: what is opaque has all bits set, a half is 128."""
+    layout = av.VideoFormat(delivered)
+    wanted, held = (each.components[-1].bits for each in (layout, av.VideoFormat(working)))
+    if not media.is_rgb(layout) or wanted == held:
+        return ""
+    room = held if wanted < held else 16
+    deeper = f"format={working.replace(f'p{held}le', 'p16le')}," if room > held else ""
+    scaled = f"round(floor(val/{1 << (room - held)})*{(1 << wanted) - 1}/{(1 << held) - 1})*{1 << (room - wanted)}"
+    return f"format={working},{deeper}lutyuv=a='{scaled}'"
 
 
 def _params(**tags: str | None) -> str:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import apng_times, media, parts, sequences
+from . import apng_times, clocks, media, parts, sequences, vobsub
 from .inventory_differences import differences as differences
 from .inventory_records import Chapter, Inventory, Pictures, Track
 from .prompts import container_texts, picture_texts
@@ -83,6 +83,7 @@ def with_markup(container: InputContainer, selectors: Collection[str]) -> set[st
 
 _EVEN_PACKETS = ("aac", "opus", "libopus", "mp3", "mp3float", "ac3", "eac3", "mp2", "mp2float")
 """Decoders of sound whose packets are all equally long."""
+_FEW_PACKETS = 2
 
 
 @dataclass
@@ -109,7 +110,7 @@ def _of_container(container: InputContainer, clip: Clip) -> Inventory:
     return Inventory(
         container=clip.container,
         pictures=_pictures(found.picture.stream, seen[picture], clip),
-        tracks=tuple(_track(part, seen[part.stream.index]) for part in found.others),
+        tracks=tuple(_track(part, seen[part.stream.index], clip) for part in found.others),
         chapters=tuple(_chapter(each) for each in container.chapters()),
         timecode=parts.timecode(container, found),
         tags={key: value for key, value in tags.items() if not is_muxers_own(key)},
@@ -139,8 +140,9 @@ def _see(packet: Any, seen: _Seen) -> None:
             start, end = struct.unpack("<II", bytes(side)[:8])
             before, after = before + start, after + end
     seen.trimmed = (before, after)
-    seen.last_duration = int(packet.duration or 0)
-    seen.usual_duration = max(seen.usual_duration, seen.last_duration)
+    if not packet.is_discard:  # what an edit list hides wholly has no end that is cut
+        seen.last_duration = int(packet.duration or 0)
+        seen.usual_duration = max(seen.usual_duration, seen.last_duration)
     seen.times.append(packet.pts)
     seen.digest.update(data[_transport_head(codec, data) :])
 
@@ -160,7 +162,7 @@ def _text(codec: str, data: bytes) -> str:
     return data.decode("utf-8", "replace").strip()
 
 
-def _track(part: Part, seen: _Seen) -> Track:
+def _track(part: Part, seen: _Seen, clip: Clip) -> Track:
     stream = part.stream
     tick, start = Fraction(stream.time_base or 1), stream.start_time
     is_timed = part.kind not in ("attachment", "cover")
@@ -180,14 +182,23 @@ def _track(part: Part, seen: _Seen) -> Track:
         title=_title(stream),
         roles=parts.roles(stream),
         texts=tuple(seen.texts),
+        canvas=vobsub.canvas(stream, clip.path) if part.codec == vobsub.CODEC else None,
     )
 
 
 def _trimmed(stream: Any, seen: _Seen) -> tuple[int, int]:
-    """Samples cut off at begin and end: MP4 says the end by a shorter last packet, others by a number."""
+    """Samples cut off at begin and end: MP4 says the end by a shorter last packet, others by a number. Of one packet, and of one beside that
+    which an edit list hides, only the codec knows how long it would be.
+    """
     start, end = seen.trimmed
+    whole = stream.codec_context.frame_size or 0
+    if len(seen.times) == 1 and 0 < whole <= start:
+        return start, 0  # nothing of it is heard
     is_by_duration = stream.codec_context.name in _EVEN_PACKETS and stream.time_base == Fraction(1, stream.rate)
-    return (start, seen.usual_duration - seen.last_duration) if not end and is_by_duration else (start, end)
+    if end or not is_by_duration or not seen.last_duration:
+        return start, end
+    usual = max(seen.usual_duration, whole) if len(seen.times) <= _FEW_PACKETS else seen.usual_duration
+    return start, usual - seen.last_duration
 
 
 def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
@@ -195,7 +206,8 @@ def _pictures(stream: Any, seen: _Seen, clip: Clip) -> Pictures:
     if len(times) != clip.frames or len(set(times)) != len(times):  # packets do not tell the frames
         times = tuple(int(frame.pts or 0) for frame in media.frames(clip))
     is_said = bool(stream.average_rate) and clip.container != apng_times.CONTAINER
-    is_a_guess = clip.variable_frame_rate and clip.container.startswith("mov,") and seen.times != sorted(seen.times)
+    is_reordered = clip.variable_frame_rate and clip.container.startswith("mov,") and seen.times != sorted(seen.times)
+    is_a_guess = is_reordered or not clocks.tells_durations(clip)
     return Pictures(  # MP4 stores durations in decoding order: with reordered frames of a variable rate they are other frames'
         times=times,
         time_base=clip.time_base,

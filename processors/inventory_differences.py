@@ -24,6 +24,8 @@ from .inventory_records import (
     Inventory,
     Pictures,
     Track,
+    canvas_name,
+    colours_name,
     tag_name,
 )
 from .records import Route
@@ -69,11 +71,20 @@ def _frame_times(source: Pictures, result: Pictures) -> Iterator[Difference]:
 
 
 def _is_same_rate(source: Pictures, result: Pictures) -> bool:
-    """Equal but for a tick of the clocks over the whole clip: MP4 and MOV keep no rate, it follows from the times."""
+    """Equal but for a tick of the clocks over the whole clip: MP4 and MOV keep no rate, it follows from the times. So does the one of a
+    source that says another than its own frames have: a GIF's 12 are said to be 12.5, a stream's header may count fields.
+    """
     before, after = source.declared_rate, result.declared_rate
     if not before or not after:
         return True
-    return abs(1 / before - 1 / after) * len(source.times) <= 2 * max(source.time_base, result.time_base)
+    slack = 2 * max(source.time_base, result.time_base) / len(source.times)  # seconds a frame
+    return any(abs(step - 1 / after) <= slack for step in (1 / before, _mean_step(source)) if step)
+
+
+def _mean_step(pictures: Pictures) -> Fraction | None:
+    """Seconds from frame to frame, by their times."""
+    steps = len(pictures.times) - 1
+    return (pictures.at(steps) - pictures.at(0)) / steps if steps > 0 else None
 
 
 def _last_frame(source: Pictures, result: Pictures) -> Iterator[Difference]:
@@ -119,7 +130,20 @@ def _track(track: Track, mine: Track, before: Pictures, after: Pictures, *, slow
         yield Difference(name, f"{name.capitalize()} does not hold the same data.", grave=True)
     elif track.kind not in _WITHOUT_TIMES and not slower:
         yield from _places(track, mine, before, after)
+    yield from _canvas(track, mine)
     yield from _names(name, track, mine, marked=marked)
+
+
+def _canvas(track: Track, mine: Track) -> Iterator[Difference]:
+    """Where VobSub's pictures lie, and in which colours, of a source that says it."""
+    before, after = track.canvas, mine.canvas
+    if before is None or after is None:
+        return
+    if before.size != after.size:
+        was, now = ("no size" if each.size is None else "x".join(map(str, each.size)) for each in (before, after))
+        yield Difference(canvas_name(track.name), f"{track.name.capitalize()} lies on a canvas of {now} instead of {was}.")
+    if before.colours != after.colours:
+        yield Difference(colours_name(track.name), f"{track.name.capitalize()} has other colours in its palette.")
 
 
 def _is_marked(source: Inventory) -> bool:

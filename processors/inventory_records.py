@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from .parts import WORDS, Kind
+from .vobsub import Canvas
 
 ROUNDED = "times are rounded"
 FRAME_TIMES = "frame times"
@@ -20,6 +21,15 @@ PICTURE = "the picture track"
 def tag_name(key: str) -> str:
     """How a note names a tag of the file."""
     return f"tag '{key}'"
+
+
+def canvas_name(track: str) -> str:
+    """How a note names the size of a VobSub track's pictures."""
+    return f"canvas of {track}"
+
+
+def colours_name(track: str) -> str:
+    return f"colours of {track}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Track:
     title: str | None
     roles: tuple[str, ...]  # FFmpeg's dispositions: default, forced, comment, ...
     texts: tuple[str, ...] = ()  # of subtitles that are text
+    canvas: Canvas | None = None  # of VobSub
 
     @property
     def name(self) -> str:

@@ -63,7 +63,7 @@ def look(frame: av.VideoFrame) -> Look:
     if planes.u is None or planes.v is None:
         return Look(planes.y, *luma, np.full((*reversed(THUMBNAIL_PX), 2), 128, np.float32))
     gain = scale * (1.0 if full else 255 / 224)
-    chroma = np.dstack([thumbnail(plane.astype(np.float32)) for plane in (planes.u, planes.v)])
+    chroma = np.dstack([thumbnail(plane.astype(np.float32)) for plane in media.chroma(frame, media.working_steps(layout))])
     return Look(planes.y, *luma, np.asarray(128 + (chroma - 128 / scale) * gain, np.float32))
 
 

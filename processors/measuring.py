@@ -146,6 +146,7 @@ class _Walk:
         self._layout = Layout.of(guide)
         self._frame_rate = float(clip.frame_rate)
         self._is_guided = guide is not clip
+        self._has_fields = guide.interlaced
         self._is_dithered = guide.codec in _PALETTES
         self._cuts = cuts
         self._cambi = cambi
@@ -249,7 +250,8 @@ class _Walk:
             self._last = self._sampled(self._held)
         now = self._sampled(frame)
         if len(self._shot.pairs) % _PICTURE_EVERY == 0:
-            edges = cv2.Laplacian(samples.strips(frame.own), cv2.CV_16S)
+            rows = samples.strips_of_fields(frame.own) if self._has_fields else samples.strips(frame.own)
+            edges = cv2.Laplacian(rows, cv2.CV_16S)
             self._curves["sharpness"][-1] = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size * now[0].levels ** 2
         self._still()
         if self._last is not None:

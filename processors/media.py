@@ -20,26 +20,27 @@ import av.error
 
 from ..config.errors import UnreadableClip
 from . import apng_times, changes, colors, sequence_clips, sequences, webp
+from .containers import LARGEST_PIXELS as LARGEST_PIXELS
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
 from .containers import video_stream
 from .pixels import Planes as Planes
 from .pixels import blank_like as blank_like
+from .pixels import chroma as chroma
 from .pixels import field_of as field_of
 from .pixels import is_full_range as is_full_range
 from .pixels import is_rgb as is_rgb
+from .pixels import opacity as opacity
 from .pixels import planes as planes
 from .pixels import tagged_like as tagged_like
 from .pixels import to_format as to_format
+from .pixels import working_steps as working_steps
 from .records import AudioTrack, Clip, ColorTags
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-LARGEST_PIXELS = 1 << 27
-"""A picture larger than this (16384x8192) is refused: it would take gigabytes for a single frame."""
 
 _RATE_ROUNDING = Fraction(1, 5_000_000)
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -190,14 +191,12 @@ def working_format(clip: Clip) -> str:
     from_rgb = is_rgb(layout)
     needed = clip.bit_depth + 2 * from_rgb
     depth = 10 if needed <= 10 else 12 if needed <= 12 and not clip.has_alpha else 16  # no format has 4:2:0, 12 bit and alpha
-    chroma = "444"
+    sampling = "444"
     if not from_rgb and len(layout.components) >= 3:
-        half_width = layout.chroma_width(16) < 16
-        half_height = layout.chroma_height(16) < 16
-        chroma = {(True, True): "420", (True, False): "422"}.get((half_width, half_height), "444")
+        sampling = {(2, 2): "420", (2, 1): "422", (1, 1): "444"}[working_steps(layout)]
     elif not from_rgb:
-        chroma = "420"  # gray: encoders and editors want chroma planes, empty ones cost least
-    return f"yuv{'a' if clip.has_alpha else ''}{chroma}p{depth}le"
+        sampling = "420"  # gray: encoders and editors want chroma planes, empty ones cost least
+    return f"yuv{'a' if clip.has_alpha else ''}{sampling}p{depth}le"
 
 
 def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:

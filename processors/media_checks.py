@@ -6,9 +6,12 @@ What its maker could not keep stands in the candidate's notes, by name; anything
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
 
+from . import sequences
 from .inventory_records import CHAPTERS, FRAME_RATE, FRAME_TIMES, LAST_FRAME, ROUNDED, TIMECODE, Difference
-from .records import Check
+from .records import Check, Clip
 
 _TIMING = (FRAME_TIMES, FRAME_RATE, LAST_FRAME, ROUNDED, TIMECODE)
 _GROUPS = (
@@ -32,6 +35,13 @@ def checks(found: Sequence[Difference], notes: Collection[str]) -> Iterator[Chec
 
 def is_named(difference: Difference, notes: Collection[str]) -> bool:
     return not difference.grave and any(difference.subject in note for note in notes)
+
+
+def is_same_size(clip: Clip, result: Clip) -> bool:
+    """Equal as a player shows it, but for the pixel that rounding of the pixel aspect may cost. Frames are made of nearly square pixels too."""
+    if result.container == sequences.CONTAINER:
+        clip = replace(clip, sample_aspect=Fraction(1))
+    return all(abs(mine - theirs) <= 1 for mine, theirs in zip(clip.display_size, result.display_size, strict=True))
 
 
 def _said(failed: Sequence[Difference], mine: Sequence[Difference], whole: str) -> str:

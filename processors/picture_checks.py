@@ -71,7 +71,5 @@ def alpha_change(clip: Clip, result: Clip, factor: int = 1) -> tuple[float, floa
 
 def _opacity(frame: av.VideoFrame) -> tuple[NDArray[np.float32], float]:
     """(height, width), code values, and the one that is opaque."""
-    layout = frame.format
-    if not layout.is_rgb and not layout.has_palette and (plane := media.planes(frame).a) is not None:
-        return plane.astype(np.float32), float((1 << layout.components[-1].bits) - 1)
-    return frame.to_ndarray(format="rgba")[..., 3].astype(np.float32), 255.0
+    found = media.opacity(frame)
+    return (found.plane.astype(np.float32), float(found.peak)) if found else (np.ones((frame.height, frame.width), np.float32), 1.0)

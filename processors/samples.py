@@ -143,8 +143,16 @@ def strips(source: Source, *, upright: bool = False) -> NDArray[np.uint8]:
     """Rows of luma at full size, as 8-bit code values: three strips of at most 32 rows, one above the other, at a quarter, half and three
     quarters of the height; all of a small picture. ``upright``: columns instead, turned into rows.
     """
-    y, depth = source.planes.y, source.depth
-    lines = y.T if upright else y
+    y = source.planes.y
+    return _strips(y.T if upright else y, source.depth)
+
+
+def strips_of_fields(source: Source) -> NDArray[np.uint8]:
+    """The same of each field, one above the other: between the fields of two moments lies a comb."""
+    return np.concatenate([_strips(source.planes.y[first::2], source.depth) for first in (0, 1)])
+
+
+def _strips(lines: Levels, depth: int) -> NDArray[np.uint8]:
     count = lines.shape[0]
     if count <= 3 * _STRIP_PX:
         return np.ascontiguousarray(fl.to_8_bit(lines, depth))

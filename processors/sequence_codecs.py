@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.errors import RouteRefused
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MUXER = "image2"
 
+
+_NEARLY_SQUARE = Fraction(1, 200)
+"""As far as pixels may be from square for frames, which say no aspect: 427:426 is what any scaling to 854x480 leaves."""
 
 _EXACT = "bicubic+accurate_rnd+full_chroma_int"
 """FFmpeg's quick way from 4:2:0 to RGB lies 1.2 levels too low."""
@@ -72,7 +76,7 @@ def _kind(clip: Clip, treatment: Treatment) -> str | None:
 
 def _refuse(clip: Clip, kind: str) -> None:
     refusals = (
-        (clip.sample_aspect != 1, "its pixels are not square"),
+        (abs(clip.sample_aspect - 1) > _NEARLY_SQUARE, "its pixels are not square"),
         (clip.interlaced, "it is interlaced"),
         (clip.variable_frame_rate, "its frames last differently long"),
         (bool(clip.rotation) or clip.mirrored, "it is turned by a tag"),
@@ -88,6 +92,9 @@ def _notes(clip: Clip, kind: str) -> Iterable[str]:
     yield from carrying.lost_in_frames(clip, f"{kind.upper()} frames", keeps_tags=kind == "png")
     if clip.container != sequences.CONTAINER and (1 / clip.frame_rate / clip.time_base).denominator != 1:
         yield f"{ROUNDED}: each frame is one of {clip.frame_rate} a second"
+    if clip.sample_aspect != 1:
+        aspect = "{}:{}".format(*clip.sample_aspect.as_integer_ratio())
+        yield f"pixel aspect {aspect} is left out: frames are taken for square, which is less than half a percent from it"
     if clip.color.is_hdr:
         yield f"the frames hold {clip.color.transfer} values of {clip.color.primaries}, which no tag of theirs says"
         yield "mastering display and light level are left out: frames hold neither"

@@ -61,7 +61,7 @@ def check(path: Path) -> None:
     except OSError as error:
         raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its permissions.", path=path) from None
     if missing:
-        raise IncompleteClip(f"The file is incomplete: {missing}. {_STILL}", path=path)
+        raise IncompleteClip(f"{missing[0].upper()}{missing[1:]}. {_STILL}", path=path)
 
 
 def _check_sequence(folder: Path) -> None:

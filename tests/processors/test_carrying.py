@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mediamaker import FILM, NTSC, OTHER_TONE, SETTINGS, SMOOTH, TONE, X264, del
 from PIL import Image
 
 from deshimmer.config.profiles import Profile
-from deshimmer.processors import encoding, frame_pipe, inventory, media, media_checks
+from deshimmer.processors import carrying, encoding, frame_pipe, inventory, media, media_checks
 from deshimmer.processors.prompts import finding
 from deshimmer.processors.records import Route, Treatment
 
@@ -284,3 +285,52 @@ def test_another_reader_sees_the_same(tmp_path: Path, name: str) -> None:
         for each, start in zip((before, after), first, strict=True)
     ]
     assert sorted(sound[1]) == sorted(sound[0])
+
+
+@pytest.mark.parametrize(("profile", "lost"), [("match", []), ("ffv1", ["canvas of subtitle track 1 (dvd_subtitle)"])])
+def test_pictures_of_vobsub_keep_their_canvas_and_colours(shared_clips: Path, tmp_path: Path, profile: str, lost: list[str]) -> None:
+    """FFmpeg's copy of MP4's says 720x480, and rounds the palette."""
+    source = tmp_path / "a.mp4"
+    source.write_bytes((shared_clips / "odd" / "with_vobsub.mp4").read_bytes())
+    clip, result, chosen = delivered(source, replace(SMOOTH, profile=Profile(profile)))
+    before, after = inventory.of(clip), inventory.of(result)
+    said = before.of_kind("subtitle")[0].canvas
+    assert said is not None
+    assert (said.size, len(said.colours)) == ((1280, 720), 16)
+    found = [each for each in inventory.differences(before, after, SMOOTH) if each.subject.startswith(("canvas", "colours"))]
+    assert [each.subject for each in found] == lost
+    assert all(media_checks.is_named(each, chosen.notes) for each in found)
+
+
+def test_vobsub_of_matroska_says_the_same_in_mp4_but_for_rounding(shared_clips: Path, tmp_path: Path) -> None:
+    source = made(tmp_path / "a.mkv", f"-i {shared_clips}/odd/with_vobsub.mp4 -map 0 -c copy")
+    copied = made(tmp_path / "b.mp4", "-i a.mkv -map 0 -c copy")
+    found = [each.subject for each in inventory.differences(inventory.take(source), inventory.take(copied), SMOOTH)]
+    assert {"canvas of subtitle track 1 (dvd_subtitle)", "colours of subtitle track 1 (dvd_subtitle)"} <= set(found)
+    clip = media.probe(source)
+    lost = carrying.choose(clip, SMOOTH, {"c:v": "libx264"}, ("mp4",)).lost
+    assert [each for each in lost if each.startswith(("canvas", "colours"))] == [
+        "colours of subtitle track 1 (dvd_subtitle) are rounded by a level or two: .mp4 holds them as YUV",
+        "canvas of subtitle track 1 (dvd_subtitle) is 720x480 in .mp4: the source says none",
+    ]
+
+
+@pytest.mark.parametrize(("first", "packets", "last"), [(0, 1, 1014), (0, 1, 700), (-1024, 1, 700), (-1024, 2, 1014), (-1024, 2, 700)])
+def test_a_short_last_sample_of_a_packet_or_two_is_no_loss_in_matroska(tmp_path: Path, first: int, packets: int, last: int) -> None:
+    long = made(tmp_path / "long.mov", f"-f lavfi -i testsrc2=s=96x64:r=25:d=0.4 {TONE} {X264} -bf 0 -c:a aac")
+    source = tmp_path / "a.mov"
+    with av.open(str(long)) as container, av.open(str(source), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in container.streams}
+        count = 0
+        for packet in container.demux():
+            if packet.dts is None or (packet.stream.type == "audio" and count == packets):
+                continue
+            if packet.stream.type == "audio":
+                count += 1
+                packet.pts = packet.dts = first + 1024 * (count - 1)
+                packet.duration = last if count == packets else 1024
+            packet.stream = streams[packet.stream.index]
+            target.mux(packet)
+    clip, result, chosen = delivered(source, replace(SMOOTH, profile=Profile.FFV1))
+    found = inventory.differences(inventory.of(clip), inventory.of(result), SMOOTH)
+    assert [each for each in found if not media_checks.is_named(each, chosen.notes)] == []

@@ -16,7 +16,7 @@ from comfyui_server import FRAMES, GRAPH, SIZE, ComfyUI
 from PIL import Image
 
 from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused, SettingsError, ToolFailed
-from deshimmer.config.settings import Models, Settings, load_settings
+from deshimmer.config.settings import HotFolder, Models, Settings, load_settings
 from deshimmer.processors import comfyui, comfyui_following, comfyui_result, diagnosis, media
 from deshimmer.processors import comfyui_server as comfyui_server_module
 from deshimmer.processors.comfyui_server import Server
@@ -330,3 +330,12 @@ def test_probe(server: ComfyUI) -> None:
     assert (absent.ok, absent.remedy) == (False, "Set models.comfyui to the address of your ComfyUI, as http://127.0.0.1:8188.")
     lost = comfyui.probe(Settings(models=Models(comfyui="http://127.0.0.1:1")))
     assert (lost.ok, "Start it" in (lost.remedy or "")) == (False, True)
+
+
+def test_of_nested_hot_folders_a_clip_lies_in_the_deepest(tmp_path: Path) -> None:
+    inner, clip = tmp_path / "renders" / "film", tmp_path / "renders" / "film" / "shot" / "a.mp4"
+    for order in ((tmp_path / "renders", inner), (inner, tmp_path / "renders")):
+        settings = Settings(hot_folders=tuple(HotFolder(path=each) for each in order))
+        assert comfyui.hot_folder(clip, settings) == inner
+        assert comfyui.hot_folder(tmp_path / "renders" / "b.mp4", settings) == tmp_path / "renders"
+        assert comfyui.hot_folder(tmp_path / "c.mp4", settings) == tmp_path

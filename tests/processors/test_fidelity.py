@@ -6,10 +6,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
+from mediamaker import delivered, made
 
 from deshimmer.processors import fidelity, media
 from deshimmer.processors.fidelity import Fidelity
@@ -142,3 +144,32 @@ def test_nothing_is_compared_across_cuts(tmp_path: Path, truth: list[Picture]) -
     seen = measured(tmp_path, shots, shots, cuts=(0, 8))
     assert seen.motion_kept == pytest.approx(1, abs=0.1)
     assert seen.lost_motion == 0
+
+
+def test_colour_sampled_once_in_four_stays_where_it_is(tmp_path: Path) -> None:
+    """DV of NTSC: FFmpeg's own way to a finer sampling moves it, and leaves the left edge gray."""
+    source = made(tmp_path / "a.mov", "-f lavfi -i testsrc2=s=720x480:r=30000/1001 -vf format=yuv411p -frames:v 6 -c:v dvvideo")
+    clip = media.probe(source)
+    for frame in media.frames(clip):
+        working = media.to_format(frame, media.working_format(clip))
+        assert working.format.name == "yuv422p10le"
+        for before, after in zip(media.planes(frame)[:3], media.planes(working)[:3], strict=True):
+            assert before is not None
+            assert after is not None
+            assert np.array_equal(before * np.uint16(4), after[:, :: after.shape[1] // before.shape[1]])
+    _, result, _ = delivered(source)
+    seen = fidelity.measure(clip, result, lambda _: None)
+    assert seen.marks.local_chroma < 1
+    assert seen.chroma_shift < 0.1
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv410p", "yuvj411p", "yuv440p"])
+def test_rare_samplings_of_colour_keep_its_mean(pixel_format: str) -> None:
+    frame = av.VideoFrame.from_ndarray(np.random.default_rng(3).integers(0, 255, (64, 96, 3), np.uint8), "rgb24").reformat(
+        format=pixel_format
+    )
+    steps = media.working_steps(frame.format)
+    for before, after in zip(media.planes(frame)[1:3], media.chroma(frame, steps), strict=True):
+        assert before is not None
+        assert after.shape == (64 // steps[1], 96 // steps[0])
+        assert abs(float(before.mean()) - float(after.mean())) < 1

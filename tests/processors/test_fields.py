@@ -15,8 +15,20 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import combing, encoding, ffmpeg, fields, frame_pipe, media, smoothing
-from deshimmer.processors.records import Band, BandReading, Clip, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
+from deshimmer.processors import combing, diagnosis, encoding, ffmpeg, fields, frame_pipe, media, smoothing, verification
+from deshimmer.processors.records import (
+    Band,
+    BandReading,
+    Candidate,
+    Clip,
+    CodecReading,
+    Diagnosis,
+    Reading,
+    Route,
+    Shot,
+    Treatment,
+    Verdict,
+)
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH, bands=(Band.GLOBAL_LUMA,))
@@ -114,6 +126,22 @@ def test_smoothed_as_fields_it_flickers_less_and_keeps_its_moments(tmp_path: Pat
     assert combing.scan(result).is_interlaced
     truth, before, after = (_light(clip) for clip in (media.probe(interlaced(tmp_path / "b.mp4", woven(calm))), source, result))
     assert np.std(after - truth) < 0.4 * np.std(before - truth)
+
+
+def test_a_comb_of_brightness_is_no_sharpness(tmp_path: Path) -> None:
+    """The two fields of a frame flicker against each other; the repair takes their comb away, and no detail."""
+    source = fields.judge(media.probe(interlaced(tmp_path / "a.mp4", woven(exposure_flicker(pan(48, SIZE, step_px=2), 16)))))
+    chosen = encoding.choose(source, SMOOTH)
+    output = tmp_path / f"out{chosen.suffix}"
+    frames = fields.each(source, lambda clip: smoothing.smooth(clip, _diagnosis(clip.frames), SMOOTH))
+    frame_pipe.encode(source, frames, chosen, output, SETTINGS)
+    found = diagnosis.diagnose(source, None, lambda _: None)
+    candidate = Candidate(output, SMOOTH, chosen.description, source.frames, 0.0, chosen.notes)
+    sharp = [
+        check for check in verification.verify(source, found, candidate, None, SETTINGS, lambda _: None).checks if "sharpness" in check.name
+    ]
+    assert [check.passed for check in sharp] == [True]
+    assert sharp[0].after == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize(

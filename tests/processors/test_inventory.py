@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from clipmaker import pan, write
-from mediamaker import NTSC, SETTINGS, SMOOTH, TONE, X264, made
+from mediamaker import NTSC, SETTINGS, SMOOTH, TONE, X264, delivered, made
 
+from deshimmer.config.profiles import Profile
 from deshimmer.processors import diagnosis, grid, inventory, media, media_checks, verification
-from deshimmer.processors.inventory_records import Difference
+from deshimmer.processors.inventory_records import ROUNDED, Difference
 from deshimmer.processors.records import Candidate, Route, Treatment
 
 SOURCE = (
@@ -90,3 +92,31 @@ def test_no_grid_for_frames_that_do_not_keep_to_it(tmp_path: Path) -> None:
     known = grid.Grid(clip.frame_rate, clip.time_base, Fraction(1, 24000))
     assert not known.fits((0, 42, 90, 125))
     assert not known.fits((0, 1, 42))
+
+
+FLICKER = "-f lavfi -i testsrc2=s=64x48:r={rate}:d=2 -vf eq=brightness='0.04*sin(n*2.6)':eval=frame"
+FIELDS_COUNTED = ["-c:v libx264 -preset ultrafast", "-c copy -bsf:v setts=pts=PTS*2:dts=DTS*2:duration=DURATION*2"]
+"""Its headers say 59.94 of frames that come at 29.97."""
+
+
+def _contradicted(folder: Path, name: str) -> Path:
+    if name.endswith(".gif"):
+        return made(folder / name, f"{FLICKER.format(rate=12)} -frames:v 16 -r 12")
+    made(folder / "fast.mp4", f"{FLICKER.format(rate='60000/1001')} -frames:v 16 {FIELDS_COUNTED[0]}")
+    return made(folder / name, f"-i fast.mp4 {FIELDS_COUNTED[1]}")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.ts"])
+def test_a_rate_that_its_own_frame_times_contradict_is_not_held_against_a_result(tmp_path: Path, name: str) -> None:
+    source = _contradicted(tmp_path, name)
+    before, after, _ = delivered(source, Treatment(Route.SMOOTH, profile=Profile.PRORES))
+    said = inventory.of(before).pictures.declared_rate
+    assert said
+    assert abs(said / before.frame_rate - 1) > Fraction(1, 30)
+    assert [each for each in inventory.differences(inventory.of(before), inventory.of(after), SMOOTH) if each.subject != ROUNDED] == []
+
+
+def test_another_rate_than_said_and_shown_is_seen(tmp_path: Path) -> None:
+    taken = inventory.take(_contradicted(tmp_path, "a.gif"))
+    wrong = replace(taken, pictures=replace(taken.pictures, declared_rate=Fraction(13)))
+    assert [each.subject for each in inventory.differences(taken, wrong, SMOOTH)] == ["frame rate"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from clipmaker import pan
 from framemaker import picture, write_frame, write_frames
+from mediamaker import made
 
 from deshimmer.config.errors import DeshimmerError, IncompleteClip, MissingFrames, MixedFrames, RefusedClip, UnreadableClip
 from deshimmer.config.settings import Sequences, Settings
-from deshimmer.processors import linear_light, media, probing, wholeness
+from deshimmer.processors import frame_files, linear_light, media, probing, wholeness
 from deshimmer.processors.prompts import station
 from deshimmer.processors.records import Passage, Request
 
@@ -151,3 +153,13 @@ def test_the_digest_is_over_names_and_bytes(tmp_path: Path) -> None:
 def test_a_real_sequence_with_a_gap(shared_clips: Path) -> None:
     with pytest.raises(MissingFrames, match=r"frame_0007 is missing"):
         media.probe(shared_clips / "odd" / "seq_png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_picture_beyond_all_measure_is_refused_before_it_is_decoded(tmp_path: Path, suffix: str) -> None:
+    """A few hundred kilobytes that would take gigabytes."""
+    picture = made(tmp_path / f"f_0001.{suffix}", "-f lavfi -i color=c=gray:s=16400x8200 -frames:v 1 -pix_fmt gray")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UnreadableClip, match=r"too large.*Scale the frames to 16384x8192"):
+        frame_files.decode(picture)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kilobytes; the picture has 134,000

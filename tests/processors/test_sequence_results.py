@@ -13,14 +13,29 @@ import numpy as np
 import pytest
 from clipmaker import pan, patch_flicker, write
 from framemaker import picture, write_frame, write_frames
+from mediamaker import made
 from PIL import Image
 
 from deshimmer.config.errors import MissingFrames, RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import afterwards, api, encoding, frame_files, media, png_chunks, proxy, results, tiff_alpha, work_folders
+from deshimmer.processors import (
+    afterwards,
+    api,
+    diagnosis,
+    encoding,
+    frame_files,
+    media,
+    picture_checks,
+    png_chunks,
+    proxy,
+    results,
+    tiff_alpha,
+    verification,
+    work_folders,
+)
 from deshimmer.processors.prompts import picture_texts
-from deshimmer.processors.records import Clip, Outcome, Receipt, Route, Treatment
+from deshimmer.processors.records import Candidate, Clip, Outcome, Receipt, Route, Treatment
 
 SETTINGS = Settings()
 SHOTS = pan(3, (48, 32))
@@ -200,6 +215,20 @@ def test_what_frames_cannot_say_is_refused_or_told(tmp_path: Path) -> None:
         encoding.choose(_with(clip, rotation=90), to_frames)
 
 
+def test_pixels_that_any_scaling_leaves_not_quite_square_are_square_for_frames(tmp_path: Path) -> None:
+    source = made(
+        tmp_path / "a.mp4", "-f lavfi -i testsrc2=s=856x480:r=24 -frames:v 3 -vf scale=854:480,setsar=427/426:max=1000 -c:v libx264 -crf 12"
+    )
+    clip = media.probe(source)
+    assert clip.sample_aspect == Fraction(427, 426)
+    treatment = Treatment(Route.SMOOTH, profile=Profile.PNG)
+    _, chosen = delivered(source, tmp_path / "out", treatment)
+    assert any(note.startswith("pixel aspect 427:426 is left out") for note in chosen.notes)
+    candidate = Candidate(tmp_path / "out", treatment, chosen.description, clip.frames, 0.0, chosen.notes)
+    verdict = verification.verify(clip, diagnosis.diagnose(clip, None, lambda _: None), candidate, None, SETTINGS, lambda _: None)
+    assert not verdict.broken, verdict.reason
+
+
 def _with(clip: Clip, **values: object) -> Clip:
     return replace(clip, **values)  # pyright: ignore[reportArgumentType]
 
@@ -338,3 +367,25 @@ def test_repairing_again_replaces_it_and_keeping_the_original_removes_it(flicker
     assert not (second.output.parent / work_folders.ROOT).exists()
     afterwards.keep_original(second)
     assert not second.output.exists()
+
+
+@pytest.mark.parametrize(("pixel_format", "profile"), [("rgba", "match"), ("rgba64le", "match"), ("rgba", "prores"), ("rgba", "ffv1")])
+def test_alpha_of_every_level_comes_back_exactly(tmp_path: Path, pixel_format: str, profile: str) -> None:
+    deep = "64" in pixel_format
+    shot = np.zeros((16, 256, 4), np.uint16 if deep else np.uint8)
+    shot[..., :3], shot[..., 3] = 120, np.arange(256) * (257 if deep else 1)
+    source = tmp_path / "shot"
+    source.mkdir()
+    for index in range(3):
+        write_frame(source / f"f_{index:04d}.png", av.VideoFrame.from_ndarray(np.roll(shot, index, axis=1), format=pixel_format))
+    output = tmp_path / ("out" if profile == "match" else "out.mkv")
+    result, _ = delivered(source, output, Treatment(Route.SMOOTH, profile=Profile(profile)))
+    assert picture_checks.alpha_change(media.probe(source), result) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.5, 0.6, 0.75])
+def test_half_transparent_frames_pass(tmp_path: Path, alpha: float) -> None:
+    source = write_frames(tmp_path / "shot", "f_{:04d}.png", pan(3, (64, 48)), pixel_format="rgba", alpha=alpha)
+    result, chosen = delivered(source, tmp_path / "out")
+    made = Candidate(tmp_path / "out", Treatment(Route.SMOOTH), chosen.description, result.frames, 0.0)
+    assert [check for check in picture_checks.of(media.probe(source), result, made, SETTINGS) if not check.passed] == []
