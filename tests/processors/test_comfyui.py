@@ -112,7 +112,7 @@ def test_the_graph_is_queued_and_its_result_becomes_the_candidate(desk: Desk) ->
     assert diagnosis.read(result, None, lambda part: None).flicker_score < before / 2
 
 
-@pytest.mark.parametrize("kind", [comfyui_server.webp, comfyui_server.pictures])
+@pytest.mark.parametrize("kind", [comfyui_server.webp, comfyui_server.gif, comfyui_server.animated_png, comfyui_server.pictures])
 def test_other_kinds_of_results(desk: Desk, kind: comfyui_server.Render) -> None:
     desk.server.render = kind
     result = media.probe(desk.render().path)
