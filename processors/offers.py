@@ -99,9 +99,8 @@ def _cost(made: Regeneration, clip: Clip, settings: Settings) -> _Cost:
         return _Cost(None, None, "ComfyUI")
     prompt = replace(made.prompt, num_frames=family.nearest_frames(clip.frames)) if made.kind is Kind.VIDEO else made.prompt
     cost = cost_of.estimate(family, made.kind, prompt, settings)
-    busy = f"It needs about {cost.memory_gb:.0f} GB on {cost.device}, more than is free now. Close what uses it."
     minutes = None if cost.minutes is None else round(cost.minutes, 2)
-    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, cost.on_gpu, None if cost.fits else busy)
+    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, cost.on_gpu, cost.remedy)
 
 
 def in_words(offer: Mapping[str, Any], job_id: str, shown_path: str) -> str:

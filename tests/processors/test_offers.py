@@ -44,7 +44,7 @@ class Cost:
     minutes: float | None
     memory_gb: float
     device: str
-    fits: bool = True
+    remedy: str | None = None
     on_gpu: bool = True
 
 
@@ -128,13 +128,13 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    costing(monkeypatch, Cost(None, 26.0, "RTX 9090", fits=False))
+    costing(monkeypatch, Cost(None, 26.0, "RTX 9090", remedy="It takes 26 GB; 20 GB are free. Close other programs."))
     made = offers.offer(passage(), Settings())
     assert made is not None
     assert (made.ready, made.minutes) == (False, None)
-    assert made.remedy == "It needs about 26 GB on RTX 9090, more than is free now. Close what uses it."
+    assert made.remedy == "It takes 26 GB; 20 GB are free. Close other programs."
     told = offers.in_words(made.as_dict(), "abc-1", "a b.mp4")
-    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in told
+    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It takes 26 GB; 20 GB are free." in told
 
 
 @pytest.mark.parametrize(("here", "words"), [(True, ""), (False, " The model is fetched first.")])
