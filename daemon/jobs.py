@@ -1,6 +1,6 @@
-"""The queue: one DBOS workflow a job, each stage a durable step that a worker process carries out. Only this module knows DBOS.
+"""The queue: one workflow a job, each stage a durable step that a worker process carries out.
 
-A kill at any moment loses nothing: DBOS takes the workflow up again after its last finished step, a stage that was cut short
+A kill at any moment loses nothing: the workflow is taken up again after its last finished step, a stage that was cut short
 is run again in the same work folder, and delivery commits by the receipt. What a clip does wrong ends as a receipt; only the
 daemon's own stop (``PoolClosed``) leaves a workflow unfinished, for the next start.
 """
@@ -17,8 +17,6 @@ from contextvars import Context
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
 from ..config import spawn
 from ..config.errors import DaemonError, DeshimmerError
@@ -41,19 +39,14 @@ from .seen import Seen
 from .states import State
 from .steps import OnFinished, Steps, at_start
 from .table import DEFAULT_PRIORITY, JobRow, Table
+from .workflows import Workflows
 
 log = logging.getLogger(__name__)
 
-_QUEUE = "clips"
-_WORKFLOW = "job"
-_VERSION = "1"  # of the application, for DBOS: a constant, or an upgrade would strand the queue
-_EXECUTOR = "deshimmer"
-_POLL_S = 0.25
 _MOST_HELD = 32
 """So many jobs may wait for the GPU beside those that work on the processor."""
 _HOUSEKEEPING_S = 3600.0
 _AFTER_FAILURE_S = 5.0
-_SETTLES_S = 5.0
 
 
 class Jobs(Board):
@@ -107,11 +100,12 @@ class Jobs(Board):
             self._decisions = Decisions(self._table, self._pool, self.hub, self._lock, self._begin, self.content_digest)
             stack.callback(self._decisions.renewals.close)
             stack.callback(spawn.reap_orphans)  # the tools of workers that were killed in a stage
-            stack.callback(lambda: DBOS.destroy(destroy_registry=True))
-            stack.callback(self._let_ends_settle)
+            self._workflows = Workflows(self._settings.database_url, self._walk)
+            stack.callback(lambda: self._workflows.close(self._table.ended_ids()))
             stack.callback(self._pool.close)
             stack.callback(self._gate.close)
-            self._launch_dbos()
+            self._workflows.launch()
+            self._apply_pause()
             self._reconcile()
             self._decisions.go_on(self._settings)
             self._keeper = threading.Thread(target=self._keep, name="queue-keeper", daemon=True)
@@ -230,9 +224,9 @@ class Jobs(Board):
 
     def history_clear(self) -> int:
         """Forget the jobs that have ended; their files stay. How many."""
-        ids = _settled(self._table.ended_ids())  # without the lock, which the end of a job may need
+        ids = self._workflows.settled(self._table.ended_ids())  # without the lock, which the end of a job may need
         with self._lock:
-            DBOS.delete_workflows(ids)
+            self._workflows.forget(ids)
             self._table.delete(ids)
         self._begin_anew()
         return len(ids)
@@ -249,11 +243,6 @@ class Jobs(Board):
 
     def worker_pids(self) -> list[int]:
         return self._pool.pids()
-
-    def _let_ends_settle(self) -> None:
-        """Where it was launched: DBOS closes under the workflow of a job that ended just now, which says so in the log, loudly."""
-        if self._closing.is_set():
-            _settled(self._table.ended_ids())
 
     def _digest_now(self, row: JobRow) -> str:
         try:
@@ -283,8 +272,7 @@ class Jobs(Board):
         return row
 
     def _submit(self, row: JobRow) -> None:
-        with SetWorkflowID(row.id), SetEnqueueOptions(priority=row.priority):
-            DBOS.enqueue_workflow(_QUEUE, self._workflow, at_start(row))
+        self._workflows.submit(row.id, at_start(row), row.priority)
 
     def _cancel(self, row: JobRow, reason: str) -> bool:
         if self._table.move(row.id, State.CANCELLING, only_from=State.QUEUED, reason=reason):
@@ -305,30 +293,6 @@ class Jobs(Board):
             self._tell_job(job_id)
         self._on_change()
 
-    def _launch_dbos(self) -> None:
-        logging.getLogger("dbos").addHandler(logging.NullHandler())  # else DBOS writes to standard error itself
-        DBOS(
-            config={
-                "name": "deshimmer",
-                "system_database_url": self._settings.database_url,
-                "application_version": _VERSION,
-                "executor_id": _EXECUTOR,
-                "serializer": DBOSPortableJSONSerializer(),
-                "log_level": "WARNING",
-                "notification_listener_polling_interval_sec": _POLL_S,  # nothing is sent, but its thread sleeps so long at a stop
-            }
-        )
-
-        @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)
-        def job(passage: str) -> None:
-            self._walk(passage)
-
-        self._workflow = job
-        DBOS.listen_queues([_QUEUE])
-        DBOS.launch()
-        DBOS.register_queue(_QUEUE, worker_concurrency=0, polling_interval_sec=_POLL_S, on_conflict="never_update")
-        self._apply_pause()
-
     def _walk(self, passage: str) -> None:
         """The workflow. Between its steps it holds nothing but what they answered."""
         job_id = json.loads(passage)["job_id"]
@@ -337,7 +301,7 @@ class Jobs(Board):
         answer: dict[str, Any] = {"next": "start"}
         try:
             while stage := answer.get("next"):
-                answer = json.loads(DBOS.run_step({"name": stage}, self._steps.stage, passage, answer.get("gpu", False)))
+                answer = json.loads(self._workflows.step(stage, self._steps.stage, passage, answer.get("gpu", False)))
                 passage = json.dumps(answer["passage"]) if "passage" in answer else passage
             self._steps.end(passage, answer)
         except Exception as error:
@@ -349,10 +313,8 @@ class Jobs(Board):
         """Let queue and gate know what is paused, and give jobs that wait for the GPU no processor's place. Returns when it next changes."""
         with self._pausing:
             states = {what: self.pause_state(what) for what in What}
-            queue = DBOS.retrieve_queue(_QUEUE)
-            assert queue is not None
             held = min(self._gate.held(), _MOST_HELD)
-            queue.set_worker_concurrency(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
+            self._workflows.run_at_most(0 if states[What.ALL].paused else self._settings.queue.cpu_jobs + held)
             self._gate.pause({what: state.paused for what, state in states.items()})
         self._on_change()
         return min((state.until for state in states.values() if state.until is not None), default=None)
@@ -363,21 +325,20 @@ class Jobs(Board):
             work_folders.sweep_work_folders(folder, keep)
 
     def _reconcile(self) -> None:
-        """Bring table and DBOS together after a kill between the two."""
+        """Bring table and workflows together after a kill between the two."""
         rows = self._table.unfinished()
-        workflows = DBOS.list_workflows(workflow_ids=[row.id for row in rows], load_input=False, load_output=False) if rows else []
-        known = {workflow.workflow_id: workflow.status for workflow in workflows}
+        unended = self._workflows.unended([row.id for row in rows])
         for row in rows:
             if row.state is State.CANCELLING:
                 self._end_cancelled(row, row.reason or CANCELLED_BY_USER)
-            elif row.id not in known:
+            elif row.id not in unended:
                 self._submit(row)
-            elif known[row.id] in ("SUCCESS", "ERROR", "CANCELLED"):
+            elif not unended[row.id]:
                 failure = DeshimmerError("The queue lost it in a crash. Retry it.", path=row.path)
                 self._steps.end(at_start(row), {"error": failure.as_dict()})
 
     def _keep(self) -> None:
-        """End a timed pause, and let DBOS forget what has ended: its records hold every stage's passage."""
+        """End a timed pause, and let the workflows that have ended be forgotten."""
         while not self._closing.is_set():
             self._wake.clear()
             try:
@@ -389,17 +350,6 @@ class Jobs(Board):
 
     def _keep_once(self) -> float:
         """In how many seconds to look again."""
-        ended = DBOS.list_workflows(status=["SUCCESS", "ERROR"], load_input=False, load_output=False, limit=1000)
-        DBOS.delete_workflows([workflow.workflow_id for workflow in ended])
+        self._workflows.forget_ended()
         until = self._apply_pause()
         return _HOUSEKEEPING_S if until is None else min(max(0.0, until - time.time()), _HOUSEKEEPING_S)
-
-
-def _settled(job_ids: list[str]) -> list[str]:
-    """Without those whose workflow does not end soon. A job has ended a moment before its workflow, which DBOS must find to record that."""
-    deadline = time.monotonic() + _SETTLES_S
-    while True:
-        at_work = {each.workflow_id for each in DBOS.list_workflows(status=["PENDING"], load_input=False, load_output=False)}
-        if not at_work & set(job_ids) or time.monotonic() > deadline:
-            return [job_id for job_id in job_ids if job_id not in at_work]
-        time.sleep(0.02)

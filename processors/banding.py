@@ -36,11 +36,11 @@ def stairs(luma: NDArray[np.uint8]) -> float:
     """
     if luma.shape[1] <= _SPAN_PX:
         return 0.0
-    levels = luma.astype(np.int16)
-    path = np.cumsum(np.abs(np.diff(levels, axis=1)), axis=1, dtype=np.int32)
+    rows = luma[::2]
+    path = np.cumsum(cv2.absdiff(rows[:, 1:], rows[:, :-1]), axis=1, dtype=np.uint16)  # wraps, as its differences do
     travelled = path[:, _SPAN_PX - 1 :].copy()
     travelled[:, 1:] -= path[:, : travelled.shape[1] - 1]
-    gained = np.abs(levels[:, _SPAN_PX:] - levels[:, :-_SPAN_PX])
+    gained = cv2.absdiff(rows[:, _SPAN_PX:], rows[:, :-_SPAN_PX])
     return float(((gained >= 1) & (gained <= 8) & (travelled == gained)).mean())
 
 
@@ -52,13 +52,14 @@ def grid_gradients(luma: NDArray[np.uint8]) -> tuple[float, float]:
     if luma.shape[1] < _GRID_PX:
         return 0.0, 0.0
     steps = cv2.absdiff(luma[:, 1:], luma[:, :-1])
-    around = 7 * cv2.blur(steps, (7, 1)).astype(np.float32) - steps  # six neighbours, three a side
+    around = cv2.blur(steps, (7, 1))  # with three neighbours a side
     means: list[float] = []
     for column in (_GRID_PX - 1, _GRID_PX // 2 - 1):
-        smooth = (around[:, column::_GRID_PX] <= 6 * _SMOOTH) & (steps[:, column::_GRID_PX] <= _HIGHEST_STEP)
+        own = np.ascontiguousarray(steps[:, column::_GRID_PX])
+        smooth = (7 * around[:, column::_GRID_PX].astype(np.int16) - own <= 6 * _SMOOTH) & (own <= _HIGHEST_STEP)
         if not smooth.any():
             return 0.0, 0.0
-        means.append(float(steps[:, column::_GRID_PX][smooth].mean()))
+        means.append(float(own[smooth].mean()))
     return means[0], means[1]
 
 
@@ -74,6 +75,7 @@ def staircases(luma: NDArray[np.uint8]) -> float:
     """Share of the picture, along its rows, between two sharp steps of 3-14 levels up, or down, with a flat tread between them: a ramp
     posterised so coarsely that CAMBI is blind to it. Soft ramps have no treads, edges of things no second step like the first.
     """
+    luma = luma[::_EVERY_ROW]
     height, width = luma.shape
     if width < 4 * _REACH_PX:
         return 0.0
@@ -85,8 +87,8 @@ def staircases(luma: NDArray[np.uint8]) -> float:
     near[:, 2:-2] = levels[:, 4:] - levels[:, :-4]
     is_step = (np.abs(rise) >= _STEP[0]) & (np.abs(rise) <= _STEP[1]) & (np.abs(near) >= _SHARP * np.abs(rise))
     is_step[:, _REACH_PX:-_REACH_PX] &= is_flat[:, : -2 * _REACH_PX] & is_flat[:, 2 * _REACH_PX :]
-    covered = sum(_treads(levels[row], rise[row], is_step[row]) for row in range(0, height, _EVERY_ROW))
-    return covered / (width * len(range(0, height, _EVERY_ROW)))
+    covered = sum(_treads(levels[row], rise[row], is_step[row]) for row in range(height) if is_step[row].any())
+    return covered / (width * height)
 
 
 def _treads(levels: NDArray[np.int16], rise: NDArray[np.int16], is_step: NDArray[np.bool_]) -> int:

@@ -97,7 +97,7 @@ def of(clip: Clip, settings: Settings, *, folder: Path | None = None, right_half
     with CambiMeter(settings, folder) as meter, closing(media.frames(clip)) as frames:
         for index, frame in enumerate(frames):
             if index % every == 0:
-                planar = samples.planar(frame)
-                luma = media.planes(planar).y
-                meter.add(luma[:, luma.shape[1] // 2 :] if right_half else luma, planar.format.components[0].bits)
+                source = samples.planar(frame)
+                luma = source.planes.y
+                meter.add(luma[:, luma.shape[1] // 2 :] if right_half else luma, source.depth)
         return meter.value()

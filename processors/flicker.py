@@ -27,13 +27,16 @@ _TILES = 20  # along the shorter side
 _CELL_BLUR = 1.25  # cells; with 30 of them this is sigma = height / 24
 _DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a thirtieth of the height, so that patches do not leak into it
 _SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this counts as flicker; below the second it counts fully
-_SURE_DETAIL = (0.05, 0.2)  # of detail, much of whose residual is motion missed by parts of a pixel
+_SURE_DETAIL = (0.0, 0.15)  # of detail, much of whose residual is motion missed by parts of a pixel
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
 _LEAST_PRODUCTS = 3  # two in a row may be chance
+_LEAST_GAIN = 0.002  # of the whole frame: less moves detail by a twentieth of a level
 _TEXTURE_EVERY = 4  # frames
-_UNSURE_SHIFT = np.float32(1.0)  # squared gradient, levels a pixel: flatter places are taken as they are
+_TEXTURE_PX = 7  # finer than this is texture
+_UNSURE_SHIFT = np.float32(9.0)  # squared gradient, levels a pixel: flatter places are taken as they are
+_GRAIN = np.float32(0.17**2)  # levels squared: what camera noise of a level at 360 lines leaves at 60, and nobody sees
 _MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
-_TRACKED = 0.011  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
+_TRACKED = 0.008  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
 
 
 class Motion(NamedTuple):
@@ -70,14 +73,17 @@ class Residual(NamedTuple):
 
 def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) -> Residual:
     """``carried``: the previous luma along motion."""
-    luma = current.luma.astype(np.float32)
-    rest = _settled(luma - carried, (luma + carried) * np.float32(0.5), max(1, luma.shape[0] // current.cells.shape[0]))
+    luma = current.luma
+    rest = _settled(luma - carried, luma + carried, motion.mid.shape[:2], current.cells.shape)
     height, width = rest.shape
     medium = area(rest, *motion.mid.shape[1::-1])
     cells = area(medium, *current.cells.shape[::-1])
     level = current.cells - current.cells.mean()
     offset, gain = exposure.shift(cells, level)
     flat = cells - np.float32(offset) - np.float32(gain) * level
+    if abs(gain) > _LEAST_GAIN and cv2.norm(flat) < abs(gain) * cv2.norm(level):  # it scales detail, which is no flicker of detail
+        rest -= np.float32(gain) * luma
+        medium -= np.float32(gain) * area(luma, *motion.mid.shape[1::-1])
     coarse = _blur(medium, _DETAIL_BLUR)
     fine = rest - np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32).reshape(height, width)
     chroma = _blur(current.chroma, _CELL_BLUR) - fl.warp(_blur(previous.chroma, _CELL_BLUR), motion.cells)
@@ -86,28 +92,40 @@ def residual(carried: Plane, previous: Sample, current: Sample, motion: Motion) 
     return Residual(offset, tint, _blur(flat, _CELL_BLUR), chroma, medium - coarse, fine, cells, flat)
 
 
-def _settled(rest: Plane, picture: Plane, side: int) -> Plane:
+def _settled(rest: Plane, both: Plane, mid: tuple[int, ...], cells: tuple[int, ...]) -> Plane:
     """The residual less what a leftover shift of each place explains: one step of Lucas and Kanade (1981) after the flow.
 
-    A tenth of a pixel missed at an edge outweighs flicker of several levels. ``picture``: the mean of the two frames, whose noise is
-    the same in both and so is not taken for a shift. A place is three times ``side`` pixels wide.
+    A tenth of a pixel missed at an edge outweighs flicker of several levels. ``both``: the sum of the two frames, whose noise is
+    the same in both and so is not taken for a shift. The shift is sought at the size ``mid``, where noise hides it least, over three
+    ``cells`` each way. ``rest`` is used up.
     """
-    rows, columns = rest.shape[0] // side, rest.shape[1] // side  # whole squares: their means cost a quarter of others'
-    across, down = (_plane(cv2.Sobel(picture, cv2.CV_32F, *axis, ksize=1, scale=0.5)) for axis in ((1, 0), (0, 1)))
-
-    def mean(term: Plane) -> Plane:
-        return _plane(cv2.blur(area(term[: rows * side, : columns * side], columns, rows), (3, 3))).reshape(rows, columns)
-
-    x, y, r = mean(across), mean(down), mean(rest)
-    xx, xy, yy = mean(across * across) - x * x + _UNSURE_SHIFT, mean(across * down) - x * y, mean(down * down) - y * y + _UNSURE_SHIFT
-    xr, yr = mean(across * rest) - x * r, mean(down * rest) - y * r
+    height, width = rest.shape
+    x, y, r, xx, xy, yy, xr, yr = _means(area(rest, *mid[::-1]), _slopes(area(both, *mid[::-1])), cells[::-1])
+    xx, xy, yy = xx - x * x + _UNSURE_SHIFT, xy - x * y, yy - y * y + _UNSURE_SHIFT
+    xr, yr = xr - x * r, yr - y * r
     determinant = xx * yy - xy * xy
-    edges = 0, rest.shape[0] - rows * side, 0, rest.shape[1] - columns * side
-    for gradient, shift in ((across, yy * xr - xy * yr), (down, xx * yr - xy * xr)):
-        spread = cv2.resize(shift / determinant, (columns * side, rows * side), interpolation=cv2.INTER_LINEAR)
-        gradient *= _plane(cv2.copyMakeBorder(spread, *edges, cv2.BORDER_REPLICATE))
-    across += down
-    return rest - across
+    scale = np.float32(width / mid[1])
+    for gradient, shift in zip(_slopes(both), ((yy * xr - xy * yr), (xx * yr - xy * xr)), strict=True):
+        gradient *= cv2.resize(shift / determinant * scale, (width, height), interpolation=cv2.INTER_LINEAR)
+        rest -= gradient
+    return rest
+
+
+def _means(rest: Plane, slopes: tuple[Plane, Plane], size: tuple[int, ...]) -> list[Plane]:
+    """The slopes, the residual and their products, as far as a shift is found from them, each a mean around every place."""
+    x, y = slopes
+    terms = x, y, rest, x * x, x * y, y * y, x * rest, y * rest
+    return [_plane(cv2.blur(area(term, *size), (3, 3))).reshape(size[::-1]) for term in terms]
+
+
+def _slopes(both: Plane) -> tuple[Plane, Plane]:
+    """Rise a pixel across and down of the mean of two pictures, of which this is the sum; none at the rim."""
+    across, down = np.zeros_like(both), np.zeros_like(both)
+    np.subtract(both[:, 2:], both[:, :-2], out=across[:, 1:-1])
+    np.subtract(both[2:], both[:-2], out=down[1:-1])
+    across *= np.float32(0.25)
+    down *= np.float32(0.25)
+    return across, down
 
 
 class Products(NamedTuple):
@@ -208,7 +226,12 @@ class Meter:
         size = product.shape[::-1]  # tiles of two pictures of odd sizes may differ by one
         texture = area(self.texture / np.float32(self.textures), *size)
         moved = area(self.moved / np.float32(len(self.motion)), *size)
-        seen = amplitude * sure / (1 + _MASKING * np.sqrt(texture)) / np.square(1 + moved / _TRACKED)
+        seen = (
+            np.sqrt(np.maximum(np.float32(0), np.square(amplitude) - _GRAIN))
+            * sure
+            / (1 + _MASKING * np.sqrt(texture))
+            / np.square(1 + moved / _TRACKED)
+        )
         return self._band(amplitude, float(seen.mean()), correlation)
 
     def _means(self, name: str) -> tuple[Plane, Plane, float | None]:
@@ -236,9 +259,9 @@ def _tiles(plane: Plane) -> tuple[int, int]:
     return scaled((plane.shape[1], plane.shape[0]), _TILES)
 
 
-def _texture(luma: NDArray[np.uint8], tiles: tuple[int, int]) -> Plane:
+def _texture(luma: Plane, tiles: tuple[int, int]) -> Plane:
     """Variance of detail, one value a tile."""
-    detail = luma.astype(np.float32) - np.asarray(cv2.blur(luma, (9, 9)), np.float32).reshape(luma.shape)
+    detail = luma - _plane(cv2.blur(luma, (_TEXTURE_PX, _TEXTURE_PX))).reshape(luma.shape)
     return area(np.square(detail), *tiles)
 
 

@@ -36,16 +36,20 @@ def flow(
     *,
     preset: int = cv2.DISOPTICAL_FLOW_PRESET_FAST,
     refinements: int | None = None,
+    finest: int | None = None,
 ) -> Flow:
     """Backward flow between two guides ``(height, width)`` of the same size: ``current(x) ~ previous(x + flow(x))``.
 
-    ``refinements``: iterations of variational refinement; the preset's where it is None.
+    ``refinements``: iterations of variational refinement; ``finest``: how often the guides are halved for the finest scale that is
+    searched. The preset's where they are None.
     """
     height, width = current.shape
     below, right = max(0, _SMALLEST_PX - height), max(0, _SMALLEST_PX - width)
     if below or right:
         previous, current = (_padded(picture, below, right) for picture in (previous, current))
-    return np.ascontiguousarray(_engine(preset, refinements, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32)
+    return np.ascontiguousarray(
+        _engine(preset, refinements, finest, current.shape).calc(current, previous, _NONE)[:height, :width], np.float32
+    )
 
 
 def warp(image: NDArray[np.float32] | NDArray[np.uint16], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
@@ -108,16 +112,20 @@ def _padded(picture: NDArray[np.uint8], below: int, right: int) -> NDArray[np.ui
     return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _engine(preset: int, refinements: int | None, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
+def _engine(preset: int, refinements: int | None, finest: int | None, shape: tuple[int, ...]) -> cv2.DISOpticalFlow:
     """One engine a thread and kind: it keeps its buffers between calls, and is not safe to share.
 
     It is made anew for another size, because it also keeps the scales that it chose for the last one.
     """
-    engines: dict[tuple[int, int | None], tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault("engines", {})
-    kind = preset, refinements
+    engines: dict[tuple[int, int | None, int | None], tuple[tuple[int, ...], cv2.DISOpticalFlow]] = _local.__dict__.setdefault(
+        "engines", {}
+    )
+    kind = preset, refinements, finest
     if kind not in engines or engines[kind][0] != shape:
         engine = cv2.DISOpticalFlow.create(preset)
         if refinements is not None:
             engine.setVariationalRefinementIterations(refinements)
+        if finest is not None:
+            engine.setFinestScale(finest)
         engines[kind] = shape, engine
     return engines[kind][1]

@@ -23,7 +23,7 @@ from . import flow as fl
 from .cambi import CambiMeter
 from .pairs import Pair, Step
 from .records import Clip, Progress, Shot
-from .samples import Glance, Layout, Sample
+from .samples import Glance, Layout, Sample, Source
 from .sampling import Sampling
 from .tiling import Line, TileMeter
 
@@ -33,9 +33,9 @@ FramePairs = Generator[tuple[av.VideoFrame, av.VideoFrame], None, None]
 BAND_CURVES = ("global_luma", "low_luma", "low_chroma", "detail")
 CURVES = (*BAND_CURVES, "mean_diff", "sharpness")
 
-_LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 48  # frames between looks at grid and ramps, and how many of them suffice
+_LEAST_CODEC_EVERY, _CODEC_LOOKS = 12, 24  # frames between looks at grid and ramps, and how many of them suffice
 _CAMBI_LOOKS = 6  # frames that are also looked at for bands and steps, which takes longer
-_REFINEMENTS = 3  # of the five of the flow's preset: a quarter less time, and flicker put into clips is found as often
+_REFINEMENTS = 0  # variational: flicker put into clips is found as often without, at two thirds of the time
 _TILES_EVERY = 2  # pairs between looks for blinking tiles
 _PALETTES = ("gif",)
 _PICTURE_EVERY = 4  # pairs between looks at sharpness and for seams
@@ -110,8 +110,8 @@ def _decoded(clip: Clip, guide: Clip | None) -> FramePairs:
 class _Frame(NamedTuple):
     """A frame in planar formats, as it came and as its guide; one and the same where a clip guides itself."""
 
-    own: av.VideoFrame
-    guide: av.VideoFrame
+    own: Source
+    guide: Source
 
 
 @dataclass
@@ -217,7 +217,7 @@ class _Walk:
         ]
         return max(pulses, default=None)
 
-    def _note(self, own: av.VideoFrame, glance: Glance, index: int) -> None:
+    def _note(self, own: Source, glance: Glance, index: int) -> None:
         """What needs no motion, of every frame."""
         for values in self._curves.values():
             values.append(math.nan)
@@ -228,14 +228,14 @@ class _Walk:
         if index % self._codec_every == 0:
             self._look_for_damage(own, thoroughly=index % self._cambi_every == 0)
 
-    def _look_for_damage(self, own: av.VideoFrame, *, thoroughly: bool) -> None:
+    def _look_for_damage(self, own: Source, *, thoroughly: bool) -> None:
         ways = samples.strips(own), samples.strips(own, upright=True)
         self._grid.append(banding.grid_gradients(ways[0]))
         self._stairs.append(max(map(banding.stairs, ways)))
         if thoroughly:
             self._staircases.append(max(map(banding.staircases, ways)))
             if self._cambi.is_running or self._stairs[-1] > banding.LEAST_STAIRS:
-                self._cambi.add(media.planes(own).y, own.format.components[0].bits)
+                self._cambi.add(own.planes.y, own.depth)
 
     def _still(self) -> None:
         for name in BAND_CURVES:
@@ -262,7 +262,7 @@ class _Walk:
 
     def _follow(self, last: tuple[Sample, Sample], now: tuple[Sample, Sample], index: int) -> None:
         before, guide = last[1], now[1]
-        flow = fl.flow(before.guide, guide.guide, refinements=_REFINEMENTS)
+        flow = _flow(before, guide)
         motion = flicker.Motion.of(flow, self._layout)
         change = flicker.residual(_carried(before, motion), before, guide, motion)
         like = shots.likeness(flow, guide.cells - change.cells, before, guide)
@@ -311,9 +311,16 @@ class _Walk:
         self._closed.append(self._shot.closed(end, self._frame_rate, is_dithered=self._is_dithered))
 
 
+def _flow(previous: Sample, current: Sample) -> fl.Flow:
+    """None to be found where a picture is plain: what its guide shows are the roundings of a ramp."""
+    if shots.is_plain(previous) or shots.is_plain(current):
+        return np.zeros((*current.guide.shape, 2), np.float32)
+    return fl.flow(previous.guide, current.guide, refinements=_REFINEMENTS, finest=samples.FINEST)
+
+
 def _carried(previous: Sample, motion: flicker.Motion) -> NDArray[np.float32]:
     """Its luma where the current frame has it. Linear interpolation would blur it anew at each fraction of a pixel, which reads as flicker."""
-    return fl.warp(previous.luma.astype(np.float32), motion.picture, interpolation=cv2.INTER_CUBIC)
+    return fl.warp(previous.luma, motion.picture, interpolation=cv2.INTER_CUBIC)
 
 
 def _filled(values: list[float]) -> NDArray[np.float32]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from . import colors
+
+if TYPE_CHECKING:
+    from av.video.plane import VideoPlane
 
 _FULL_RANGE = 2
 
@@ -24,9 +28,9 @@ class Planes(NamedTuple):
 
 def planes(frame: av.VideoFrame) -> Planes:
     """Views, not copies, of a planar YUV or gray frame's memory. They are valid as long as ``frame`` is."""
-    names = [component.is_alpha for component in frame.format.components]
-    arrays = [_plane(frame, index) for index in range(len(frame.planes))]
-    alpha = arrays.pop() if names and names[-1] and len(arrays) in (2, 4) else None
+    is_deep, has_alpha = _kind(frame.format.name)
+    arrays = [_array(plane, is_deep) for plane in frame.planes]
+    alpha = arrays.pop() if has_alpha and len(arrays) in (2, 4) else None
     y, u, v = (*arrays, None, None)[:3]
     assert y is not None
     return Planes(y, u, v, alpha)
@@ -90,8 +94,14 @@ def is_full_range(frame: av.VideoFrame) -> bool:
     return colors.is_always_full_range(frame.format) or int(frame.color_range) == _FULL_RANGE
 
 
-def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    plane = frame.planes[index]
+@cache
+def _kind(pixel_format: str) -> tuple[bool, bool]:
+    """(two bytes a value, alpha) of a format; to ask FFmpeg takes longer than to look at a small frame."""
+    components = av.VideoFormat(pixel_format).components
+    return bool(components) and components[0].bits > 8, bool(components) and components[-1].is_alpha
+
+
+def _array(plane: VideoPlane, is_deep: bool) -> NDArray[np.uint8] | NDArray[np.uint16]:
     memory = memoryview(plane)
-    array = np.frombuffer(memory, np.uint16) if frame.format.components[0].bits > 8 else np.frombuffer(memory, np.uint8)
+    array = np.frombuffer(memory, np.uint16) if is_deep else np.frombuffer(memory, np.uint8)
     return array.reshape(plane.height, -1)[:, : plane.width]

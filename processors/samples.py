@@ -16,13 +16,16 @@ from . import display, media
 from . import flow as fl
 from .records import Clip
 
-PICTURE_PX = 180
-"""Shorter side of the picture that residuals are taken of. 270 told the labelled clips and made detail flicker apart no better, at
-twice the cost; at 180 a clip of 360 lines and one of half that size read alike.
+PICTURE_PX = 120
+"""Shorter side of the picture that residuals are taken of. 180 and 270 told the labelled clips and made detail flicker apart no better, at
+two and five times the cost; it is twice the picture of detail and four times the cells, which makes means of it cheap.
 """
 
-GUIDE_PX = 135
-"""Shorter side of the picture that flow is sought on; at 90 detail flicker of 8 levels was missed twice as often."""
+_SMALL_PX = 180
+
+GUIDE_PX = 60
+"""Shorter side of the picture that flow is sought on, halved once (``FINEST``)."""
+FINEST = 1
 
 MID_PX = 60
 """Shorter side of the picture that detail is judged on: structures that encoders keep and eyes see best. 72 and 90 found no more of the
@@ -32,7 +35,7 @@ flicker put into clips, and read differently when a clip is halved.
 CELLS = 30
 """Cells along the shorter side, in which the low bands are measured: six pixels of the picture each."""
 
-_GLANCE_PX = 128
+_GLANCE_PX = 128  # columns; half as many rows, as it is the rows that take time to reach
 _STRIP_PX = 32
 _PLANAR = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray)(9|10|12|14|16)?(le)?")
 _FULL_RANGE = 255 / 219
@@ -51,7 +54,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, clip: Clip) -> Layout:
-        picture = scaled((clip.width, clip.height), PICTURE_PX)
+        picture = _picture((clip.width, clip.height))
         return cls(picture, scaled(picture, GUIDE_PX), scaled(picture, MID_PX), scaled(picture, CELLS), clip.color.transfer == display.PQ)
 
 
@@ -63,8 +66,16 @@ def scaled(size: tuple[int, int], shorter_px: int) -> tuple[int, int]:
     return max(1, round(size[0] * shorter_px / shorter)), max(1, round(size[1] * shorter_px / shorter))
 
 
+def _picture(full: tuple[int, int]) -> tuple[int, int]:
+    """A clip's own size where it is small: less would only blur it. Else sides that can be halved twice."""
+    if min(full) <= _SMALL_PX:
+        return full
+    width, height = scaled(full, PICTURE_PX)
+    return round(width / 4) * 4, round(height / 4) * 4
+
+
 class Sample(NamedTuple):
-    luma: NDArray[np.uint8]  # (height, width)
+    luma: NDArray[np.float32]  # (height, width), 8-bit levels with fractions
     guide: NDArray[np.uint8]  # smaller, locally normalised: flow is measured on it
     cells: NDArray[np.float32]  # (rows, columns): luma, one value a cell
     chroma: NDArray[np.float32]  # (rows, columns, 2)
@@ -84,49 +95,55 @@ class Glance(NamedTuple):
         return cv2.norm(self.luma, other.luma, cv2.NORM_L1) / self.luma.size * self.levels
 
 
-def planar(frame: av.VideoFrame) -> av.VideoFrame:
+class Source(NamedTuple):
+    """A planar frame, and what is asked of it again and again: to ask FFmpeg takes as long as to look at a small picture."""
+
+    frame: av.VideoFrame
+    planes: media.Planes
+    depth: int  # bits
+    is_full_range: bool
+
+
+def planar(frame: av.VideoFrame) -> Source:
     """The frame in planar YUV of about its own depth: RGB, palettes, packed and semi-planar formats are converted; alpha stays."""
-    if _PLANAR.fullmatch(frame.format.name):
-        return frame
-    has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
-    deep = max(component.bits for component in frame.format.components) > 8
-    return frame.reformat(format=f"yuv{'a' if has_alpha else ''}420p{'10le' if deep else ''}")
+    if not _PLANAR.fullmatch(frame.format.name):
+        has_alpha = any(component.is_alpha for component in frame.format.components) or frame.format.has_palette
+        deep = max(component.bits for component in frame.format.components) > 8
+        frame = frame.reformat(format=f"yuv{'a' if has_alpha else ''}420p{'10le' if deep else ''}")
+    return Source(frame, media.planes(frame), frame.format.components[0].bits, media.is_full_range(frame))
 
 
-def glance(frame: av.VideoFrame, layout: Layout) -> Glance:
-    """``frame`` is planar."""
-    luma = media.planes(frame).y
+def glance(source: Source, layout: Layout) -> Glance:
+    luma = source.planes.y
     step = max(1, min(luma.shape) // _GLANCE_PX)
-    return Glance(_to_display(luma[::step, ::step], frame, layout), _levels(frame, layout))
+    return Glance(_to_display(luma[:: 2 * step, ::step], source, layout), _levels(source, layout))
 
 
-def sample(frame: av.VideoFrame, layout: Layout) -> Sample:
-    """``frame`` is planar."""
-    y, u, v, alpha = media.planes(frame)
-    if frame.interlaced_frame:  # the two fields show two moments: their comb would pass for detail that flickers
+def sample(source: Source, layout: Layout) -> Sample:
+    y, u, v, alpha = source.planes
+    if source.frame.interlaced_frame:  # the two fields show two moments: their comb would pass for detail that flickers
         y, u, v, alpha = (None if plane is None else plane[::2] for plane in (y, u, v, alpha))
         assert y is not None
-    depth = frame.format.components[0].bits
-    small = _halved(y, layout.picture)
-    luma, guide = (_to_display(_shrunk(small, size), frame, layout) for size in (layout.picture, layout.guide))
+    depth = source.depth
+    luma = _reduced(_display_levels(_halved(y, layout.picture), source, layout), layout.picture)
     chroma = np.dstack([_centred(plane, layout.cells, depth) for plane in (u, v)])
     if alpha is not None:
-        luma, chroma = _over_black(luma, chroma, fl.to_8_bit(_shrunk(alpha, layout.picture), depth))
-        guide = np.asarray(_shrunk(luma, layout.guide), np.uint8)
+        luma, chroma = _over_black(luma, chroma, _eight_bit(_halved(alpha, layout.picture), depth))
+    mid = area(luma, *layout.mid)
     return Sample(
         luma=luma,
-        guide=fl.normalised(guide),
-        cells=area(area(luma.astype(np.float32), *layout.mid), *layout.cells),
+        guide=fl.normalised(np.asarray(cv2.convertScaleAbs(area(luma, *layout.guide)), np.uint8)),
+        cells=area(mid, *layout.cells),
         chroma=chroma,
-        levels=_levels(frame, layout),
+        levels=_levels(source, layout),
     )
 
 
-def strips(frame: av.VideoFrame, *, upright: bool = False) -> NDArray[np.uint8]:
+def strips(source: Source, *, upright: bool = False) -> NDArray[np.uint8]:
     """Rows of luma at full size, as 8-bit code values: three strips of at most 32 rows, one above the other, at a quarter, half and three
-    quarters of the height; all of a small picture. ``upright``: columns instead, turned into rows. ``frame`` is planar.
+    quarters of the height; all of a small picture. ``upright``: columns instead, turned into rows.
     """
-    y, depth = media.planes(frame).y, frame.format.components[0].bits
+    y, depth = source.planes.y, source.depth
     lines = y.T if upright else y
     count = lines.shape[0]
     if count <= 3 * _STRIP_PX:
@@ -135,36 +152,58 @@ def strips(frame: av.VideoFrame, *, upright: bool = False) -> NDArray[np.uint8]:
     return np.concatenate([fl.to_8_bit(lines[start : start + _STRIP_PX], depth) for start in starts])
 
 
-def _levels(frame: av.VideoFrame, layout: Layout) -> float:
-    return 1.0 if layout.is_pq or media.is_full_range(frame) else _FULL_RANGE
+def _levels(source: Source, layout: Layout) -> float:
+    return 1.0 if layout.is_pq or source.is_full_range else _FULL_RANGE
 
 
-def _to_display(plane: Levels, frame: av.VideoFrame, layout: Layout) -> NDArray[np.uint8]:
-    depth = frame.format.components[0].bits
+def _to_display(plane: Levels, source: Source, layout: Layout) -> NDArray[np.uint8]:
     if layout.is_pq:
-        return display.pq_table(depth, full_range=media.is_full_range(frame))[plane]
-    return np.ascontiguousarray(fl.to_8_bit(plane, depth))
+        return display.pq_table(source.depth, full_range=source.is_full_range)[plane]
+    return np.ascontiguousarray(fl.to_8_bit(plane, source.depth))
+
+
+def _display_levels(plane: Levels, source: Source, layout: Layout) -> NDArray[np.float32]:
+    if layout.is_pq:
+        return _to_display(plane, source, layout).astype(np.float32)
+    return _eight_bit(plane, source.depth)
+
+
+def _eight_bit(plane: Levels, depth: int) -> NDArray[np.float32]:
+    """8-bit levels, with fractions where the plane is deeper."""
+    levels = plane.astype(np.float32)
+    return levels if depth == 8 else levels * np.float32(0.5 ** (depth - 8))
 
 
 def area(plane: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
     """A plane (h, w[, channels]) at another size, each value the mean of what it covers."""
+    while plane.shape[0] % 2 == plane.shape[1] % 2 == 0 and _is_twice(plane, width, height):  # many times quicker than any other step
+        half = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        plane = np.asarray(half, np.float32).reshape(plane.shape[0] // 2, plane.shape[1] // 2, *plane.shape[2:])
+    if plane.shape[:2] == (height, width):
+        return plane
     found = cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(found, np.float32).reshape(height, width, *plane.shape[2:])
 
 
-def _shrunk(plane: Levels, size: tuple[int, int]) -> Levels:
-    small = _halved(plane, size)
-    if small.shape == size[::-1]:
-        return small
-    is_near = small.shape[0] < 2 * size[1] and small.shape[1] < 2 * size[0]
-    found = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR if is_near else cv2.INTER_AREA)  # linear reaches as far, quicker
-    return np.asarray(found, plane.dtype).reshape(size[::-1])
+def _reduced(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """At most three times ``size`` brought to it."""
+    height, width = plane.shape
+    if height % 2 == width % 2 == 0 and height > 2 * size[1] and width > 2 * size[0]:
+        plane = area(plane, width // 2, height // 2)
+    if plane.shape[0] < 2 * size[1] and plane.shape[1] < 2 * size[0]:
+        near = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)  # reaches as far as a mean, and is quicker
+        return np.asarray(near, np.float32).reshape(size[::-1])
+    return area(plane, *size)
+
+
+def _is_twice(plane: NDArray[np.float32], width: int, height: int) -> bool:
+    return (plane.shape[0] >= 4 * height and plane.shape[1] >= 4 * width) or plane.shape[:2] == (2 * height, 2 * width)
 
 
 def _halved(plane: Levels, size: tuple[int, int]) -> Levels:
-    """The plane halved as often as it stays larger than ``size``: many times quicker than any other step."""
+    """The plane halved as long as it is more than three times ``size``, where levels need no fractions yet."""
     small = plane
-    while small.shape[0] % 2 == small.shape[1] % 2 == 0 and small.shape[0] >= 2 * size[1] and small.shape[1] >= 2 * size[0]:
+    while small.shape[0] % 2 == small.shape[1] % 2 == 0 and small.shape[0] > 3 * size[1] and small.shape[1] > 3 * size[0]:
         small = np.asarray(cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA), plane.dtype)
     return small
 
@@ -173,15 +212,17 @@ def _centred(plane: Levels | None, size: tuple[int, int], depth: int) -> NDArray
     """A chroma plane as one value a cell, in 8-bit levels around 0; gray pictures have none."""
     if plane is None:
         return np.zeros(size[::-1], np.float32)
-    small = _halved(plane, size).astype(np.float32) * np.float32(0.5 ** (depth - 8)) - 128
-    return area(small, *size)
+    twice = 2 * size[0], 2 * size[1]
+    small = _halved(plane[::2] if plane.shape[0] >= 8 * twice[1] else plane, size)
+    if small.shape[0] >= 2 * twice[1] and small.shape[1] >= 2 * twice[0]:  # enough pixels, that rounding them anew does not show
+        small = np.asarray(cv2.resize(small, twice, interpolation=cv2.INTER_LINEAR), plane.dtype)
+    return area(small.astype(np.float32), *size) * np.float32(0.5 ** (depth - 8)) - 128
 
 
 def _over_black(
-    luma: NDArray[np.uint8], chroma: NDArray[np.float32], alpha: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    luma: NDArray[np.float32], chroma: NDArray[np.float32], alpha: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Video black is 16; full-range sources with alpha lie within a few levels of it, which no residual notices."""
-    opacity = alpha.astype(np.float32) / np.float32(255)
+    opacity = area(alpha, *luma.shape[::-1]) / np.float32(255)
     coarse = area(opacity, *chroma.shape[1::-1])
-    shown = np.rint((luma.astype(np.float32) - 16) * opacity + 16).clip(0, 255).astype(np.uint8)
-    return shown, chroma * coarse[..., None]
+    return np.asarray((luma - 16) * opacity + 16, np.float32), np.asarray(chroma * coarse[..., None], np.float32)

@@ -4,9 +4,8 @@ frame to frame stays measurable, and wherever something sudden happens.
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
-
-import numpy as np
 
 from .records import Clip
 
@@ -35,7 +34,7 @@ class Sampling:
         """``change``: mean absolute difference to the frame before, in display levels."""
         if not self._is_long:
             return True
-        usual = float(np.median(self._changes)) if self._changes else change
+        usual = statistics.median(self._changes) if self._changes else change
         self._changes.append(change)
         if change > max(_SUDDEN_LEVELS, _SUDDEN_RATIO * usual):
             self._close_until = index + _AFTERMATH

@@ -45,8 +45,7 @@ class TileMeter:
         self.energies = _sum(self.energies, [np.square(across).mean(0), np.square(down).mean(1)])
         self.residuals += 1
 
-    def add_picture(self, luma: NDArray[np.uint8]) -> None:
-        picture = luma.astype(np.float32)
+    def add_picture(self, picture: Plane) -> None:
         self.slopes = _sum(self.slopes, [picture[:, 1:] - picture[:, :-1], picture[1:] - picture[:-1]])
         self.pictures += 1
 

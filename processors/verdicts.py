@@ -18,19 +18,19 @@ PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
 """Levels, and the share of missed motion (root mean square of the low band's residual) that is added: it may pass for exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-DETAIL_LEVELS = 0.066
+DETAIL_LEVELS = 0.048
 REDRAWN_BESIDE = 0.6
 """Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under half of it (96 % of made clips);
 with patches, hue and detail redrawn too it is over 0.7 (97 %).
 """
-DITHERED = 2.0
+DITHERED = 3.0
 """Palettes draw noise of their own: so much more detail flicker counts as theirs."""
 STEP_LEVELS = 4.0
 LEAST_STEPS = 2
 """One step alone may be a wanted change."""
 CAMBI = 8.0
 BLOCKINESS = 0.42
-PULSE_LEVELS = 0.4
+PULSE_LEVELS = 0.2
 POSTERISED = 0.02
 COHERENT, INCOHERENT = 0.55, 0.4
 """Correlation of a frame's structure with the one before, along motion: above the first things keep their shape, below the second
@@ -179,11 +179,16 @@ def confidence(found: Faults, codec: CodecReading, products: int) -> float:
 
 
 def flickering_bands(found: Faults) -> tuple[Band, ...]:
-    """Bands worth treating, worst first: those over their border, and those near it beside a worse one. A step is one of patches."""
+    """Bands worth treating, worst first: those over their border, and those near it beside a worse one; detail where patches or hue are
+    drawn anew unless it is still, as motion hides most of it from the measurement. A step is one of patches.
+    """
     if found.temporal <= 1:
         return ()
     stepping = (Band.LOW_LUMA, Band.LOW_CHROMA) if found.steps > 1 else ()
-    return tuple(band for band in sorted(Band, key=found.band, reverse=True) if found.band(band) > _BAND_FRACTION or band in stepping)
+    least = dict.fromkeys(Band, _BAND_FRACTION)
+    if max(found.low_luma, found.low_chroma) > 1:
+        least[Band.DETAIL] = _STILL_FRACTION
+    return tuple(band for band in sorted(Band, key=found.band, reverse=True) if found.band(band) > least[band] or band in stepping)
 
 
 def still_bands(found: Faults, products: int) -> tuple[Band, ...]:

@@ -57,7 +57,7 @@ def successive(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     residuals: list[tuple[flicker.Residual, flicker.Motion]] = []
     for previous, current in pairwise(seen):
         motion = flicker.Motion.of(fl.flow(previous.guide, current.guide), layout)
-        carried = fl.warp(previous.luma.astype(np.float32), motion.picture)
+        carried = fl.warp(previous.luma, motion.picture)
         residuals.append((flicker.residual(carried, previous, current, motion), motion))
     pairs = [(fl.warp(before.low, motion.cells), now.low) for (before, _), (now, motion) in pairwise(residuals)]
     before, now = (np.concatenate([pair[place].ravel() for pair in pairs]) * seen[0].levels for place in (0, 1))

@@ -25,6 +25,7 @@ import av
 import cv2
 import degraded
 import numpy as np
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from deshimmer.config import spawn
@@ -50,6 +51,8 @@ BARS = {
 }
 PERFECT, OURS = "perfect", "ours"
 DELIVERED = ["-an", "-c:v", "libx264", "-crf", "16", "-preset", "slow", "-threads", "2", "-fps_mode", "passthrough"]
+_EXACTLY = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""Without it swscale cuts off instead of rounding, and every picture is 1.2 levels too dark, the perfect one too."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -196,7 +199,7 @@ def _timed(frames: Iterable[object]) -> float:
 def _pictures(path: Path) -> Iterator[NDArray[np.float32]]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24").astype(np.float32)
+            yield frame.reformat(format="rgb24", interpolation=_EXACTLY).to_ndarray().astype(np.float32)
 
 
 def _sharpness(picture: NDArray[np.float32]) -> float:

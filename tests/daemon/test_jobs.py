@@ -15,7 +15,7 @@ from queuedesk import Desk
 
 from deshimmer.config.errors import DaemonError
 from deshimmer.config.settings import Repair, Settings
-from deshimmer.daemon import jobs
+from deshimmer.daemon import jobs, workflows
 from deshimmer.daemon.database import open_engine
 from deshimmer.daemon.jobs import CANCELLED_BY_USER, CANCELLED_GONE, CANCELLED_REPLACED, Jobs
 from deshimmer.daemon.lock import is_state_held
@@ -304,7 +304,7 @@ def test_the_keeper_outlives_a_database_that_is_locked(desk, monkeypatch: pytest
         raise RuntimeError("database is locked")
 
     with monkeypatch.context() as broken:
-        broken.setattr(jobs.DBOS, "list_workflows", fail)
+        broken.setattr(workflows.DBOS, "list_workflows", fail)
         desk.jobs.resume()
         desk.wait(lambda: len(asked) > 1)
     desk.jobs.pause(0.3)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deshimmer.daemon import jobs
+from deshimmer.daemon import workflows
 from deshimmer.daemon.courtesy.rules import What
 
 
@@ -41,15 +41,15 @@ def overtake(held: Held, slow: Callable[[], object], quick: Callable[[], object]
 
 
 def test_a_pause_that_was_read_before_the_resume_does_not_outlive_it(desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = jobs.DBOS.retrieve_queue(jobs._QUEUE)
+    queue = workflows.DBOS.retrieve_queue(workflows.QUEUE)
     assert queue is not None
     desk.jobs.pause()
-    held = Held(jobs.DBOS.retrieve_queue, "slow")
-    monkeypatch.setattr(jobs.DBOS, "retrieve_queue", held)
+    held = Held(workflows.DBOS.retrieve_queue, "slow")
+    monkeypatch.setattr(workflows.DBOS, "retrieve_queue", held)
     monkeypatch.setattr(desk.jobs, "_keep_once", lambda: 3600.0)
     overtake(held, desk.jobs._apply_pause, desk.jobs.resume)
     assert desk.jobs._gate._paused == dict.fromkeys(What, False)
-    assert jobs.DBOS.retrieve_queue(jobs._QUEUE).worker_concurrency == desk.settings.queue.cpu_jobs
+    assert workflows.DBOS.retrieve_queue(workflows.QUEUE).worker_concurrency == desk.settings.queue.cpu_jobs
 
 
 def test_a_job_is_told_in_the_order_of_its_states(desk, monkeypatch: pytest.MonkeyPatch) -> None:

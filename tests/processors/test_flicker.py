@@ -20,9 +20,11 @@ STILL = flicker.Motion.of(np.zeros((135, 240, 2), np.float32), LAYOUT)
 
 
 def _sample(luma: np.ndarray, chroma: np.ndarray | None = None) -> Sample:
-    levels = np.clip(luma, 0, 255).round().astype(np.uint8)
-    cells = samples.area(samples.area(levels.astype(np.float32), *LAYOUT.mid), *LAYOUT.cells)
-    return Sample(levels, fl.normalised(levels), cells, np.zeros((30, 53, 2), np.float32) if chroma is None else chroma, 1.0)
+    levels = np.clip(luma, 0, 255).round().astype(np.float32)
+    cells = samples.area(samples.area(levels, *LAYOUT.mid), *LAYOUT.cells)
+    return Sample(
+        levels, fl.normalised(levels.astype(np.uint8)), cells, np.zeros((30, 53, 2), np.float32) if chroma is None else chroma, 1.0
+    )
 
 
 def _scene() -> np.ndarray:
@@ -33,7 +35,7 @@ def _meter(frames: list[Sample]) -> flicker.Flicker:
     meter, last = flicker.Meter(), None
     exposures: list[float] = []
     for previous, current in pairwise(frames):
-        now = flicker.residual(previous.luma.astype(np.float32), previous, current, STILL)
+        now = flicker.residual(previous.luma, previous, current, STILL)
         meter.add_pair(now, current, STILL)
         exposures.append(now.exposure)
         if last is not None:
@@ -47,7 +49,7 @@ def _meter(frames: list[Sample]) -> flicker.Flicker:
 def test_exposure_takes_offset_and_gain(offset: float, gain: float) -> None:
     scene = _scene()
     before, after = _sample(scene), _sample(scene + offset + gain * (scene - scene.mean()))
-    found = flicker.residual(before.luma.astype(np.float32), before, after, STILL)
+    found = flicker.residual(before.luma, before, after, STILL)
     assert found.exposure == pytest.approx(offset, abs=0.4)
     assert np.abs(found.low).max() < 0.6
 
