@@ -71,15 +71,20 @@ def test_memory_that_runs_out_is_a_row_of_its_own(bench: Any, tmp_path: Path, mo
     assert "out of memory" in bench.row(Rung("cuda", 10**9, 0), None)
 
 
+@pytest.mark.usefixtures("one_torch_thread")
 def test_all_of_it_is_walked_small_and_on_the_cpu(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is run on a GPU: every model in each way of the ladder that a CPU can go, from building to the page."""
+    """As it is run on a GPU: a model in each way of the ladder that a CPU can go, from building to the page."""
     page = tmp_path / "section.md"
-    monkeypatch.setattr(sys, "argv", [str(BENCH), "--tiny", "--steps", "1", "--folder", str(tmp_path / "models"), "--out", str(page)])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [str(BENCH), "--tiny", "--model", "cogvideox", "--steps", "1", "--folder", str(tmp_path / "models"), "--out", str(page)],
+    )
     bench.main()
     rows = [line for line in page.read_text().splitlines() if line.startswith("| ") and not line.startswith("| way")]
     ways = len([rung for rung in ladder.all_rungs(known("THUDM/CogVideoX-5b"), 64, 64, 9, "cuda") if bench.runs_on_a_cpu(rung)])
     assert ways == 3
-    assert (len(rows), "out of memory" in page.read_text()) == (ways * len(real_pipelines.ALL), False)
+    assert (len(rows), "out of memory" in page.read_text()) == (ways, False)
     assert "Nothing here is a measurement" in page.read_text()
 
 
