@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,11 @@ STAGES = {
 }
 
 
+_TOLD_S = 0.05
+_NEXT_TO_NOTHING = 0.005
+_MANIFOLD = 5
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table of numbers."""
@@ -93,22 +98,24 @@ def told(passage: Passage, receipt: Receipt) -> dict[str, Any]:
         "refused": _is_refused(passage, receipt),
         "label": label,
         "headline": headline,
+        "says_more": _says_more(receipt.reason, headline),
         "tiles": tuple(_tiles(passage, receipt)),
         "diagnosis": found,
         "amounts": _amounts(passage),
         "done": tuple(_done(passage, receipt)),
         "has_after": judged is not None,
         "rows": tuple(_rows(found, judged.reading if judged else None, passage.treatment)) if found else (),
-        "checks": judged.checks if judged else (),
+        "failed": _failed(judged) if judged else (),
+        "passed": tuple(check for check in judged.checks if check.passed) if judged else (),
         "judged": judged,
         "rejected": tuple(_rejected(passage)),
         "stored": passage.stored,
         "parameters": shown.parameters(passage.stored.prompt) if passage.stored and passage.stored.prompt else (),
         "missing": shown.missing_words(passage.stored.prompt) if passage.stored and passage.stored.prompt else "",
         "facts": _facts(clip) if clip else (),
-        "timings": tuple((STAGES.get(name, name), f"{seconds:.1f} s") for name, seconds in passage.timings.items()),
+        "timings": tuple((STAGES.get(name, name), f"{seconds:.1f} s") for name, seconds in passage.timings.items() if seconds >= _TOLD_S),
         "versions": receipt.details.get("versions") or {},
-        "settings": receipt.details.get("settings") or {},
+        "settings": _settings(receipt.details.get("settings") or {}),
     }
 
 
@@ -170,7 +177,7 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
     """What was done to the picture, a sentence each."""
     if passage.plan is None:
         return
-    yield f"Route: {ROUTES[passage.treatment.route if passage.treatment else passage.plan.route]}. {passage.plan.reason}"
+    yield _way(passage, receipt)
     candidate = passage.candidate
     if candidate is None:
         return
@@ -196,6 +203,17 @@ def _done(passage: Passage, receipt: Receipt) -> Iterator[str]:
     yield f"Encoded as {candidate.encoder}."
     yield from map(_as_sentence, candidate.notes)
     yield from _fate(passage, receipt)
+
+
+def _way(passage: Passage, receipt: Receipt) -> str:
+    assert passage.plan is not None
+    route = passage.treatment.route if passage.treatment else passage.plan.route
+    way = f"Route: {ROUTES[route]}." if route is not Route.KEEP else "Nothing: the original stays as it is."
+    return way if passage.plan.reason in receipt.reason else f"{way} {passage.plan.reason}"
+
+
+def _says_more(reason: str, headline: str) -> bool:
+    return reason.rstrip(".").lower() not in headline.lower()
 
 
 def _as_sentence(note: str) -> str:
@@ -262,7 +280,11 @@ def _row(name: str, hint: str, old: float, new: float | None, unit: str, visible
 
 
 def _change(old: float, new: float) -> str:
-    return f"{new / old - 1:+.0%}".replace("-", "\u2212") if old > 0.005 else "\u2013"
+    """In per cent; as a difference where it is manifold."""
+    if old <= _NEXT_TO_NOTHING or f"{old:.2f}" == f"{new:.2f}" or abs(new / old - 1) < _NEXT_TO_NOTHING:
+        return "\u2013"
+    change = f"{new / old - 1:+.0%}" if new < _MANIFOLD * old else f"{new - old:+.2f}"
+    return change.replace("-", "\u2212")
 
 
 def _rejected(passage: Passage) -> Iterator[tuple[str, str, tuple[Check, ...]]]:
@@ -274,11 +296,23 @@ def _rejected(passage: Passage) -> Iterator[tuple[str, str, tuple[Check, ...]]]:
 
 def _tried(treatment: Treatment) -> str:
     bands = ", ".join(charts.title(band).lower() for band in treatment.bands)
-    return f"{ROUTES[treatment.route]} of {bands}, strength {treatment.strength:g}" if bands else ROUTES[treatment.route]
+    return f"{ROUTES[treatment.route]}: {bands}, strength {treatment.strength:g}" if bands else ROUTES[treatment.route]
 
 
 def _failed(verdict: Verification) -> tuple[Check, ...]:
     return tuple(check for check in verdict.checks if not check.passed)
+
+
+def _settings(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {f"{section}.{key}": _in_words(value) for section, values in sections.items() for key, value in values.items()}
+
+
+def _in_words(value: Any) -> str:
+    """A setting's value, as a person would say it."""
+    known = {None: "default", True: "yes", False: "no"}
+    if value is None or isinstance(value, bool):
+        return known[value]
+    return str(value) if value != [] else "none"
 
 
 def _facts(clip: Clip) -> tuple[tuple[str, str], ...]:

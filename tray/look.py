@@ -95,10 +95,21 @@ def _needs(state: State) -> str:
 
 
 def cost(approval: Approval) -> str:
-    """What rendering it again takes, as far as it is known: ``about 12 min, 18.5 GB on NVIDIA RTX 4090``."""
+    """What rendering it again takes, as far as it is known: ``about 12 min, 18.5 GB on RTX 4090``."""
     memory = "" if approval.memory_gb is None else f"{approval.memory_gb:.3g} GB"
-    place = f"on {shown(approval.device)}" if approval.device else ""
+    place = f"on {_device(shown(approval.device))}" if approval.device else ""
     return ", ".join(filter(None, (_about(approval.minutes), " ".join(filter(None, (memory, place))))))
+
+
+_MAKERS = {"nvidia", "amd", "intel", "intel(r)", "geforce"}
+"""Words that a graphics card's name begins with, and that tell nobody which one it is."""
+
+
+def _device(text: str) -> str:
+    words = text.split(" ")
+    while len(words) > 1 and words[0].lower() in _MAKERS:
+        words = words[1:]
+    return " ".join(words)
 
 
 def _about(minutes: float | None) -> str:

@@ -113,11 +113,13 @@ def _approvals(state: State) -> list[Entry]:
 
 
 _APPROVALS_PAGE = "/?outcome=approval"
+_APPROVAL_NAME, _APPROVAL_COST = 26, 50
+"""Characters: a third level has to find room beside them on a narrow screen."""
 
 
 def _approval(each: Approval) -> Item:
     children = (Item("Open its page", Action(Do.PAGE, f"/jobs/{each.id}#offer")), Item("Approve", Action(Do.APPROVE, each.id)))
-    return Item(f"{_short(name(each.path), 36)}: {_short(cost(each), 60)}", children=children)
+    return Item(f"{_short(name(each.path), _APPROVAL_NAME)}: {_short(cost(each), _APPROVAL_COST)}", children=children)
 
 
 def _results(state: State) -> list[Entry]:

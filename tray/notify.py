@@ -29,7 +29,7 @@ from .notify_batches import Batches, Ended, Moment, Telling
 from .notify_desktop import Act, Card, Desktop, NotShown
 from .notify_picture import Pictures, side_by_side
 from .notify_problems import Problems
-from .notify_words import words, worked_off
+from .notify_words import of_problem, words, worked_off
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Notifier:
             return
         for problem in self._problems.news(now.s):
             if self._may_disturb(now):
-                self._say(problem["title"], problem["message"])
+                self._say(problem["title"], of_problem(problem))
 
     def _may_disturb(self, now: Moment) -> bool:
         return not self._batches.is_silent(now) and not self._batches.is_page_in_front()

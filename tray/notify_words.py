@@ -61,6 +61,12 @@ def words(telling: Telling) -> Words:
     return Words(title, "\n".join(filter(None, (told, more, held))))
 
 
+def of_problem(problem: Mapping[str, str | None]) -> str:
+    """The body: what it is about first, as of clips."""
+    where, message = problem["path"], problem["message"] or ""
+    return f"{_short(PurePath(where).name or where)}: {_shown(message)}" if where else _shown(message)
+
+
 def worked_off(counts: Mapping[str, int]) -> Words:
     """Of a queue, by the number of clips of each outcome."""
     return Words("The queue is worked off", f"{_sentence(counts)}.")
@@ -111,7 +117,11 @@ def _reason(clip: Ended) -> str:
 
 
 def _name(clip: Ended) -> str:
-    name = _shown(PurePath(clip.path).name)
+    return _short(PurePath(clip.path).name)
+
+
+def _short(name: str) -> str:
+    name = _shown(name)
     if len(name) <= _NAME_CHARACTERS:
         return name
     return f"{name[: _NAME_CHARACTERS - 17]}…{name[-16:]}"

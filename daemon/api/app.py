@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 
 from starlette.applications import Starlette
@@ -31,16 +32,16 @@ _LINK = "A link for a browser: it works once, for a minute"
 _EVENTS = {"after": "replay what came after this event's number; the header Last-Event-ID goes before"}
 
 
-def app(control: Control, stream: Stream, token: str, host: str) -> ASGIApp:
-    """``host``: our address with the port, as browsers are to say it."""
+def app(control: Control, stream: Stream, token: str, host: str, closing: ExitStack) -> ASGIApp:
+    """``host``: our address with the port, as browsers are to say it. ``closing`` gets what is to end before the server stops."""
     links = Links(control.jobs.note(_SESSIONS), partial(control.jobs.set_note, _SESSIONS))
-    served = Starlette(routes=routes(control, stream, links, f"http://{host}"), exception_handlers=HANDLERS)
+    served = Starlette(routes=routes(control, stream, links, f"http://{host}", closing), exception_handlers=HANDLERS)
     return Guard(served, token, frozenset({host, host.replace("127.0.0.1", "localhost")}), links)
 
 
-def routes(control: Control, stream: Stream, links: Links, base: str) -> list[BaseRoute]:
+def routes(control: Control, stream: Stream, links: Links, base: str, closing: ExitStack) -> list[BaseRoute]:
     """``base``: the address that links begin with. The description tells all below /api/v1, the page's own too."""
-    served = [*(endpoint.route for endpoint in _endpoints(control, stream, links, base)), ROUTE, *page_routes(control)]
+    served = [*(endpoint.route for endpoint in _endpoints(control, stream, links, base)), ROUTE, *page_routes(control, closing)]
 
     async def openapi(_: Request) -> Response:
         return Answer(describe(table))

@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 10.0
 _ANSWER_TIMEOUT_S = 10.0
+_GRACE_S = 1.0
+"""How long an answer that is on its way may take when the daemon stops."""
+
 _PORT = "port"
 
 
@@ -35,6 +39,8 @@ class Api:
         self._control = control
         self._file = api_file()
         self._stream = Stream(control.jobs.hub)
+        self._closing = ExitStack()
+        self._closing.callback(self._stream.close)
 
     def start(self) -> None:
         """Returns when it answers and ``api.json`` is written. Raises DaemonError when it does not come up."""
@@ -42,14 +48,14 @@ class Api:
         host = f"127.0.0.1:{self._socket.getsockname()[1]}"
         token = secrets.token_urlsafe(32)
         config = uvicorn.Config(
-            app(self._control, self._stream, token, host),
+            app(self._control, self._stream, token, host, self._closing),
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
             http="h11",
             server_header=False,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=10,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=partial(self._server.run, [self._socket]), name="api", daemon=True)
@@ -75,10 +81,17 @@ class Api:
 
     def stop(self) -> None:
         self._file.unlink(missing_ok=True)
-        self._stream.close()
+        self._closing.close()
         self._server.should_exit = True
+        self._thread.join(_GRACE_S)
+        self._hang_up()
         self._thread.join()
         self._socket.close()
+
+    def _hang_up(self) -> None:
+        """A player that holds its clip's answer open would keep the server waiting; the server would then cancel it, and log that as a fault."""
+        for connection in list(self._server.server_state.connections):
+            connection.loop.call_soon_threadsafe(connection.transport.abort)
 
     def _bound(self) -> socket.socket:
         """At the port of the run before where that is free: a page that is still open then says what to do."""

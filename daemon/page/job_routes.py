@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,8 @@ _THUMBNAILS = {"thumbnail_before": "original", "thumbnail_after": "result"}
 _HTML = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"}
 
 
-def job_routes(control: Control) -> list[BaseRoute]:
-    pages = _Pages(control)
+def job_routes(control: Control, closing: ExitStack) -> list[BaseRoute]:
+    pages = _Pages(control, closing)
     MEDIA.update(pages.media())
     return [
         Route("/jobs/{id}", pages.show),
@@ -42,9 +43,10 @@ def job_routes(control: Control) -> list[BaseRoute]:
 
 
 class _Pages:
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, closing: ExitStack) -> None:
         self._control = control
         self._proxies = Proxies(lambda: control.settings)
+        closing.callback(self._proxies.close)
 
     async def show(self, request: Request) -> Response:
         def values() -> dict[str, Any]:

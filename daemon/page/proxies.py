@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config import paths, spawn
-from ...config.errors import DeshimmerError, MissingClip, ToolFailed
+from ...config.errors import DaemonError, DeshimmerError, MissingClip, ToolFailed
 from ...config.settings import Settings
 from .. import contents, frame_folders
 
@@ -31,7 +31,12 @@ _VERSION = 1
 """Counts changes of what is made, so that older files are made anew."""
 
 _SUFFIXES = {"proxy": ".mp4", "thumbnail": ".jpg"}
+_STOPPED = "The daemon was stopped. Start it, and load the page again."
 _DEATH = "The process that makes it died. The machine may be out of memory: close other programs and load the page again."
+
+
+class _Died(Exception):
+    """The child ended without an answer."""
 
 
 @dataclass
@@ -70,6 +75,15 @@ class Proxies:
         self._lock = threading.Lock()
         self._running: dict[Path, Making] = {}
         self._lanes = {kind: threading.Lock() for kind in _SUFFIXES}  # one of a kind at a time
+        self._children: set[spawn.Process] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """What is being made ends at once, with an error, and nothing more is made."""
+        with self._lock:
+            self._closed = True
+            for child in self._children:
+                child.kill_tree()
 
     def get(self, kind: str, source: Path, frame: int = 0) -> Making:
         """The file made of this source as it is now: made already, or on its way. ``frame`` is of thumbnails. Raises MissingClip."""
@@ -87,7 +101,7 @@ class Proxies:
     def _make(self, making: Making, errand: dict[str, Any]) -> None:
         try:
             with self._lanes[errand["make"]]:
-                _send_out(errand | {"settings": self._settings().model_dump(mode="json")}, making.report)
+                self._send_out(errand | {"settings": self._settings().model_dump(mode="json")}, making.report)
             making.done.set_result(making.output)
         except Exception as error:
             log.info("no %s of %s: %s", errand["make"], errand["source"], error)
@@ -98,6 +112,29 @@ class Proxies:
                 self._running.pop(making.output, None)
             making.ends()
         self._keep_small(making.output)
+
+    def _send_out(self, errand: dict[str, Any], report: Callable[[float], None]) -> None:
+        """Have a child process run the errand. Raises DeshimmerError."""
+        if self._closed:
+            raise DaemonError(_STOPPED, path=errand["source"])
+        with spawn.spawn([sys.executable, "-m", "deshimmer.daemon.page.maker"], stdin=True, stdout=True) as child:
+            try:
+                self._begins(child)
+                _hear(child, errand, report)
+            except _Died:
+                if self._closed:
+                    raise DaemonError(_STOPPED, path=errand["source"]) from None
+                log.warning("%s died: %s", __name__, child.error_tail())
+                raise ToolFailed(_DEATH, path=errand["source"]) from None
+            finally:
+                with self._lock:
+                    self._children.discard(child)
+
+    def _begins(self, child: spawn.Process) -> None:
+        with self._lock:
+            self._children.add(child)
+            if self._closed:
+                child.kill_tree()
 
     def _keep_small(self, newest: Path) -> None:
         """Remove what was not used for longest until the rest fits. What cannot be removed is logged and stays."""
@@ -142,20 +179,19 @@ def _made(output: Path) -> Making:
     return making
 
 
-def _send_out(errand: dict[str, Any], report: Callable[[float], None]) -> None:
-    """Have a child process run the errand. Raises DeshimmerError."""
-    with spawn.spawn([sys.executable, "-m", "deshimmer.daemon.page.maker"], stdin=True, stdout=True) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
+def _hear(child: spawn.Process, errand: dict[str, Any], report: Callable[[float], None]) -> None:
+    """What the child tells, until it has done its errand. Raises DeshimmerError for what it says, _Died where it says nothing."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with suppress(BrokenPipeError):  # it died already: its output says so by its end
         child.stdin.write(json.dumps(errand).encode() + b"\n")
         child.stdin.flush()
-        for line in child.stdout:
-            message = json.loads(line)
-            if "progress" in message:
-                report(message["progress"])
-            elif message["answer"] is None:
-                return
-            else:
-                raise DeshimmerError.from_dict(message["answer"])
-        log.warning("%s died: %s", __name__, child.error_tail())
-        raise ToolFailed(_DEATH, path=errand["source"])
+    for line in child.stdout:
+        message = json.loads(line)
+        if "progress" in message:
+            report(message["progress"])
+        elif message["answer"] is None:
+            return
+        else:
+            raise DeshimmerError.from_dict(message["answer"])
+    raise _Died

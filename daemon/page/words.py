@@ -106,9 +106,14 @@ def breakable(name: str) -> Markup:
 
 
 def folder(path: str) -> str:
-    """Where a file lies, with the home folder as ``~``."""
-    parent, home = os.path.dirname(path), os.path.expanduser("~")
-    return one_line("~" + parent[len(home) :] if parent == home or parent.startswith(home + os.sep) else parent)
+    """Where a file lies."""
+    return at_home(os.path.dirname(path))
+
+
+def at_home(path: str | os.PathLike[str]) -> str:
+    """With the home folder as ``~``."""
+    text, home = os.fspath(path), os.path.expanduser("~")
+    return one_line("~" + text[len(home) :] if text == home or text.startswith(home + os.sep) else text)
 
 
 def ago(epoch_s: float | None) -> str:
@@ -179,6 +184,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     each.__name__: each for each in (look, treated, reason, stage, name, folder, ago, left, clock, iso, gigabytes, percent, visible)
 }
 FILTERS["line"] = one_line
+FILTERS["at_home"] = at_home
 FILTERS["breakable"] = breakable
 FILTERS["writing"] = writing_words
 GLOBALS: dict[str, Any] = {"TRACK": TRACK, "OUTCOME_FILTERS": OUTCOME_FILTERS, "RETRY_ROUTES": RETRY_ROUTES}

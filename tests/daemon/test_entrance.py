@@ -166,7 +166,7 @@ def test_the_page_is_behind_the_same_guard(tmp_path: Path, faulty_road: str, mon
     async def hello(_: Request) -> Response:
         return HTMLResponse("<p>hello</p>")
 
-    monkeypatch.setattr("deshimmer.daemon.api.app.page_routes", lambda control: [Route("/", hello)])
+    monkeypatch.setattr("deshimmer.daemon.api.app.page_routes", lambda control, closing: [Route("/", hello)])
     daemon = Daemon(Settings(), [], road=faulty_road)
     daemon.start()
     try:

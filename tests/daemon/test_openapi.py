@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from deshimmer.daemon.app import Daemon
 
 
 def routes(daemon: Daemon) -> list[BaseRoute]:
-    return api_app.routes(daemon, Stream(daemon.jobs.hub), Links(), "http://127.0.0.1:1")
+    return api_app.routes(daemon, Stream(daemon.jobs.hub), Links(), "http://127.0.0.1:1", ExitStack())
 
 
 def test_the_description_is_right_and_tells_every_route(daemon: Daemon, client: httpx.Client) -> None:

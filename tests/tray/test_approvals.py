@@ -29,7 +29,7 @@ def texts(entries: tuple[Entry, ...]) -> list[str]:
 def test_the_menu_tells_file_and_cost_and_offers_page_and_approval() -> None:
     clip = section(ONE)[0]
     assert isinstance(clip, Item)
-    assert clip.text == "harbour.mp4: about 12 min, 18.5 GB on NVIDIA RTX 4090"
+    assert clip.text == "harbour.mp4: about 12 min, 18.5 GB on RTX 4090"
     assert [(entry.text, entry.action) for entry in clip.children if isinstance(entry, Item)] == [
         ("Open its page", Action(Do.PAGE, "/jobs/a1#offer")),
         ("Approve", Action(Do.APPROVE, "a1")),
@@ -77,11 +77,20 @@ def test_a_job_that_was_amended_is_shown_as_it_is_now_in_its_place() -> None:
         (Approval("a", "/a", 0.4, 7.0, "cpu"), "under a minute, 7 GB on cpu"),
         (Approval("a", "/a", 150.0, None, "ComfyUI"), "about 2 h, on ComfyUI"),
         (Approval("a", "/a"), "time unknown"),
+        (Approval("a", "/a", 12.0, 9.0, "NVIDIA GeForce RTX 4090 Laptop GPU"), "about 12 min, 9 GB on RTX 4090 Laptop GPU"),
+        (Approval("a", "/a", 12.0, 9.0, "AMD Radeon RX 7900 XTX"), "about 12 min, 9 GB on Radeon RX 7900 XTX"),
+        (Approval("a", "/a", 12.0, 9.0, "NVIDIA"), "about 12 min, 9 GB on NVIDIA"),
         (Approval("a", "/a", 12.0, 18.5, "GPU\u202e\n<b>"), "about 12 min, 18.5 GB on GPU\ufffd <b>"),
     ],
 )
 def test_the_cost_in_words(known: Approval, words: str) -> None:
     assert cost(known) == words
+
+
+def test_a_long_line_leaves_room_for_the_level_below_it() -> None:
+    long = approval("a1", "/r/a_take_with_a_very_long_name_of_the_harbour_0042.mp4") | {"device": "NVIDIA RTX 6000 Ada Generation"}
+    line = texts(section(with_status(State(), status(waiting_for_approval=[long]))))[0]
+    assert line == "a_take_with_…our_0042.mp4: about 12 min, 18.5 GB on RTX 6000 Ada Generation"
 
 
 def test_names_from_outside_cannot_turn_the_menu_around() -> None:

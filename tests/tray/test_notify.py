@@ -216,7 +216,7 @@ def test_problems_of_the_daemon_are_told_once(notifier: Notifier, server: Stubbo
     daemon.tell("status", daemon.status)
     daemon.ends("a")
     until(lambda: len(server.shown) == 2)
-    assert server.shown == [("The hot folder is away", "Plug it in & go on."), ("Repaired: a.mp4", "Flicker fell.")]
+    assert server.shown == [("The hot folder is away", "usb: Plug it in & go on."), ("Repaired: a.mp4", "Flicker fell.")]
 
 
 def test_a_queue_that_is_worked_off_is_told_where_no_batch_says_it(notifier: Notifier, server: StubbornServer, daemon: Daemon) -> None:

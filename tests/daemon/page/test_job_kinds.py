@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 from watchdesk import until
 
-FRAMES = 16
+FRAMES = 12
 SIZE = (320, 180)
 PLAYER = "window.deshimmer.job().player"
 HDR = {"x265-params": "log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"}

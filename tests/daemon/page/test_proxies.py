@@ -85,7 +85,7 @@ def test_the_settings_in_force_are_used(clip: Path, monkeypatch: pytest.MonkeyPa
     sent: list[object] = []
     cache = Proxies(lambda: now[0])
     now[0] = Settings.model_validate({"tools": {"ffmpeg": "/edited/ffmpeg"}})
-    monkeypatch.setattr(proxies, "_send_out", lambda errand, report: sent.append(errand["settings"]["tools"]["ffmpeg"]))
+    monkeypatch.setattr(Proxies, "_send_out", lambda self, errand, report: sent.append(errand["settings"]["tools"]["ffmpeg"]))
     cache.get("thumbnail", clip).done.result(timeout=30)
     assert sent == ["/edited/ffmpeg"]
 

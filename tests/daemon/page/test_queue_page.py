@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 from clipmaker import exposure_flicker, pan, write
 from pagedesk import PageDesk
 from playwright.sync_api import expect
+
+from deshimmer.config.errors import ToolFailed
+from deshimmer.daemon.page.proxies import Making, Proxies
 
 
 def test_a_render_arrives_moves_and_ends_while_the_page_is_open(page_desk: PageDesk, tmp_path: Path) -> None:
@@ -32,7 +37,39 @@ def test_a_render_arrives_moves_and_ends_while_the_page_is_open(page_desk: PageD
     expect(result).to_contain_text("brightness flicker, smoothed")
     expect(running).to_have_count(0)
     expect(page.locator("#state")).to_contain_text("Nothing to do")
+    pictures = result.locator(".thumbnail img")
+    expect(pictures).to_have_count(2)
+    assert page.evaluate("[...document.querySelectorAll('.result .thumbnail img')].every((each) => each.naturalWidth === 480)")
+    page.evaluate("htmx.trigger('#results-live', 'refresh')")
+    page.wait_for_timeout(500)
+    expect(pictures).to_have_count(2)
     assert page.evaluate("window.isSamePage")
+
+
+def test_a_picture_shows_as_soon_as_it_is_made(page_desk: PageDesk, flickering: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first try failed and the list was drawn anew meanwhile; until then the box shows a sign."""
+    may_be_made = threading.Event()
+    real, tries = Proxies.get, count()
+
+    def get(self: Proxies, kind: str, source: Path, frame: int = 0) -> Making:
+        if next(tries) == 0:
+            raise ToolFailed("The machine was out of memory.")
+        assert may_be_made.wait(30)
+        return real(self, kind, source, frame)
+
+    monkeypatch.setattr(Proxies, "get", get)
+    page = page_desk.open(ignored=("Failed to load resource",))
+    shutil.copyfile(flickering, page_desk.hot / "one.mp4")
+    boxes = page.locator(".result .thumbnail")
+    expect(boxes).to_have_count(2, timeout=60_000)
+    for _ in range(3):
+        expect(boxes.locator("svg")).to_have_count(2)
+        page.evaluate("htmx.trigger('#results-live', 'refresh')")
+        page.wait_for_timeout(300)
+    may_be_made.set()
+    expect(boxes.locator("img")).to_have_count(2)
+    expect(boxes.locator("svg")).to_have_count(0)
+    assert next(tries) == 3  # the one that failed, and two
 
 
 def test_a_render_that_is_still_being_written_is_told(page_desk: PageDesk, flickering: Path) -> None:
