@@ -27,6 +27,11 @@ Begin = Callable[[Request, str, int, str | None], JobRow]
 """Enters a job: what is asked, the content's digest, the priority, the stored prompt's digest."""
 
 _NOTHING = "There is nothing to approve"
+_NOTHING_MORE = {
+    State.DONE: "It has nothing but the original already.",
+    State.FAILED: "Job {0.id} failed and made nothing that could be taken away; the original is as it was. Nothing is left to do.",
+    State.CANCELLED: "Job {0.id} was cancelled and made nothing that could be taken away; the original is as it was. Nothing is left to do.",
+}
 _KEEPING = "keeping"
 """The note of the job whose original is about to be kept: a kill in between is made good at the next start."""
 
@@ -74,7 +79,7 @@ class Decisions:
             if at_work := self._table.unfinished(row.path):
                 raise DaemonError(f"Job {at_work[0].id} treats this clip again. Cancel it, or wait for its end.", path=row.path)
             if not self._has_more(row):
-                raise DaemonError("It has nothing but the original already.", path=row.path, title="The original is kept")
+                raise DaemonError(_NOTHING_MORE[row.state].format(row), path=row.path, title="The original is kept")
             self._table.set_note(_KEEPING, row.id)
             self._keep(row)
         self.renewals.tell(row.id)

@@ -136,12 +136,13 @@ def _one(rendering: _Rendering, seed: int, stem: Path, image: str | None, progre
     record = _run(rendering, corrected.graph, lambda part: progress(part * _RENDERED))
     found = comfyui_result.choose(record.get("outputs"), rendering.graph, rendering.clip)
     settings = rendering.job.settings
+
+    def look() -> None:
+        progress(_RENDERED)
+        frame_pipe.require_space(stem.parent, settings)
+
+    look()
     with TemporaryDirectory(prefix="comfyui-", dir=stem.parent) as folder:
-
-        def look() -> None:
-            progress(_RENDERED)
-            frame_pipe.require_space(stem.parent, settings)
-
         paths = comfyui_result.fetch(rendering.server, found, Path(folder), look)
         picture = comfyui_result.opened(rendering.clip, paths, found.is_movie)
         made = _encoded(rendering, picture, stem, lambda part: progress(_FETCHED + part * (1 - _FETCHED)))

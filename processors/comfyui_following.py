@@ -38,6 +38,7 @@ _AGAIN_S = 1.0
 _SAMPLER_WEIGHT = 30
 """Nearly all of a render's time is spent in samplers: as many plain nodes count as one."""
 
+_MOST = 1e15  # of a count: JSON has numbers that overflow in a division
 _ENDS = ("execution_success", "execution_error", "execution_interrupted")
 
 Data = dict[str, Any]
@@ -82,7 +83,7 @@ class Tally:
                 self._set(node_id, 1.0 if given.get("state") == "finished" else _part(given))
 
     def _set(self, node_id: Any, part: float) -> None:
-        if node_id in self._parts:
+        if isinstance(node_id, str) and node_id in self._parts:
             self._parts[node_id] = max(self._parts[node_id], part)
 
 
@@ -150,7 +151,8 @@ class Follower:
         self._progress = progress
         self._has_ended = False
         self._told_place: int | None = None
-        self._looked = self._seen = self._answered = time.monotonic()
+        self._looked = self._answered = time.monotonic()
+        self._missed: float | None = None  # since when it is in neither queue nor history
 
     def wait(self) -> Data:
         """The prompt's record in the history, once it has ended, well or not.
@@ -179,20 +181,23 @@ class Follower:
             place = self._server.queue().place(self._prompt_id)
             record = self._server.history(self._prompt_id) if place is None else None
         except ServerLost:
+            self._missed = None
             if time.monotonic() - self._answered >= LOST_S:
                 raise
             return None
         now = self._answered = time.monotonic()
-        if place is not None:
-            self._seen = now
+        if place is not None or record is not None:
+            self._missed = None
             self._tell(place)
-        elif record is None and now - self._seen >= GONE_S:
+            return record
+        self._missed = now if self._missed is None else self._missed
+        if now - self._missed >= GONE_S:
             raise ToolFailed(
                 "The prompt is neither in ComfyUI's queue nor in its history: it was removed, or ComfyUI was restarted. Retry."
             )
-        return record
+        return None
 
-    def _tell(self, place: int) -> None:
+    def _tell(self, place: int | None) -> None:
         if place and place != self._told_place:
             log.info("waiting: ComfyUI has %d %s before this one", place, "prompt" if place == 1 else "prompts")
         self._told_place = place
@@ -207,7 +212,7 @@ def _message(text: str | bytes) -> tuple[str, Data] | None:
                 return kind, data
             case _:
                 return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -221,9 +226,9 @@ def _weight(node: Any) -> int:
 
 def _part(data: Data) -> float:
     value, most = data.get("value"), data.get("max")
-    if not isinstance(value, (int, float)) or not isinstance(most, (int, float)) or most <= 0:
+    if not isinstance(value, (int, float)) or not isinstance(most, (int, float)) or not (0 <= value <= _MOST and 0 < most <= _MOST):
         return 0.0
-    return min(max(value / most, 0.0), 1.0)
+    return min(value / most, 1.0)
 
 
 def _list(value: Any) -> list[Any]:

@@ -138,7 +138,7 @@ def _pixels(path: Path) -> Any:
             if image.width * image.height > media.LARGEST_PIXELS:
                 raise ToolFailed(f"ComfyUI's pictures are too large ({image.width}x{image.height}).")
             return np.ascontiguousarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:  # PNG raises any of these
         raise ToolFailed(f"A picture that ComfyUI made cannot be read ({type(error).__name__}). Retry.") from None
 
 
@@ -149,8 +149,16 @@ def _found(outputs: Any) -> Iterator[Found]:
         pictures = tuple(file for file in files if _suffix(file) in _PICTURES)
         if 1 < len(pictures) <= _MOST_PICTURES:
             yield Found(node_id, pictures, False)
+        elif pictures and not movies and _is_animated(output):
+            yield Found(node_id, pictures, True)
         elif movies:
             yield Found(node_id, movies[:1], True)
+
+
+def _is_animated(output: Any) -> bool:
+    """Whether ComfyUI says that a picture moves: a PNG's name does not."""
+    told: Any = _table(output).get("animated")
+    return isinstance(told, list) and any(each is True for each in cast("list[Any]", told))
 
 
 def _files(listed: Any) -> Iterator[File]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
@@ -12,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from ..config.errors import NotSetUp, ToolFailed
+from ..config.errors import CannotWrite, NotSetUp, ToolFailed
 from ..config.settings import Settings, is_loopback
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ LARGEST_ANSWER_BYTES = 256 * 1024**2
 _TIMEOUT_S = 30.0
 _CONNECT_S = 5.0
 _WITHDRAW_S = 3.0
+_LARGEST_PICTURE_BYTES = 256 * 1024**2
+_LONGEST_ID = 200
 
 Graph = dict[str, Any]
 
@@ -107,12 +110,12 @@ class Server:
 
     def queue_prompt(self, graph: Graph, client_id: str) -> str:
         """The prompt's id. Raises Rejected."""
-        answer = self._send("POST", "/prompt", json={"prompt": graph, "client_id": client_id})
+        answer = self._post("/prompt", {"prompt": graph, "client_id": client_id})
         record = self._record(answer)
         if answer.status_code >= 400 or record.get("error"):
             raise Rejected(record)
         match record:
-            case {"prompt_id": str(prompt_id)}:
+            case {"prompt_id": str(prompt_id)} if prompt_id.isascii() and 0 < len(prompt_id) <= _LONGEST_ID:
                 return prompt_id
             case _:
                 raise self._strange("/prompt")
@@ -131,8 +134,13 @@ class Server:
 
     def upload(self, image: Path, name: str) -> str:
         """Put a picture into the input folder, beside what lies there; the name under which a graph finds it."""
-        with image.open("rb") as file:
-            answer = self._send("POST", "/upload/image", files={"image": (name, file)}, data={"type": "input", "overwrite": "false"})
+        try:
+            content = image.read_bytes() if image.stat().st_size <= _LARGEST_PICTURE_BYTES else None
+        except OSError as error:
+            raise ToolFailed(f"The picture that it starts from cannot be read ({error.strerror}).", path=image) from None
+        if content is None:
+            raise ToolFailed("The picture that it starts from is larger than any picture. Name another one in the sidecar.", path=image)
+        answer = self._send("POST", "/upload/image", files={"image": (name, content)}, data={"type": "input", "overwrite": "false"})
         match self._record(answer) if answer.is_success else None:
             case {"name": str(stored), **rest}:
                 subfolder = rest.get("subfolder")
@@ -141,58 +149,79 @@ class Server:
                 raise ToolFailed(f"ComfyUI did not take the picture {image.name} (status {answer.status_code}).", path=image)
 
     def download(self, file: File, target: Path, room: Callable[[int], None]) -> None:
-        """Write a file of the server to ``target``. ``room`` is told of each piece's bytes before it is written, and may raise."""
+        """Write a file of the server to ``target``. ``room`` is told of each piece's bytes before it is written, and may raise.
+
+        Raises CannotWrite where the disk does not take it.
+        """
         try:
-            with self._http.stream("GET", "/view", params=file._asdict()) as answer:
+            with self._asked("GET", "/view", params=file._asdict()) as answer:
                 if not answer.is_success:
                     raise ToolFailed(f"ComfyUI does not give its result {file.filename!r} (status {answer.status_code}). Retry.")
                 with target.open("wb") as output:
                     for piece in answer.iter_bytes(1 << 20):
                         room(len(piece))
                         output.write(piece)
-        except httpx.HTTPError as error:
-            raise self._lost(error) from None
+        except OSError as error:
+            raise CannotWrite(
+                f"ComfyUI's result cannot be written ({error.strerror}). Free some space, then retry.", path=target.parent
+            ) from None
 
     def withdraw(self, is_ours: Callable[[Entry], bool]) -> int:
         """Take prompts back: those that wait are deleted, one that runs is interrupted. How many. Nobody else's are touched."""
         queue = self.queue()
         waiting = [entry.prompt_id for entry in queue.pending if is_ours(entry)]
         if waiting:
-            self._send("POST", "/queue", json={"delete": waiting})
+            self._post("/queue", {"delete": waiting})
         running = [entry.prompt_id for entry in self.queue().running if is_ours(entry)]  # one may have begun since
         for prompt_id in running:
-            self._send("POST", "/interrupt", json={"prompt_id": prompt_id})  # older versions interrupt what runs: that is ours
+            self._post("/interrupt", {"prompt_id": prompt_id})  # older versions interrupt what runs: that is ours
         return len(waiting) + len(running)
 
     def free_memory(self) -> None:
         """Let go of what our prompt loaded, unless somebody's next prompt is there."""
         queue = self.queue()
         if not queue.running and not queue.pending:
-            self._send("POST", "/free", json={"unload_models": True, "free_memory": True})
+            self._post("/free", {"unload_models": True, "free_memory": True})
 
     def _json(self, method: str, path: str) -> dict[str, Any]:
         answer = self._send(method, path)
+        if answer.status_code >= 500:  # it, or the proxy before it, is starting or busy
+            raise ServerLost(
+                f"ComfyUI at {self.url} does not work just now (status {answer.status_code}). Look there, then retry.", path=self.url
+            )
         if not answer.is_success:
             raise self._strange(path)
         return self._record(answer)
 
+    def _post(self, path: str, value: Any) -> httpx.Response:
+        """As JSON in ASCII, which any text fits into."""
+        return self._send("POST", path, content=json.dumps(value).encode("ascii"), headers={"content-type": "application/json"})
+
+    @contextmanager
+    def _asked(self, method: str, path: str, **given: Any) -> Generator[httpx.Response, None, None]:
+        """The beginning of an answer. What the network does within the block is ServerLost, a name that no address takes ToolFailed."""
+        try:
+            with self._http.stream(method, path, **given) as answer:
+                yield answer
+        except httpx.HTTPError as error:
+            raise self._lost(error) from None
+        except (httpx.InvalidURL, UnicodeError):
+            raise self._strange(None) from None
+
     def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
         """The whole answer. Raises ToolFailed for one without end, too."""
         held = bytearray()
-        try:
-            with self._http.stream(method, path, **given) as answer:
-                for piece in answer.iter_bytes():
-                    held += piece
-                    if len(held) > LARGEST_ANSWER_BYTES:
-                        raise self._strange(path)
-                return httpx.Response(answer.status_code, content=bytes(held), request=answer.request)
-        except httpx.HTTPError as error:
-            raise self._lost(error) from None
+        with self._asked(method, path, **given) as answer:
+            for piece in answer.iter_bytes():
+                held += piece
+                if len(held) > LARGEST_ANSWER_BYTES:
+                    raise self._strange(path)
+            return httpx.Response(answer.status_code, content=bytes(held), request=answer.request)
 
     def _record(self, answer: httpx.Response) -> dict[str, Any]:
         try:
             return self._table(answer.json())
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._strange(urlsplit(str(answer.url)).path) from None
 
     def _table(self, value: Any) -> dict[str, Any]:

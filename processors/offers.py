@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..config.errors import DeshimmerError
 from . import regenerating
 from .families import cost as cost_of
+from .families import model_folder
 from .families.family import Kind, Means
 from .families.table import family_of
 from .identity import is_of_queue
@@ -52,13 +54,14 @@ def offer(passage: Passage, settings: Settings) -> Offer | None:
         return None
     try:
         made = regenerating.choose(clip, found, stored, settings)
-        cost = _cost(made, clip, settings)
+        located, lacking = _located(made, settings)
+        cost = _cost(located, clip, settings)
     except DeshimmerError:  # it cannot be rendered again: there is nothing to offer
         return None
-    remedy = _remedy(made, settings) or cost.remedy
+    remedy = lacking or cost.remedy
     return Offer(
         made.means, made.kind, made.prompt.model, _pipeline(made), cost.minutes, cost.memory_gb, cost.device, cost.on_gpu,
-        _remedy(made, regenerating.offline(settings)) is None, made.reason, made.changes, stored.lint, remedy is None, remedy,
+        _located(made, regenerating.offline(settings))[1] is None, made.reason, made.changes, stored.lint, remedy is None, remedy,
     )  # fmt: skip
 
 
@@ -71,12 +74,12 @@ def _is_wanted(passage: Passage) -> bool:
     return found.verdict in _FLICKERS or (refused and bool(found.flickering))
 
 
-def _remedy(made: Regeneration, settings: Settings) -> str | None:
+def _located(made: Regeneration, settings: Settings) -> tuple[Regeneration, str | None]:
+    """With the folder of its weights, and what is missing."""
     try:
-        regenerating.ready(made, settings, fetch=False)
+        return regenerating.ready(made, settings, fetch=False), None
     except DeshimmerError as error:
-        return error.message
-    return None
+        return made, error.message
 
 
 def _pipeline(made: Regeneration) -> str | None:
@@ -98,10 +101,12 @@ def _cost(made: Regeneration, clip: Clip, settings: Settings) -> _Cost:
     if family is None or made.kind is None:
         return _Cost(None, None, "ComfyUI")
     prompt = replace(made.prompt, num_frames=family.nearest_frames(clip.frames)) if made.kind is Kind.VIDEO else made.prompt
+    if made.model is not None:
+        with suppress(OSError, ValueError):  # it is fetched first, or cannot be read: the family's figures stand
+            family = model_folder.counted(made.model, family)
     cost = cost_of.estimate(family, made.kind, prompt, settings)
-    busy = f"It needs about {cost.memory_gb:.0f} GB on {cost.device}, more than is free now. Close what uses it."
     minutes = None if cost.minutes is None else round(cost.minutes, 2)
-    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, cost.on_gpu, None if cost.fits else busy)
+    return _Cost(minutes, round(cost.memory_gb, 1), cost.device, cost.on_gpu, cost.remedy)
 
 
 def in_words(offer: Mapping[str, Any], job_id: str, shown_path: str) -> str:

@@ -182,9 +182,12 @@ def _likeness(seen: Evidence) -> Iterator[Check]:
 def _praise(seen: Evidence) -> str:
     old, new = seen.before.reading.flicker_score, seen.after.reading.flicker_score
     look = f"light and dark lie where they lay to {max(0.0, seen.alike.layout):.0%}, " if seen.alike.layout is not None else ""
-    return (
-        f"Rendered again, its flicker score fell from {old:.2f} to {new:.2f}; {look}colours are the original's to {seen.alike.palette:.0%}."
+    fell = (
+        f"its flicker score fell from {old:.2f} to {new:.2f}"
+        if f"{old:.2f}" != f"{new:.2f}"
+        else f"it flickers as little as before ({new:.2f})"
     )
+    return f"Rendered again, {fell}; {look}colours are the original's to {seen.alike.palette:.0%}."
 
 
 def _check(name: str, passed: bool, before: float | None, after: float | None, detail: str) -> Check:

@@ -109,7 +109,8 @@ def _render(folder: Path, ask: rendering.Ask, device: str, progress: Progress, t
         return rendering.run(pipe, ask, adapter, ladder.options(rung), progress)
 
     family = model_folder.counted(folder, ask.family)
-    rungs = ladder.rungs(family, ask.width, ask.height, ask.frames, rendering.free_bytes(device), device)
+    free_bytes, total_bytes = rendering.memory_bytes(device)
+    rungs = ladder.rungs(family, ask.width, ask.height, ask.frames, free_bytes, device, total_bytes=total_bytes)
     with _translated(folder):
         return ladder.climb_down(rungs, run, tell)
 

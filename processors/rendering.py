@@ -79,12 +79,14 @@ def run(pipe: Any, ask: Ask, adapter: Adapter, options: dict[str, Any], progress
     return np.asarray(made[0], np.float32)
 
 
-def free_bytes(device: str) -> int:
+def memory_bytes(device: str) -> tuple[int, int]:
+    """(free now, in all)."""
     import torch
 
     if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
-    return psutil.virtual_memory().available
+        return torch.cuda.mem_get_info()
+    memory = psutil.virtual_memory()
+    return memory.available, memory.total
 
 
 def _keywords(pipe: Any, ask: Ask, adapter: Adapter) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .adapter import Adapter
 from .family import Family, Kind
 
 _STRENGTH = 0.4
-"""Ours: noise of about two thirds of the picture's own spread, so that shapes stay. Diffusers' 0.8 makes another shot of it."""
+"""Ours, and found nowhere: noise of about two thirds of the picture's own spread, so that shapes stay. Diffusers' 0.8 makes another shot of it."""
 
 _LEAST_STEPS = 35
 """The article's."""
@@ -78,6 +78,7 @@ NEWER_IMAGE = replace(
     pipelines={Kind.IMAGE: "CogVideoXImageToVideoPipeline"},
     source="the model card of THUDM/CogVideoX1.5-5B-I2V",
     sizes=((1360, 768), (768, 1360)),
+    least_long_side=768,
     strength=None,
 )
 

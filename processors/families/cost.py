@@ -28,6 +28,7 @@ class Cost:
     on_gpu: bool
     fits: bool  # there is memory for it now
     way: str  # for a person: "weights wait in main memory"
+    remedy: str | None = None  # for a person, where it does not fit
 
 
 def estimate(family: Family, kind: Kind, prompt: StoredPrompt, settings: Settings, device: Device | None = None) -> Cost:
@@ -35,13 +36,15 @@ def estimate(family: Family, kind: Kind, prompt: StoredPrompt, settings: Setting
     device = devices.here() if device is None else device
     width, height = prompt.width or family.sizes[0][0], prompt.height or family.sizes[0][1]
     frames = prompt.num_frames or family.num_frames
+    remedy = None
     try:
-        rung, fits = ladder.rungs(family, width, height, frames, device.free_bytes, device.kind)[0], True
-    except DeshimmerError:
-        rung, fits = ladder.all_rungs(family, width, height, frames, device.kind)[-1], False
+        rung = ladder.rungs(family, width, height, frames, device.free_bytes, device.kind, total_bytes=device.total_bytes)[0]
+    except DeshimmerError as error:
+        rung, remedy = ladder.all_rungs(family, width, height, frames, device.kind)[-1], error.message
     steps = _steps(family, kind, prompt)
     seconds = None if device.tflops is None else _seconds(family, sizes.work(family, width, height, frames), steps, device.tflops, rung)
-    return Cost(None if seconds is None else seconds / 60, rung.device_bytes / 1e9, device.name, device.is_gpu, fits, str(rung))
+    minutes = None if seconds is None else seconds / 60
+    return Cost(minutes, rung.device_bytes / 1e9, device.name, device.is_gpu, remedy is None, str(rung), remedy)
 
 
 def _steps(family: Family, kind: Kind, prompt: StoredPrompt) -> float:

@@ -38,6 +38,7 @@ class Device:
     name: str
     free_bytes: int
     tflops: float | None  # dense, half precision; None where nothing tells
+    total_bytes: int | None = None  # of its memory, whoever holds it; None where nothing tells
 
     @property
     def is_gpu(self) -> bool:
@@ -55,11 +56,11 @@ def here() -> Device:
 
     if torch.cuda.is_available():
         properties = cast(Any, torch.cuda.get_device_properties)(0)
-        name, (free_bytes, _) = str(properties.name), torch.cuda.mem_get_info(0)
-        return Device("cuda", name, free_bytes, known_tflops(name) or computed_tflops(properties))
+        name, (free_bytes, total_bytes) = str(properties.name), torch.cuda.mem_get_info(0)
+        return Device("cuda", name, free_bytes, known_tflops(name) or computed_tflops(properties), total_bytes)
     if torch.backends.mps.is_available():
-        chip = _chip()
-        return Device("mps", chip, psutil.virtual_memory().available, next(tflops for tier, tflops in _APPLE if tier in chip))
+        chip, memory = _chip(), psutil.virtual_memory()
+        return Device("mps", chip, memory.available, next(tflops for tier, tflops in _APPLE if tier in chip), memory.total)
     return _processor()
 
 
@@ -80,11 +81,15 @@ def _of_driver() -> Device | None:
     from .. import gpus
 
     found = gpus.machine().read()
-    return Device("cuda", found[0].name, found[0].total - found[0].used, known_tflops(found[0].name)) if found else None
+    if not found:
+        return None
+    first = found[0]
+    return Device("cuda", first.name, first.total - first.used, known_tflops(first.name), first.total)
 
 
 def _processor() -> Device:
-    return Device(_CPU, "CPU", psutil.virtual_memory().available, _measured_tflops())
+    memory = psutil.virtual_memory()
+    return Device(_CPU, "CPU", memory.available, _measured_tflops(), memory.total)
 
 
 @cache

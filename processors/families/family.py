@@ -42,6 +42,17 @@ class Family:
     encoder_parameters: float  # of text or image encoder
     vae_bytes_per_pixel: float  # of decoding, whole: times width x height x frames
     pflop_per_step: float  # at its own size and frames, guidance included
+    least_long_side: int | None = None  # where it was trained for any longer side from this to its own, the shorter one its own
+
+    def is_native(self, size: tuple[int, int]) -> bool:
+        """Whether it was trained for it."""
+        least = self.least_long_side
+        return size in self.sizes or (
+            least is not None
+            and min(size) == min(self.sizes[0])
+            and least <= max(size) <= max(self.sizes[0])
+            and max(size) % self.multiple == 0
+        )
 
     def nearest_frames(self, frames: int) -> int:
         """The count that the model makes of ``frames``: the next lower one that it can, and at least one step."""

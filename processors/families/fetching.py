@@ -19,7 +19,7 @@ from typing import Any
 from ...config import locks, paths
 from ...config.errors import CannotWrite, NotSetUp
 from ...config.settings import Settings
-from . import entries, fetching_failures, guard, model_folder
+from . import entries, fetching_failures, guard, model_folder, table
 from .fetching_failures import TITLE
 
 KEPT = ("*.safetensors", "*.safetensors.index*.json", "*.json", "*.txt", "*.model")
@@ -57,6 +57,8 @@ def _fetch(hub_id: str, revision: str | None, settings: Settings, tell: Callable
             return place(hub_id)
         files = _kept(hub_id, {str(each.rfilename): int(each.size or 0) for each in info.siblings})
         _prepare(partial, hub_id, commit)
+        download(hub_id, revision=commit, local_dir=partial, allow_patterns=[model_folder.INDEX])
+        _require_known(hub_id, partial)
         _require_room(hub_id, sum(files.values()), partial, settings)
         tell(f"fetching {hub_id}, {sum(files.values()) / 1e9:.1f} GB")
         download(hub_id, revision=commit, local_dir=partial, allow_patterns=list(files))
@@ -145,6 +147,21 @@ def _kept(hub_id: str, sizes: dict[str, int]) -> dict[str, int]:
         )
     twins = {name for name in sizes if (plain := _PRECISION.sub("", name)) != name and plain in sizes}
     return {name: size for name, size in sizes.items() if _is_kept(name) and name not in twins}
+
+
+def _require_known(hub_id: str, partial: Path) -> None:
+    """Before its weights come. Raises NotSetUp for a model that nothing here renders with."""
+    pipeline = model_folder.look(partial).pipeline
+    family = table.family_of(hub_id, pipeline)
+    if family is not None and pipeline in family.pipelines.values():
+        return
+    shutil.rmtree(partial, ignore_errors=True)
+    known = ", ".join(dict.fromkeys(each.name for each in table.ALL))
+    raise NotSetUp(
+        f"{hub_id} is {'a ' + pipeline if pipeline else 'of no pipeline'}, and no family that deshimmer renders with: nothing of it was "
+        f"fetched. It renders with {known}; others through models.comfyui.",
+        title=TITLE,
+    )
 
 
 def _is_kept(name: str) -> bool:

@@ -67,17 +67,29 @@ _OFFLOAD_WORDS = {
 
 
 def rungs(
-    family: Family, width: int, height: int, frames: int, free_bytes: int, device: str, main_free_bytes: int | None = None
+    family: Family,
+    width: int,
+    height: int,
+    frames: int,
+    free_bytes: int,
+    device: str,
+    main_free_bytes: int | None = None,
+    *,
+    total_bytes: int | None = None,
 ) -> tuple[Rung, ...]:
     """The rungs that fit into ``free_bytes`` of the device and the free main memory, the fastest first; at least one.
 
-    Raises DeshimmerError, with the figures, where none fits.
+    Raises DeshimmerError, with the figures, where none fits; it tells whether closing programs would help, by what the device has in all
+    (``total_bytes``, where that is known).
     """
-    main_free = psutil.virtual_memory().available if main_free_bytes is None else main_free_bytes
+    memory = psutil.virtual_memory()
+    main_free = memory.available if main_free_bytes is None else main_free_bytes
     every = all_rungs(family, width, height, frames, device)
     fitting = tuple(rung for rung in every if rung.device_bytes <= free_bytes and rung.main_bytes <= main_free)
     if not fitting:
-        raise _too_little(family, (width, height, frames), every, (free_bytes, main_free))
+        most = (max(free_bytes, total_bytes or sys.maxsize), max(main_free, memory.total))
+        could = any(rung.device_bytes <= most[0] and rung.main_bytes <= most[1] for rung in every)
+        raise _too_little(family, (width, height, frames), every, (free_bytes, main_free), _CLOSE if could else _SMALLER)
     return fitting
 
 
@@ -183,7 +195,14 @@ class _Needs:
         return max(self._denoiser / _LAYERS + self.activations, self._encoder / _LAYERS, _VAE_WEIGHTS + self.decoding_in_parts)
 
 
-def _too_little(family: Family, size: tuple[int, int, int], every: Sequence[Rung], free: tuple[int, int]) -> DeshimmerError:
+_CLOSE = "Close other programs that use it, or render fewer or smaller frames."
+_SMALLER = (
+    "This machine has not so much in all, whatever is closed. Less is taken by a shorter clip, by a smaller width and height in its "
+    "sidecar, or by a smaller model; else it takes a machine with more."
+)
+
+
+def _too_little(family: Family, size: tuple[int, int, int], every: Sequence[Rung], free: tuple[int, int], advice: str) -> DeshimmerError:
     width, height, frames = size
     least = min(every, key=lambda rung: rung.device_bytes)
     where = "of main memory" if least.device == "cpu" else "of the GPU's memory"
@@ -193,7 +212,6 @@ def _too_little(family: Family, size: tuple[int, int, int], every: Sequence[Rung
     here = min(free) if least.device != "cuda" else free[0]
     has = f"{here / 1e9:.1f} GB are free" + (f" there, and {free[1] / 1e9:.1f} GB of main memory" if least.device == "cuda" else "")
     return DeshimmerError(
-        f"{family.name} at {width}x{height} with {frames} frames takes {needs}; {has}. "
-        f"Close other programs that use it, or render on a larger machine through models.comfyui.",
+        f"{family.name} at {width}x{height} with {frames} frames takes {needs}; {has}. {advice}",
         title="Not enough memory",
     )

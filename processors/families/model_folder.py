@@ -41,11 +41,15 @@ def look(folder: Path) -> Look:
 
 
 def counted(folder: Path, family: Family) -> Family:
-    """The family with the numbers of parameters that this very folder holds, as the headers of its weights tell. Raises OSError, ValueError."""
+    """The family with the numbers of parameters that this very folder holds, as the headers of its weights tell, and as much work.
+
+    Raises OSError, ValueError.
+    """
     parts = {part.name: sum(map(_numbers, part.glob("*.safetensors"))) / 1e9 for part in folder.iterdir() if part.is_dir()}
     denoisers = sum(count for name, count in parts.items() if name.startswith(_DENOISERS))
     encoders = sum(count for name, count in parts.items() if "encoder" in name)
-    return replace(family, parameters=denoisers, encoder_parameters=encoders)
+    work = family.pflop_per_step * denoisers / family.parameters
+    return replace(family, parameters=denoisers, encoder_parameters=encoders, pflop_per_step=work)
 
 
 def _numbers(weights: Path) -> int:

@@ -18,6 +18,8 @@ def families() -> str:
 
 def _row(family: Family) -> str:
     sides = ", ".join(f"{width}x{height}" for width, height in family.sizes)
+    if family.least_long_side is not None:
+        sides += f", any longer side from {family.least_long_side}"
     counts = "any" if family.frame_step == 1 else f"{family.frame_step}n + {family.frame_offset}"
     cells = (
         family.name,

@@ -105,8 +105,10 @@ def quiet() -> Generator[None, None, None]:
 def _from_folder(folder: Path, named: str, adapter: Adapter, device: str, options: dict[str, Any]) -> Any:
     import diffusers
     import torch
+    import transformers
 
     diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     on_cpu = device == "cpu"
     fine = {part: torch.float32 for part in adapter.full_precision}
     with quiet():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from .case import Case, log_ratio
 LEAST_GUIDANCE, MOST_GUIDANCE = 0.5, 1.6
 """Times the model's own."""
 _SAME_SHAPE = 0.12
+_SVD_1_1 = re.compile(r"xt[-_.]1[-_.]1", re.IGNORECASE)
 _TILE_CAUSES = frozenset({"tile_blink", "tile_seam"})
 
 
@@ -23,6 +25,11 @@ def under(field: str, limit: float) -> Callable[[Case], bool]:
 
 def always(value: Any) -> Callable[[Case], Any]:
     return lambda case: value
+
+
+def steady_motion(case: Case) -> int:
+    """The bucket: SVD-XT 1.1 was tuned at one."""
+    return 127 if _SVD_1_1.search(case.prompt.model or "") else 100
 
 
 def few_steps(case: Case) -> bool:
@@ -67,7 +74,7 @@ def is_foreign(side: int) -> Callable[[Case], bool]:
 
     def is_foreign(case: Case) -> bool:
         size = case.size
-        if size is None or size in case.known.sizes or any(each % case.known.multiple for each in size):
+        if size is None or case.known.is_native(size) or any(each % case.known.multiple for each in size):
             return False
         return size[side] != case.native_size[side]
 

@@ -29,6 +29,7 @@ from .conditions import (
     native,
     odd_guidance,
     over,
+    steady_motion,
     under,
 )
 from .stored import Severity
@@ -67,6 +68,8 @@ _GUIDANCE_WHEN = f"below {LEAST_GUIDANCE:g} or over {MOST_GUIDANCE:g} times the 
 _SIZE_WHEN = "not a size that the model was trained for"
 _SIZE_USE = "the nearest of its own of the same shape; nothing where the shape would change"
 
+_MULTIPLE_SOURCE = "the architecture: 8 of the VAE times 2 of a token (SVD: 8 times the 8 of its UNet)"
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "svd-noise-aug",
@@ -78,7 +81,7 @@ RULES: tuple[Rule, ...] = (
         "noise_aug_strength is {value}: above 0.05 every frame is sampled on its own, the most common cause of flicker with SVD. Use {suggested}.",
         "0.02",
         always(0.02),
-        f"{ARTICLE}; 0.02 is diffusers' default too",
+        f"{ARTICLE}; 0.02 is the default of diffusers' StableVideoDiffusionPipeline too",
     ),
     Rule(
         "svd-motion-bucket",
@@ -88,9 +91,9 @@ RULES: tuple[Rule, ...] = (
         "over 127",
         over("motion_bucket_id", 127),
         "motion_bucket_id is {value}: more motion than SVD holds together. Use {suggested}.",
-        "100",
-        always(100),
-        f"{ARTICLE}; 127 is diffusers' default",
+        "100; 127 with SVD-XT 1.1",
+        steady_motion,
+        f"{ARTICLE}; 127 is the default of diffusers' StableVideoDiffusionPipeline, and what SVD-XT 1.1 was tuned at (its card)",
     ),
     Rule(
         "svd-decode-chunk",
@@ -102,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         "decode_chunk_size is {value}: so many frames decoded at once are too large for the memory of most GPUs. Use {suggested}.",
         "8",
         always(8),
-        ARTICLE,
+        f"{ARTICLE}; diffusers' guide to SVD uses 8, and all at once by default",
     ),
     Rule(
         "svd-decode-chunk-small",
@@ -114,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         "decode_chunk_size is {value}: frames decoded so few at a time differ from each other. Use {suggested}.",
         "8",
         always(8),
-        f"diffusers' documentation of the pipeline (larger is steadier); 8: {ARTICLE}",
+        f"diffusers' guide to SVD (1 may flicker, larger is steadier); the limit is ours; 8: {ARTICLE}",
     ),
     Rule(
         "cogvideox-steps",
@@ -138,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         "{value} steps are few for {family}: what is left of the noise flickers. Use {suggested}.",
         "the model's own",
         lambda case: case.known.steps,
-        CARD,
+        f"the least: ComfyUI's examples; what we would use: {CARD}",
     ),
     Rule(
         "guidance",
@@ -150,7 +153,7 @@ RULES: tuple[Rule, ...] = (
         "guidance_scale is {value}, far from what {family} is used with. Use {suggested}.",
         "7.5",
         always(7.5),
-        f"{ARTICLE}; the range is ours, around {CARD}",
+        f"{ARTICLE}; the range is ours, around the 6 of {CARD}",
     ),
     Rule(
         "guidance",
@@ -174,7 +177,7 @@ RULES: tuple[Rule, ...] = (
         "max_guidance_scale is {value}, far from what {family} is used with. Use {suggested}.",
         "the model's own",
         lambda case: case.known.guidance,
-        "diffusers' default; the range is ours",
+        "the default of diffusers' StableVideoDiffusionPipeline; the range is ours",
     ),
     Rule(
         "seed-unlocked",
@@ -222,7 +225,7 @@ RULES: tuple[Rule, ...] = (
         "{value} frames are beyond the range of {family}: the first ones change colour and flicker. Use {suggested} at most.",
         "81",
         most_frames,
-        f"Wan-Video/Wan2.1 issue 369, {CARD}",
+        f"Wan-Video/Wan2.1 issue 369; 81: {CARD}",
         lambda case: case.frames,
     ),
     Rule(
@@ -272,7 +275,7 @@ RULES: tuple[Rule, ...] = (
         "A width of {value} is no multiple of {family.multiple}, as {family} needs it. Use {suggested}.",
         "the nearest multiple",
         multiple_of("width"),
-        CARD,
+        _MULTIPLE_SOURCE,
     ),
     Rule(
         "size-multiple",
@@ -284,7 +287,7 @@ RULES: tuple[Rule, ...] = (
         "A height of {value} is no multiple of {family.multiple}, as {family} needs it. Use {suggested}.",
         "the nearest multiple",
         multiple_of("height"),
-        CARD,
+        _MULTIPLE_SOURCE,
     ),
     Rule(
         "tiled-vae-blinking",
@@ -296,6 +299,6 @@ RULES: tuple[Rule, ...] = (
         "The clip was decoded in tiles, and its tiles blink. Decode it whole, or with larger tiles that overlap more.",
         "off",
         always(False),
-        "kijai/ComfyUI-WanVideoWrapper issue 523; the diagnosis",
+        "Comfy-Org/ComfyUI issue 7116, kijai/ComfyUI-WanVideoWrapper issue 523; the diagnosis",
     ),
 )

@@ -31,6 +31,7 @@ _ASKED = {
 """Where a pipeline takes from what the call left open."""
 _SCALED = {"height": "transformer.config.sample_height", "width": "transformer.config.sample_width"}
 """The same, in units of ``vae_scale_factor_spatial``."""
+_ONE_VIDEO = 4  # dimensions of an array
 _SNAPSHOT = re.compile(r"models--([^/\\]+)[/\\]snapshots[/\\]([0-9a-f]{7,64})(?:[/\\]|$)")
 """Where the Hub's cache keeps a model: its name, and the commit."""
 
@@ -84,7 +85,11 @@ def write_sidecar(
     known = {"model": model or origin.model, "revision": revision or (origin.revision if model is None else None), "fps": fps}
     known["seed"] = seed if seed is not None else _seed(given.get("generator"))
     values |= {name: value for name, value in known.items() if value is not None}
-    values |= {name: value for name in _ASKED if name not in values and (value := _asked(pipe, name)) is not None}
+    video = given.get("video")
+    if video is not None and (frames := _frames(video)) is not None:
+        values["num_frames"] = frames
+    open_ones = [name for name in _ASKED if name not in values and not (name == "num_frames" and video is not None)]
+    values |= {name: value for name in open_ones if (value := _asked(pipe, name)) is not None}
     if _look_up(pipe, "vae.use_tiling") is True:
         values["extra"]["vae_tiling"] = True
     if _look_up(pipe, "scheduler.config.use_flow_sigmas") is True and (shift := _plain(_look_up(pipe, "scheduler.config.flow_shift"))):
@@ -205,6 +210,14 @@ def _look_up(value: Any, path: str) -> Any:
     for name in path.split(".") if path else ("",):
         value = cast("Mapping[str, Any]", value).get(name) if isinstance(value, Mapping) else getattr(value, name, None)
     return value
+
+
+def _frames(video: Any) -> int | None:
+    """Of video to video, which makes as many as it is given: a list of pictures, or an array (frames, ...); None for several videos."""
+    if getattr(video, "ndim", None) == _ONE_VIDEO:
+        return int(video.shape[0])
+    pictures = cast("list[Any]", video) if isinstance(video, list | tuple) else []
+    return len(pictures) if pictures and all(hasattr(each, "size") and getattr(each, "ndim", 3) < _ONE_VIDEO for each in pictures) else None
 
 
 def _picture(image: Any, target: Path) -> _Picture | None:

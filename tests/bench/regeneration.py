@@ -1,8 +1,9 @@
 """Rendering again at the real models' size, of random weights: seconds, where they go, and peak memory, in each way of the memory ladder.
 
-python tests/bench/regeneration.py [--steps N] [--model WORD] [--folder DIR] [--out FILE.md]
+python tests/bench/regeneration.py [--steps N] [--model WORD] [--folder DIR] [--out FILE.md] [--tiny]
 
 Needs an NVIDIA GPU, the extra [ai], 40 GB of disk and as much main memory. The weights are built, saved, loaded and run as by the daemon.
+--tiny walks all of it in shrunken networks on the CPU and measures nothing: a try before the machine with the GPU is there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import real_pipelines
 from clipmaker import pan, write
 
 from deshimmer.processors import media, rendering, thrift
-from deshimmer.processors.families import devices, ladder, pipelines, table
+from deshimmer.processors.families import devices, ladder, model_folder, pipelines, table
 from deshimmer.processors.families.family import Family, Kind, Means
 from deshimmer.processors.families.ladder import Rung
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
@@ -32,6 +33,7 @@ STEPS, SEED = 40, 42
 BAR_S = {"THUDM/CogVideoX-5b": 60.0}
 """Of the first way, without loading, on an H200."""
 NO_GPU = "This bench needs an NVIDIA GPU, and torch finds no CUDA device here. Run it on a machine that has one."
+TINY, TINY_SIZE = "Shrunken networks on the CPU, to try the bench itself. Nothing here is a measurement.", (64, 64, 9)
 HEAD = "| way | seconds | prompt | denoising | decoding | the rest | loading, s | peak, GB | estimated, GB |\n|---|---|---|---|---|---|---|---|---|"
 
 
@@ -55,38 +57,52 @@ def main() -> None:
     parser.add_argument("--model", default="", help="only those whose name holds this")
     parser.add_argument("--folder", type=Path, help="where the weights stay for the next run")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--tiny", action="store_true", help="shrunken networks on the CPU, to try the bench itself")
     arguments = parser.parse_args()
     pipelines.require()
     here = devices.here()
-    if here.kind != "cuda":
+    if here.kind != "cuda" and not arguments.tiny:
         raise SystemExit(NO_GPU)
+    title = TINY if arguments.tiny else f"{here.name}; weights random, bfloat16; text to video at each model's own size."
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         chosen = [real for real in real_pipelines.ALL if arguments.model.lower() in real.name.lower()]
-        parts = [section(real, folder, arguments.steps) for real in chosen]
-    text = "\n".join([f"{here.name}; weights random, bfloat16; text to video at each model's own size.", "", *parts])
+        parts = [section(real, folder, arguments.steps, tiny=arguments.tiny) for real in chosen]
+    text = "\n".join([title, "", *parts])
     print(text)
     if arguments.out:
         arguments.out.write_text(text + "\n")
 
 
-def section(real: real_pipelines.Real, folder: Path, steps: int) -> str:
+def section(real: real_pipelines.Real, folder: Path, steps: int, *, tiny: bool = False) -> str:
     """The table of one model, a row a way."""
     family = table.family_of(real.name, real.pipeline)
     assert family is not None
     model = folder / real.name
-    if not model.is_dir():
-        real_pipelines.build(real, folder, "cuda")
+    if not (model / model_folder.INDEX).is_file():  # which is saved last
+        real_pipelines.build(real_pipelines.SHRUNK[real.name] if tiny else real, folder, "cpu" if tiny else "cuda")
         ladder.free_memory()
-    width, height = family.sizes[0]
-    ask = asked(family, folder, steps, (width, height, family.num_frames))
+    width, height, frames = TINY_SIZE if tiny else (*family.sizes[0], family.num_frames)
+    ask = asked(family, folder, steps, (width, height, frames))
     lines = [f"### {family.name}, {ask.frames} x {height} x {width}, {steps} steps", "", HEAD]
-    for rung in ladder.all_rungs(family, width, height, ask.frames, "cuda"):
+    rungs = ladder.all_rungs(family, width, height, ask.frames, "cuda")
+    for rung in (replace(each, device="cpu") for each in rungs if runs_on_a_cpu(each)) if tiny else rungs:
         lines.append(row(rung, measure(model, ask, rung)))
         print(lines[-1], file=sys.stderr, flush=True)
     pipelines.unload()
-    bar = f"The bar for the first way, its loading apart, is {BAR_S[real.name]:.0f} s on an H200.\n" if real.name in BAR_S else ""
+    bar = (
+        ""
+        if tiny
+        else f"The bar for the first way, its loading apart, is {BAR_S[real.name]:.0f} s on an H200.\n"
+        if real.name in BAR_S
+        else ""
+    )
     return "\n".join([*lines, "", bar])
+
+
+def runs_on_a_cpu(rung: Rung) -> bool:
+    """accelerate cannot offload to a CPU by layer, and weights of fewer bits are a GPU's."""
+    return rung.offload is not ladder.Offload.SEQUENTIAL and rung.quantisation is None
 
 
 def asked(family: Family, folder: Path, steps: int, size: tuple[int, int, int]) -> rendering.Ask:

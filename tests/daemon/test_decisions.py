@@ -161,6 +161,7 @@ def test_two_who_approve_at_once_begin_one_job(desk: Desk) -> None:
     desk.client.post(f"/jobs/{made}/cancel")
     desk.ended(2)
     assert f"job {made} is cancelled. Begin it again with: deshimmer retry {made}" in desk.refused(job)
+    assert f"Job {made} was cancelled and made nothing" in desk.refused({"id": made}, "keep")
     again = desk.client.post(f"/jobs/{made}/retry").json()["job"]
     assert desk.daemon.jobs.get(again["id"]).request.approved
     assert desk.ended(3)["route"] == "regenerate"

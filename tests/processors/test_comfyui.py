@@ -15,8 +15,8 @@ from clipmaker import exposure_flicker, pan, write
 from comfyui_server import FRAMES, GRAPH, SIZE, ComfyUI
 from PIL import Image
 
-from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused, SettingsError, ToolFailed
-from deshimmer.config.settings import HotFolder, Models, Settings, load_settings
+from deshimmer.config.errors import CannotWrite, DeshimmerError, NotSetUp, RouteRefused, SettingsError, ToolFailed
+from deshimmer.config.settings import Disk, HotFolder, Models, Settings, load_settings
 from deshimmer.processors import comfyui, comfyui_following, comfyui_result, diagnosis, media
 from deshimmer.processors import comfyui_server as comfyui_server_module
 from deshimmer.processors.comfyui_server import Server
@@ -112,7 +112,7 @@ def test_the_graph_is_queued_and_its_result_becomes_the_candidate(desk: Desk) ->
     assert diagnosis.read(result, None, lambda part: None).flicker_score < before / 2
 
 
-@pytest.mark.parametrize("kind", [comfyui_server.webp, comfyui_server.pictures])
+@pytest.mark.parametrize("kind", [comfyui_server.webp, comfyui_server.gif, comfyui_server.animated_png, comfyui_server.pictures])
 def test_other_kinds_of_results(desk: Desk, kind: comfyui_server.Render) -> None:
     desk.server.render = kind
     result = media.probe(desk.render().path)
@@ -242,6 +242,12 @@ def test_too_large_a_result_is_not_fetched(desk: Desk, monkeypatch: pytest.Monke
     monkeypatch.setattr(comfyui_result, "LARGEST_BYTES", 1000)
     with pytest.raises(ToolFailed, match="larger than"):
         desk.render()
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_on_a_disk_without_room_nothing_is_fetched(desk: Desk) -> None:
+    desk.job = replace(desk.job, settings=Settings(models=Models(comfyui=desk.server.url), disk=Disk(reserve_gb=1e9)))
+    assert "GB are free, and disk.reserve_gb keeps 1e+09" in desk.refused(CannotWrite)
     assert list(desk.folder.iterdir()) == []
 
 

@@ -14,6 +14,7 @@ from prompts import COGVIDEOX, SHOT, STEPS, diagnosis, stored
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Models, Settings
 from deshimmer.processors import offers
+from deshimmer.processors.families import table
 from deshimmer.processors.families.family import Family, Kind, Means
 from deshimmer.processors.prompts.stored import StoredPrompt
 from deshimmer.processors.records import Passage, Request, Route, Verdict, Verification
@@ -44,7 +45,7 @@ class Cost:
     minutes: float | None
     memory_gb: float
     device: str
-    fits: bool = True
+    remedy: str | None = None
     on_gpu: bool = True
 
 
@@ -128,13 +129,13 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_does_not_fit_now_waits_and_an_unknown_speed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    costing(monkeypatch, Cost(None, 26.0, "RTX 9090", fits=False))
+    costing(monkeypatch, Cost(None, 26.0, "RTX 9090", remedy="It takes 26 GB; 20 GB are free. Close other programs."))
     made = offers.offer(passage(), Settings())
     assert made is not None
     assert (made.ready, made.minutes) == (False, None)
-    assert made.remedy == "It needs about 26 GB on RTX 9090, more than is free now. Close what uses it."
+    assert made.remedy == "It takes 26 GB; 20 GB are free. Close other programs."
     told = offers.in_words(made.as_dict(), "abc-1", "a b.mp4")
-    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It needs" in told
+    assert "would take a time that nobody can tell and 26 GB on RTX 9090. Before that: It takes 26 GB; 20 GB are free." in told
 
 
 @pytest.mark.parametrize(("here", "words"), [(True, ""), (False, " The model is fetched first.")])
@@ -150,6 +151,27 @@ def test_weights_that_would_be_fetched_are_ready_but_not_here(here: bool, words:
     assert made is not None
     assert (made.ready, made.on_gpu, made.here) == (True, True, here)
     assert f"on cuda:0.{words} Approve it" in offers.in_words(made.as_dict(), "abc-1", "a b.mp4")
+
+
+def test_the_cost_is_that_of_the_weights_that_lie_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And not of the family's usual ones."""
+    seen: list[Family] = []
+
+    def estimate(family: Family, kind: Kind, prompt: StoredPrompt, settings: Settings) -> Cost:
+        seen.append(family)
+        return Cost(1.0, 1.0, "cuda:0")
+
+    monkeypatch.setattr("deshimmer.processors.families.cost.estimate", estimate)
+    for part, numbers in (("transformer", 3), ("text_encoder", 2)):
+        header = json.dumps({"a": {"dtype": "F16", "shape": [numbers, 10**9], "data_offsets": [0, 0]}}).encode()
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    prompts.install(monkeypatch, weights=tmp_path)
+    assert offers.offer(passage(), Settings()) is not None
+    usual = table.family_of("THUDM/CogVideoX-5b", None)
+    assert usual is not None
+    assert (seen[0].parameters, seen[0].encoder_parameters) == (3.0, 2.0)
+    assert seen[0].pflop_per_step == pytest.approx(usual.pflop_per_step * 3.0 / usual.parameters)
 
 
 def test_a_graph_is_offered_through_comfyui_and_nobody_knows_for_how_long() -> None:

@@ -184,7 +184,7 @@ def test_out_of_memory_goes_one_rung_down_and_says_so(
         return real(*asked)
 
     monkeypatch.setattr(rendering, "run", run)
-    monkeypatch.setattr(ladder, "rungs", lambda *asked: (replace(rungs(*asked)[0], tiled=False), *rungs(*asked)))
+    monkeypatch.setattr(ladder, "rungs", lambda *asked, **more: (replace(rungs(*asked, **more)[0], tiled=False), *rungs(*asked, **more)))
     candidate = treatment.make(asked(job, tmp_path, folders["WanPipeline"], Kind.TEXT))
     assert "memory did not suffice (on the CPU): going on in less (on the CPU, pictures decoded in parts)" in candidate.notes
     assert len(tries) == 2

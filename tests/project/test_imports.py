@@ -46,7 +46,7 @@ def test_imports_go_down_only(folder: str) -> None:
 
 def test_only_the_queue_imports_dbos() -> None:
     users = {file.name for folder in MAY_IMPORT for file in (ROOT / folder).rglob("*.py") if _imports(file, "dbos")}
-    assert users == {"jobs.py"}
+    assert users == {"workflows.py"}
 
 
 def _imports(file: Path, package: str) -> bool:

@@ -60,6 +60,22 @@ def webp(server: ComfyUI, graph: dict[str, Any]) -> Output:
     return {"59": {"images": [server.saved("clip_00001_.webp", draw)], "animated": [True]}}
 
 
+def gif(server: ComfyUI, graph: dict[str, Any]) -> Output:
+    def draw(path: Path) -> None:
+        first, *others = [Image.fromarray(shot.astype(np.uint8)) for shot in pan(FRAMES, SIZE)]
+        first.save(path, save_all=True, append_images=others, duration=60)
+
+    return {"59": {"gifs": [server.saved("clip_00001.gif", draw)]}}
+
+
+def animated_png(server: ComfyUI, graph: dict[str, Any]) -> Output:
+    def draw(path: Path) -> None:
+        first, *others = [Image.fromarray(shot.astype(np.uint8)) for shot in pan(FRAMES, SIZE)]
+        first.save(path, save_all=True, append_images=others, duration=63)
+
+    return {"59": {"images": [server.saved("clip_00001_.png", draw)], "animated": [True]}}
+
+
 def pictures(server: ComfyUI, graph: dict[str, Any]) -> Output:
     def draw(path: Path, shot: Any) -> None:
         Image.fromarray(shot.astype(np.uint8)).save(path)

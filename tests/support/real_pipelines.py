@@ -6,7 +6,7 @@ The figures are those of the models' own config.json; where none is named, diffu
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,30 @@ WAN = Real(
     ("UniPCMultistepScheduler", {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0}),
 )
 ALL = (COGVIDEOX, WAN)
+
+_SMALL: Sizes = {"vocab_size": 64, "d_model": 16, "d_ff": 16, "d_kv": 8, "num_heads": 2, "num_layers": 1}
+SHRUNK = {
+    COGVIDEOX.name: replace(
+        COGVIDEOX,
+        encoder=("T5EncoderModel", "T5Config", _SMALL),
+        vae=("AutoencoderKLCogVideoX", {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 2, "layers_per_block": 1}),
+        transformer=(
+            "CogVideoXTransformer3DModel",
+            {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "text_embed_dim": 16, "time_embed_dim": 4}
+            | {"use_rotary_positional_embeddings": True},
+        ),
+    ),
+    WAN.name: replace(
+        WAN,
+        encoder=("UMT5EncoderModel", "UMT5Config", _SMALL),
+        vae=("AutoencoderKLWan", {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}),
+        transformer=(
+            "WanTransformer3DModel",
+            {"num_attention_heads": 2, "attention_head_dim": 12, "num_layers": 2, "ffn_dim": 16, "text_dim": 16, "freq_dim": 32},
+        ),
+    ),
+}
+"""The same architectures by the same way, of a few MB: what a CPU runs in seconds."""
 
 
 def networks(real: Real) -> dict[str, Any]:

@@ -21,7 +21,7 @@ PROMPT = StoredPrompt(Source.DESHIMMER, prompt="a horse", num_inference_steps=50
 
 @pytest.fixture(autouse=True)
 def _main_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder.psutil, "virtual_memory", lambda: SimpleNamespace(available=128 * GB))
+    monkeypatch.setattr(ladder.psutil, "virtual_memory", lambda: SimpleNamespace(available=128 * GB, total=128 * GB))
 
 
 def known(name: str) -> Family:
@@ -66,7 +66,18 @@ def test_more_frames_steps_and_pixels_take_longer() -> None:
 def test_too_little_memory_is_told_and_an_unknown_device_has_no_minutes() -> None:
     found = cost.estimate(known("genmo/mochi-1-preview"), Kind.TEXT, PROMPT, Settings(), Device("cuda", "a GPU", GB, None))
     assert (found.fits, found.minutes) == (False, None)
+    assert found.remedy is not None
+    assert "1.0 GB are free there" in found.remedy
     assert found.memory_gb > 1
+
+
+@pytest.mark.parametrize(("total", "helps"), [(None, True), (24 * GB, True), (4 * GB, False)], ids=["unknown", "enough", "too little"])
+def test_closing_programs_is_advised_only_where_it_helps(total: int | None, helps: bool) -> None:
+    """Mochi takes some 16 GB in the way that takes least."""
+    busy = Device("cuda", "a GPU", GB, None, total)
+    remedy = cost.estimate(known("genmo/mochi-1-preview"), Kind.TEXT, PROMPT, Settings(), busy).remedy
+    assert remedy is not None
+    assert ("Close other programs" in remedy, "has not so much in all" in remedy) == (helps, not helps)
 
 
 def test_gpus_are_known_by_name_and_others_counted() -> None:

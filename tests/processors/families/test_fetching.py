@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import threading
@@ -76,6 +77,17 @@ def test_rendering_fetches_it_where_that_is_allowed_and_an_offer_does_not(hub: t
     assert store.locate(NAME, None, ALLOWED, fetch=False) == paths.models_dir() / NAME
     assert hub.asked == []
     assert store.locate(NAME, None, ALLOWED).is_dir()
+
+
+@pytest.mark.parametrize("pipeline", ["LTXPipeline", "StableVideoDiffusionPipeline", None], ids=["no family", "another family's", "none"])
+def test_of_a_model_that_nothing_renders_with_only_the_index_is_asked_for(hub: type[Hub], pipeline: str | None) -> None:
+    index = hub.folder / "model_index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"_class_name": pipeline}))
+    with pytest.raises(NotSetUp, match=r"nothing of it was fetched\. It renders with CogVideoX"):
+        fetching.fetch(NAME, None, ALLOWED)
+    assert hub.asked == ["model_index.json"]
+    assert store.installed(ALLOWED) == ()
+    assert list((paths.models_dir() / ".partial" / "Wan-AI").iterdir()) == []
 
 
 def test_what_breaks_off_leaves_nothing_and_goes_on(hub: type[Hub]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,6 @@ from deshimmer.processors.families.ladder import Rung
 pytest.importorskip("diffusers")
 
 BENCH = Path(__file__).resolve().parents[2] / "bench" / "regeneration.py"
-_ENCODER = {"vocab_size": 64, "d_model": 16, "d_ff": 16, "d_kv": 8, "num_heads": 2, "num_layers": 1}
-SHRUNK = {
-    "THUDM/CogVideoX-5b": replace(
-        real_pipelines.COGVIDEOX,
-        encoder=("T5EncoderModel", "T5Config", _ENCODER),
-        vae=("AutoencoderKLCogVideoX", {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 2, "layers_per_block": 1}),
-        transformer=(
-            "CogVideoXTransformer3DModel",
-            {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2, "text_embed_dim": 16, "time_embed_dim": 4}
-            | {"use_rotary_positional_embeddings": True},
-        ),
-    ),
-    "Wan-AI/Wan2.1-T2V-1.3B-Diffusers": replace(
-        real_pipelines.WAN,
-        encoder=("UMT5EncoderModel", "UMT5Config", _ENCODER),
-        vae=("AutoencoderKLWan", {"base_dim": 4, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}),
-        transformer=(
-            "WanTransformer3DModel",
-            {"num_attention_heads": 2, "attention_head_dim": 12, "num_layers": 2, "ffn_dim": 16, "text_dim": 16, "freq_dim": 32},
-        ),
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +46,12 @@ def test_the_networks_have_the_numbers_of_parameters_of_the_model(real: real_pip
     assert counts["text_encoder"] == pytest.approx(family.encoder_parameters, rel=0.01)
 
 
-@pytest.mark.parametrize("name", SHRUNK)
+@pytest.mark.parametrize("name", real_pipelines.SHRUNK)
 def test_it_is_built_loaded_rendered_and_measured(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(rife, "best_device", lambda: "cpu")
     pipelines.require()
     pipelines.unload()
-    model = real_pipelines.build(SHRUNK[name], tmp_path, "cpu")
+    model = real_pipelines.build(real_pipelines.SHRUNK[name], tmp_path, "cpu")
     ask = bench.asked(known(name), tmp_path, 3, (64, 64, 9))
     found = bench.measure(model, ask, Rung("cpu", 2 * 10**9, 0, tiled=True))
     pipelines.unload()
@@ -92,6 +69,23 @@ def test_memory_that_runs_out_is_a_row_of_its_own(bench: Any, tmp_path: Path, mo
     ask = bench.asked(known("THUDM/CogVideoX-5b"), tmp_path, 3, (64, 64, 9))
     assert bench.measure(tmp_path, ask, Rung("cpu", 10**9, 0)) is None
     assert "out of memory" in bench.row(Rung("cuda", 10**9, 0), None)
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_all_of_it_is_walked_small_and_on_the_cpu(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is run on a GPU: a model in each way of the ladder that a CPU can go, from building to the page."""
+    page = tmp_path / "section.md"
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [str(BENCH), "--tiny", "--model", "cogvideox", "--steps", "1", "--folder", str(tmp_path / "models"), "--out", str(page)],
+    )
+    bench.main()
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| ") and not line.startswith("| way")]
+    ways = len([rung for rung in ladder.all_rungs(known("THUDM/CogVideoX-5b"), 64, 64, 9, "cuda") if bench.runs_on_a_cpu(rung)])
+    assert ways == 3
+    assert (len(rows), "out of memory" in page.read_text()) == (ways, False)
+    assert "Nothing here is a measurement" in page.read_text()
 
 
 def test_without_a_gpu_it_refuses_in_plain_words() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_pipelines
 from PIL import Image
 
 from deshimmer.config.errors import CannotWrite, SidecarError, WrongUsage
@@ -252,3 +253,40 @@ def test_with_a_real_pipeline_of_diffusers(clip: Path) -> None:
     assert (found.num_inference_steps, found.guidance_scale, found.fps) == (1, 6.0, 8.0)
     assert found.extra == {"use_dynamic_cfg": False, "eta": 0.0, "max_sequence_length": 16}
     assert "cogvideox-steps" in {each.rule for each in lint.lint(found, None, None)}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("one_torch_thread")
+@pytest.mark.parametrize("name", tiny_pipelines.BUILDERS)
+def test_each_family_by_its_real_pipeline_and_torchs_generator(clip: Path, name: str) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    pipe = tiny_pipelines.BUILDERS[name]()
+    pipe.register_to_config(_name_or_path="ORG/NAME")
+    call: dict[str, Any] = {"num_frames": 9, "width": 64, "height": 64, "generator": torch.Generator("cpu").manual_seed(2**63 + 5)}
+    call |= {"image": Image.new("RGB", (64, 64))} if "Image" in name or name.startswith("Stable") else {}
+    call |= {} if name.startswith("Stable") else {"prompt": "a fox"}
+    torch.rand(3, generator=call["generator"])  # as after the call
+    written = write_sidecar(clip, pipe, **call, fps=8)
+    found = read(clip)
+    assert written.left_out == ()
+    assert (found.pipeline, found.model, found.seed) == (name, "ORG/NAME", 2**63 + 5)
+    assert (found.num_frames, found.width, found.height, found.fps) == (9, 64, 64, 8.0)
+    assert (found.prompt, found.image) == (call.get("prompt"), clip.with_name("clip.image.png") if "image" in call else None)
+
+
+PICTURE = Image.new("RGB", (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("video", "frames"),
+    [([PICTURE] * 13, 13), (np.zeros((13, 8, 8, 3)), 13), (np.zeros((2, 13, 8, 8, 3)), None), ([[PICTURE] * 13] * 2, None), ([], None)],
+    ids=["pictures", "an array", "two arrays", "two lists", "nothing"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_video_to_video_has_the_frames_that_it_was_given(clip: Path, video: Any, frames: int | None) -> None:
+    """And not those that the model was trained on."""
+    diffusers = pytest.importorskip("diffusers")
+    pipe = diffusers.CogVideoXVideoToVideoPipeline(**tiny_pipelines.BUILDERS["CogVideoXPipeline"]().components)
+    assert write_sidecar(clip, pipe, video=video, prompt="a fox").left_out == ("video",)
+    assert read(clip).num_frames == frames
