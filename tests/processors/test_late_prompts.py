@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import prompts
 import pytest
@@ -13,6 +12,7 @@ from clipmaker import pan, patch_flicker, write
 from deshimmer.config.errors import MissingClip
 from deshimmer.config.settings import Settings
 from deshimmer.processors import api, receipts, road
+from deshimmer.processors.families.cost import Cost
 from deshimmer.processors.records import Receipt, from_json
 
 SIDECAR = {"schema": 1, "pipeline": "CogVideoXPipeline", "model": "THUDM/CogVideoX-5b", "prompt": "a woman", "seed": 42, "num_frames": 25}
@@ -20,7 +20,7 @@ SIDECAR = {"schema": 1, "pipeline": "CogVideoXPipeline", "model": "THUDM/CogVide
 
 def test_a_late_sidecar_brings_an_offer_and_a_later_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts.install(monkeypatch, weights=Path("/weights"))
-    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True)
+    cost = Cost(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True, way="")
     monkeypatch.setattr("deshimmer.processors.families.cost.estimate", lambda *asked: cost)
     clip = write(tmp_path / "clip.mp4", patch_flicker(pan(25, (256, 160), "astronaut", 2.0), 10.0))
     ended = api.fix(clip, comparison=False)
@@ -50,7 +50,7 @@ def test_a_late_sidecar_brings_an_offer_and_a_later_one_another(tmp_path: Path, 
 
 def test_weights_that_came_since_make_an_offer_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts.install(monkeypatch)
-    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True)
+    cost = Cost(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True, way="")
     monkeypatch.setattr("deshimmer.processors.families.cost.estimate", lambda *asked: cost)
     clip = write(tmp_path / "clip.mp4", patch_flicker(pan(25, (256, 160), "astronaut", 2.0), 10.0))
     (tmp_path / "clip.deshimmer.json").write_text(json.dumps(SIDECAR | {"num_inference_steps": 20}))

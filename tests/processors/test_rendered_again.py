@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import prompts
 import pytest
 from clipmaker import Picture, pan, patch_flicker, write
 
 from deshimmer.processors import api, treatment
+from deshimmer.processors.families.cost import Cost
 from deshimmer.processors.records import Candidate, Outcome, Receipt, Route
 
 FRAMES, SIZE = 25, (256, 160)
@@ -19,7 +19,7 @@ FRAMES, SIZE = 25, (256, 160)
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     prompts.install(monkeypatch, weights=Path("/weights"))
-    cost = SimpleNamespace(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True)
+    cost = Cost(minutes=6.0, memory_gb=9.0, device="CPU", on_gpu=False, fits=True, way="")
     monkeypatch.setattr("deshimmer.processors.families.cost.estimate", lambda *asked: cost)
     path = write(tmp_path / "clip.mp4", patch_flicker(pan(FRAMES, SIZE, "astronaut", 2.0), 10.0))
     stored = {"schema": 1, "pipeline": "CogVideoXPipeline", "model": "THUDM/CogVideoX-5b", "prompt": "a woman", "seed": 42}

@@ -42,7 +42,7 @@ def test_a_seam_stays_while_things_move() -> None:
     for index in range(40):
         picture = scene[:, 12 * index : 12 * index + 320].copy()
         picture[120:] += 4
-        meter.add_picture(np.clip(picture, 0, 255).astype(np.uint8))
+        meter.add_picture(np.clip(picture, 0, 255).round().astype(np.float32))
     found = meter.seam(1.0, 2.0)
     assert found is not None
     assert found.axis == "y"
