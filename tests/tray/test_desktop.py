@@ -36,7 +36,7 @@ class Seen:
         self.recorder = recorder
 
     def panel(self) -> Image.Image:
-        return self.there.screen().crop((0, 0, 60, PANEL_PX))
+        return panel_of(self.there)
 
     def below(self) -> Image.Image:
         return self.there.screen().crop((0, PANEL_PX + 10, 900, 640))
@@ -67,6 +67,10 @@ class Seen:
 
     def wait_for_call(self, endpoint: str, **body: object) -> None:
         wait_until(lambda: (endpoint, body) in self.recorder.calls, f"{endpoint}, but {self.recorder.calls}")
+
+
+def panel_of(there: Desktop) -> Image.Image:
+    return there.screen().crop((0, 0, 60, PANEL_PX))
 
 
 def difference(one: Image.Image, other: Image.Image) -> tuple[int, int, int, int]:
@@ -126,10 +130,10 @@ def seen(request: pytest.FixtureRequest, tmp_path: Path, own_state: Path, record
         there.env["BROWSER"] = str(browser)
         if backend in ("gtk", "appindicator"):
             there.env["PYTHONPATH"] = str(system_gi(tmp_path / "gi"))
+        bare = colours(settled(lambda: panel_of(there)))
         with ending(tray(there, "--backend", backend)) as process:
             seen = Seen(there, process, recorder)
-            bare = settled(seen.panel)
-            wait_until(lambda: colours(seen.panel()) > colours(bare) + 8, "the icon")
+            wait_until(lambda: colours(seen.panel()) > bare + 8, "the icon")
             yield seen
 
 
