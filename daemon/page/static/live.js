@@ -5,7 +5,7 @@
 // keeps still until the menu closes.
 "use strict";
 (() => {
-  const SPACING_MS = 200;
+  const SPACING_MS = 100;
   const resting = new Map(); // element -> whether it is to refresh once more
 
   function refresh(element) {
