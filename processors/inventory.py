@@ -191,10 +191,13 @@ def _trimmed(stream: Any, seen: _Seen) -> tuple[int, int]:
     which an edit list hides, only the codec knows how long it would be.
     """
     start, end = seen.trimmed
-    whole = stream.codec_context.frame_size or 0
+    codec = stream.codec_context
+    if codec is None:  # of which the file does not say what it is
+        return start, end
+    whole = codec.frame_size or 0
     if len(seen.times) == 1 and 0 < whole <= start:
         return start, 0  # nothing of it is heard
-    is_by_duration = stream.codec_context.name in _EVEN_PACKETS and stream.time_base == Fraction(1, stream.rate)
+    is_by_duration = codec.name in _EVEN_PACKETS and stream.time_base == Fraction(1, stream.rate)
     if end or not is_by_duration or not seen.last_duration:
         return start, end
     usual = max(seen.usual_duration, whole) if len(seen.times) <= _FEW_PACKETS else seen.usual_duration

@@ -16,7 +16,7 @@ from clipmaker import pan, write
 
 from deshimmer.config.errors import ChangingClip, ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, frame_pipe, media, probing, road, work_folders
+from deshimmer.processors import encoding, frame_pipe, inventory, media, probing, road, work_folders
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
 
 SETTINGS = Settings()
@@ -131,6 +131,11 @@ def test_unusable_file_is_one_clear_error_on_its_receipt(shared_clips: Path, tmp
 @pytest.mark.parametrize("name", ["syn_one_frame.mp4", "trans_x.gif", "syn_wrong_ext_webm_as.mp4", "missing_stsd.mp4"])
 def test_odd_but_sound_file_walks_the_whole_road(shared_clips: Path, tmp_path: Path, name: str) -> None:
     assert _walk(shared_clips / "odd" / name, tmp_path)["outcome"] in {"repaired", "kept", "flagged"}
+
+
+def test_sound_of_which_the_file_does_not_say_what_it_is_is_told_of(shared_clips: Path) -> None:
+    (track,) = inventory.of(_probe(shared_clips / "odd" / "missing_stsd.mp4")).tracks
+    assert (track.kind, track.codec, track.trimmed, len(track.times)) == ("sound", "unknown", (0, 0), 45)
 
 
 def test_dolby_vision_only_is_refused_with_the_reason(shared_clips: Path) -> None:
