@@ -35,8 +35,7 @@ class Band(StrEnum):
     DETAIL = "detail"
 
 
-MAP_PREFIX = "map_"
-"""Of a band's name: under it a file of curves keeps where in the frame the band flickers."""
+MAP_PREFIX = "map_"  # of a band's name: under it a file of curves keeps where in the frame the band flickers
 
 
 class Verdict(StrEnum):

@@ -26,6 +26,7 @@ SUPPORT = ROOT / "support"
 sys.path.insert(0, str(SUPPORT))
 os.environ["PYTHONPATH"] = str(SUPPORT)  # for the workers that make the offer
 
+import offered  # noqa: E402
 from clipmaker import Picture, exposure_flicker, pan, patch_flicker, write  # noqa: E402
 from desktops import end  # noqa: E402
 from pagedesk import PageDesk, wait_until  # noqa: E402
@@ -65,24 +66,10 @@ STORED = {
     },
     "lint": [LINT],
 }
-OFFER = {
-    "means": "diffusers",
-    "kind": "video",
-    "model": "THUDM/CogVideoX-5b",
-    "pipeline": "CogVideoXPipeline",
-    "minutes": 12.0,
-    "memory_gb": 18.5,
+OFFER = offered.OFFER | {
     "device": "NVIDIA GeForce RTX 4090",
-    "on_gpu": True,
-    "here": True,
-    "reason": "The shot's content stays: its own frames are where the sampler starts.",
-    "changes": [
-        {"field": "num_inference_steps", "before": 20, "after": 50, "rule": "cogvideox-steps"},
-        {"field": "seed", "before": None, "after": 42, "rule": "seed-unlocked"},
-    ],
+    "changes": [{**offered.OFFER["changes"][0], "after": 50}, *offered.OFFER["changes"][1:]],
     "lint": [LINT],
-    "ready": True,
-    "remedy": None,
 }
 
 

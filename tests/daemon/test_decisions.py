@@ -15,6 +15,7 @@ import httpx
 import pytest
 from clipmaker import pan, write
 from commandline import Run
+from offered import OFFER
 from offering_road import sidecar_of
 
 from deshimmer.config.settings import HotFolder, Settings
@@ -25,22 +26,6 @@ from deshimmer.daemon.workers import OnProgress, Worker
 from deshimmer.processors.records import KEPT_BY_CHOICE
 
 ROAD = "offering_road"
-OFFER: dict[str, Any] = {
-    "means": "diffusers",
-    "kind": "video",
-    "model": "THUDM/CogVideoX-5b",
-    "pipeline": "CogVideoXPipeline",
-    "minutes": 12.0,
-    "memory_gb": 18.5,
-    "device": "NVIDIA RTX 4090",
-    "on_gpu": True,
-    "here": True,
-    "reason": "The shot's content stays.",
-    "changes": [{"field": "num_inference_steps", "before": 20, "after": 40, "rule": "cogvideox-steps"}],
-    "lint": [],
-    "ready": True,
-    "remedy": None,
-}
 UNREADY = OFFER | {"ready": False, "remedy": "Run 'deshimmer models add THUDM/CogVideoX-5b'."}
 JSON = dict[str, Any]
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import offered
 import pytest
 from axe_core_python.base import AXE_FILE_PATH
 from clipmaker import pan, write
@@ -41,25 +42,7 @@ STORED = {
     },
     "lint": [LINT],
 }
-OFFER: dict[str, Any] = {
-    "means": "diffusers",
-    "kind": "video",
-    "model": "THUDM/CogVideoX-5b",
-    "pipeline": "CogVideoXPipeline",
-    "minutes": 12.0,
-    "memory_gb": 18.5,
-    "device": "NVIDIA RTX 4090",
-    "on_gpu": True,
-    "here": True,
-    "reason": "The shot's content stays: its own frames are where the sampler starts.",
-    "changes": [
-        {"field": "num_inference_steps", "before": 20, "after": 40, "rule": "cogvideox-steps"},
-        {"field": "seed", "before": None, "after": 42, "rule": "seed-unlocked"},
-    ],
-    "lint": [LINT],
-    "ready": True,
-    "remedy": None,
-}
+OFFER = offered.OFFER | {"lint": [LINT]}
 UNREADY = OFFER | {"ready": False, "remedy": "Run 'deshimmer models add THUDM/CogVideoX-5b' <b>first</b>."}
 
 
