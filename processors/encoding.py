@@ -1,5 +1,5 @@
 """Encoding: how a result is written. ``picture_codecs`` says how its frames are, ``carrying`` what holds them and what else goes in; of
-folders of frames and of animated images ``sequence_codecs`` and ``animations`` say both.
+folders of frames and of animated images ``sequence_codecs`` and ``animated_results`` say both.
 """
 
 from __future__ import annotations
@@ -7,9 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from . import animations, carrying, fields, picture_codecs, picture_facts, sequence_codecs
-from .carrying import Along
-from .picture_codecs import Picture
+from . import fields
+from .animations import animated_results
+from .sequences import sequence_codecs
+from .writing import carrying, picture_codecs, picture_facts
+from .writing.carrying import Along
+from .writing.picture_codecs import Picture
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
@@ -44,10 +47,10 @@ def choose(clip: Clip, treatment: Treatment) -> Encoding:
     frames = sequence_codecs.choose(clip, treatment)
     if frames is not None:
         return _alone(frames.picture, "", sequence_codecs.MUXER, frames.kind, lost)
-    animated = animations.choose(clip, treatment)
+    animated = animated_results.choose(clip, treatment)
     if animated is not None:
-        return _alone(animated, animations.suffix(clip), animations.MUXERS[clip.container])
-    a_movie = animations.why_a_movie(clip, treatment)
+        return _alone(animated, animated_results.suffix(clip), animated_results.MUXERS[clip.container])
+    a_movie = animated_results.why_a_movie(clip, treatment)
     picture = picture_codecs.choose(clip, treatment)
     video = fields.options(clip, picture.options)
     carried = carrying.choose(clip, treatment, video, picture.muxers)

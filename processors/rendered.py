@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from . import encoding, media, results
 from .families.family import Kind
+from .interpolators.through_rgb import Conversion
 from .records import Candidate
 from .rendering import Ask
-from .through_rgb import Conversion
 
 if TYPE_CHECKING:
     from .treatment import Job

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import animations, frame_pipe, sequence_codecs, sequence_results
+from .animations import animated_results
+from .sequences import sequence_codecs, sequence_results
+from .writing import frame_pipe
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 _WRITERS: dict[str, Callable[..., int]] = {
     sequence_codecs.MUXER: sequence_results.write,
-    **dict.fromkeys(animations.MUXERS.values(), animations.write),
+    **dict.fromkeys(animated_results.MUXERS.values(), animated_results.write),
 }
 """By muxer; FFmpeg alone writes all others."""
 

@@ -20,12 +20,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cadence, detailband, lowband, media
+from . import cadence, media
+from .bands import detailband, lowband
+from .bands.trails import Trails
+from .bands.windows import in_parallel, windows
 from .flow import guide, warp
 from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
-from .trails import Trails
-from .windows import in_parallel, windows
 
 RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
 _MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged

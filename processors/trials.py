@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import excerpts, treatment, verdicts, verification, work_folders
+from . import excerpts, treatment, verification, work_folders
+from .measurement import verdicts
 from .records import Clip, Diagnosis, Passage, Plan, Progress, Reading, Treatment, Trial, Verdict
 
 if TYPE_CHECKING:

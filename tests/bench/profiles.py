@@ -17,8 +17,9 @@ import av
 from deshimmer.config import spawn
 from deshimmer.config.errors import DeshimmerError
 from deshimmer.config.settings import Settings
-from deshimmer.processors import coders, encoding, ffmpeg, frame_pipe, media, picture_codecs
+from deshimmer.processors import encoding, ffmpeg, media
 from deshimmer.processors.records import Clip, Route, Treatment
+from deshimmer.processors.writing import coders, frame_pipe, picture_codecs
 
 FRAMES = 16
 SETTINGS = Settings()

@@ -15,9 +15,11 @@ from comfyui_server import GRAPH
 from PIL import Image
 
 from deshimmer.config.errors import CannotWrite, DeshimmerError, ToolFailed
-from deshimmer.processors import comfyui_following, comfyui_result, media
-from deshimmer.processors.comfyui_following import Follower, Tally
-from deshimmer.processors.comfyui_server import File, Queue, Server, ServerLost
+from deshimmer.processors import media
+from deshimmer.processors.comfyui import following
+from deshimmer.processors.comfyui import outputs as comfyui_result
+from deshimmer.processors.comfyui.following import Follower, Tally
+from deshimmer.processors.comfyui.server import File, Queue, Server, ServerLost
 
 DEEP = b"[" * 200_000
 ENDLESS = "1" + "0" * 400
@@ -145,7 +147,7 @@ def test_messages_of_anything_move_nothing(data: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", [DEEP.decode(), "NaN", '{"type": 1, "data": {}}', '{"type": "executing", "data": []}', b"\0\0\0\1"])
 def test_what_is_no_message_is_passed_over(text: str | bytes) -> None:
-    assert comfyui_following._message(text) is None  # pyright: ignore[reportPrivateUsage]
+    assert following._message(text) is None  # pyright: ignore[reportPrivateUsage]
 
 
 class Silent:
@@ -156,7 +158,7 @@ class Silent:
         self.now = 0.0
 
     def hear(self, within_s: float) -> None:
-        self.now += comfyui_following.LOOK_S
+        self.now += following.LOOK_S
 
     def queue(self) -> Queue:
         turn = self.turns.pop(0) if len(self.turns) > 1 else self.turns[0]
@@ -171,7 +173,7 @@ class Silent:
 
 
 def follow(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(comfyui_following.time, "monotonic", lambda: silent.now)
+    monkeypatch.setattr(following.time, "monotonic", lambda: silent.now)
     asked: Any = silent
     return Follower(asked, asked, "one", GRAPH, lambda part: None).wait()
 
@@ -186,7 +188,7 @@ def test_what_stays_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = Silent(None)
     with pytest.raises(ToolFailed, match="neither in ComfyUI's queue nor in its history"):
         follow(silent, monkeypatch)
-    assert comfyui_following.GONE_S <= silent.now <= comfyui_following.GONE_S + 2 * comfyui_following.LOOK_S
+    assert following.GONE_S <= silent.now <= following.GONE_S + 2 * following.LOOK_S
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from clipmaker import Picture, pan, ramp, turn, write
 from PIL import Image
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import cambi, comparison, debanding, encoding, frame_pipe, media
+from deshimmer.processors import comparison, debanding, encoding, media
+from deshimmer.processors.measurement import cambi
 from deshimmer.processors.records import Clip, Route, Treatment
+from deshimmer.processors.writing import frame_pipe
 
 
 def made(source: Path, candidate: Path, **options: Any) -> Clip:

@@ -12,8 +12,10 @@ from clipmaker import pan, ramp, turn, write
 
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import api, cambi, debanding, encoding, ffmpeg, frame_pipe, media
+from deshimmer.processors import api, debanding, encoding, ffmpeg, media
+from deshimmer.processors.measurement import cambi
 from deshimmer.processors.records import AudioTrack, Clip, CodecReading, ColorTags, Outcome, Route, Treatment, Verdict
+from deshimmer.processors.writing import frame_pipe
 
 SETTINGS = Settings()
 DEBAND = Treatment(Route.DEBAND, deband=True)

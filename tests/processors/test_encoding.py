@@ -17,8 +17,9 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import CannotWrite, ToolFailed
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Disk, Settings
-from deshimmer.processors import encoding, ffmpeg, frame_pipe, media, picture_facts, results
+from deshimmer.processors import encoding, ffmpeg, media, results
 from deshimmer.processors.records import Clip, Route, Treatment
+from deshimmer.processors.writing import frame_pipe, picture_facts
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH)

@@ -15,7 +15,7 @@ from deshimmer.config import spawn
 from deshimmer.config.errors import RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
-from deshimmer.processors import combing, diagnosis, encoding, ffmpeg, fields, frame_pipe, media, smoothing, verification
+from deshimmer.processors import combing, diagnosis, encoding, ffmpeg, fields, media, smoothing, verification
 from deshimmer.processors.records import (
     Band,
     BandReading,
@@ -29,6 +29,7 @@ from deshimmer.processors.records import (
     Treatment,
     Verdict,
 )
+from deshimmer.processors.writing import frame_pipe
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH, bands=(Band.GLOBAL_LUMA,))

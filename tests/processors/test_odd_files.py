@@ -16,8 +16,10 @@ from clipmaker import pan, write
 
 from deshimmer.config.errors import ChangingClip, ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, frame_pipe, inventory, media, probing, road, work_folders
+from deshimmer.processors import encoding, media, probing, road, work_folders
+from deshimmer.processors.inventory import inventories
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
+from deshimmer.processors.writing import frame_pipe
 
 SETTINGS = Settings()
 
@@ -134,7 +136,7 @@ def test_odd_but_sound_file_walks_the_whole_road(shared_clips: Path, tmp_path: P
 
 
 def test_sound_of_which_the_file_does_not_say_what_it_is_is_told_of(shared_clips: Path) -> None:
-    (track,) = inventory.of(_probe(shared_clips / "odd" / "missing_stsd.mp4")).tracks
+    (track,) = inventories.of(_probe(shared_clips / "odd" / "missing_stsd.mp4")).tracks
     assert (track.kind, track.codec, track.trimmed, len(track.times)) == ("sound", "unknown", (0, 0), 45)
 
 

@@ -17,9 +17,10 @@ from deshimmer.config.errors import NotSetUp, RouteRefused
 from deshimmer.config.profiles import Profile
 from deshimmer.config.settings import Settings
 from deshimmer.daemon.page import settings_fields
-from deshimmer.processors import api, coders, encoders, encoding, frame_pipe, media, picture_codecs, profiles_page
-from deshimmer.processors.picture_needs import Layout, Need
+from deshimmer.processors import api, encoding, media
 from deshimmer.processors.records import Clip, ColorTags, Route, Treatment
+from deshimmer.processors.writing import coders, encoders, frame_pipe, picture_codecs, profiles_page
+from deshimmer.processors.writing.picture_needs import Layout, Need
 
 SETTINGS = Settings()
 SOFTWARE = [profile for profile in coders.CODERS if not profile.is_hardware]

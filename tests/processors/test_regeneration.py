@@ -17,9 +17,10 @@ from clipmaker import exposure_flicker, pan, write
 
 from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import diagnosis, media, regeneration, rendering, rife, treatment
+from deshimmer.processors import diagnosis, media, regeneration, rendering, treatment
 from deshimmer.processors.families import ladder, pipelines
 from deshimmer.processors.families.family import Kind, Means
+from deshimmer.processors.interpolators import rife
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Candidate, Regeneration, Route, Treatment
 

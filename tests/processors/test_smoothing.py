@@ -14,6 +14,7 @@ import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
 from deshimmer.processors import cadence, levels, media, smoothing
+from deshimmer.processors.bands.windows import windows
 from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
     Band,
@@ -25,7 +26,6 @@ from deshimmer.processors.records import (
     Treatment,
     Verdict,
 )
-from deshimmer.processors.windows import windows
 
 ALL = tuple(Band)
 LOSSLESS = {"crf": "6", "preset": "veryfast"}

@@ -1,0 +1,98 @@
+"""Motion between any two near frames of a shot: measured up to a few frames apart, joined from two measured flows beyond."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..flow import Flow, flow, miss, resized, warp
+
+_REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
+_MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
+_STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
+_local = threading.local()
+
+
+class Trails:
+    """Flows between the frames of one shot: at the guides' size, or at the smaller ``size`` (width, height).
+
+    ``fine`` asks for motion that detail can be averaged along, at five times the cost.
+    """
+
+    def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
+        self._fine = fine
+        self._direct = _FINE_REACH_FRAMES if fine else _REACH_FRAMES
+        self._size = size
+        self._workers = workers
+        self._guides: dict[int, NDArray[np.uint8]] = {}
+        self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self._small: dict[tuple[int, int], Flow] = {}
+
+    def add(self, place: int, guide: NDArray[np.uint8], keep: int) -> None:
+        """Measure the motion between frame ``place``, shown by ``guide`` (see ``flow.guide``), and those just before it.
+
+        What concerns frames more than ``keep`` before it is forgotten.
+        """
+        self._guides[place] = guide
+        pairs = list(self._new_pairs(place))
+        for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
+            self._flows[pair] = np.rint(found * _STEPS_PER_PX).astype(np.int16)
+            self._small[pair] = resized(found, *self._size)
+        self._guides.pop(place - self._direct, None)
+        for known in (self._flows, self._small):
+            for pair in [pair for pair in tuple(known) if min(pair) < place - keep]:
+                del known[pair]
+
+    def flow(self, here: int, there: int) -> Flow:
+        """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
+        if abs(there - here) <= self._direct:
+            return np.multiply(self._flows[here, there], 1 / _STEPS_PER_PX, dtype=np.float32)
+        halfway = _halfway(here, there)
+        first = self.flow(here, halfway)
+        return first + warp(self.flow(halfway, there), first)
+
+    def small_flow(self, here: int, there: int) -> Flow:
+        """The same at ``size``."""
+        found = self._small.get((here, there))
+        if found is None:
+            halfway = _halfway(here, there)
+            first = self.small_flow(here, halfway)
+            found = self._small[here, there] = first + warp(self.small_flow(halfway, there), first)
+        return found
+
+    def trust(self, here: int, there: int) -> NDArray[np.float32]:
+        """0-1 at ``size``: does the way there lead back to where it began? It does not where something is hidden or was not found."""
+        way = self.small_flow(here, there)
+        return np.exp(-miss(way, self.small_flow(there, here)) / np.float32((_MISS * self._size[1]) ** 2))
+
+    def _new_pairs(self, place: int) -> Iterator[tuple[int, int]]:
+        for other in range(place - self._direct, place):
+            if other in self._guides:
+                yield place, other
+                yield other, place
+
+    def _measured(self, pair: tuple[int, int]) -> Flow:
+        here, there = (self._guides[place] for place in pair)
+        if not self._fine:
+            return flow(there, here)
+        return np.asarray(_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
+
+
+def _halfway(here: int, there: int) -> int:
+    return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
+
+
+def _engine() -> cv2.DISOpticalFlow:
+    """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
+    if not hasattr(_local, "engine"):
+        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        engine.setVariationalRefinementAlpha(40)
+        engine.setPatchStride(4)
+        engine.setGradientDescentIterations(12)
+        _local.engine = engine
+    return _local.engine
