@@ -20,18 +20,18 @@ from ..levels import Plane
 from ..records import Band
 
 LINES = 96
-_FLOOR = 0.35  # levels: flicker below this is left alone
-_OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what the mean has to be free of
-_AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
-_MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
-_SURE_SHARE = 0.2  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
-_UNUSUAL, _UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and levels: where half of what is missing is added
-_NEAR, _FAR = 6, 2.5  # frames: up to the middle window's reach all count alike; so many beyond it, a neighbour counts 1/e
-_DARK = 8.0  # levels added before a division by luma
-_LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
-_NEUTRAL = np.float32(128)
-_PLAIN = 100.0  # variance, levels squared: of a picture with less the contrast tells nothing of the gain
-_CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
+FLOOR = 0.35  # levels: flicker below this is left alone
+OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what the mean has to be free of
+AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
+MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
+SURE_SHARE = 0.2  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
+UNUSUAL, UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and levels: where half of what is missing is added
+NEAR, FAR = 6, 2.5  # frames: up to the middle window's reach all count alike; so many beyond it, a neighbour counts 1/e
+DARK = 8.0  # levels added before a division by luma
+LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
+NEUTRAL = np.float32(128)
+PLAIN = 100.0  # variance, levels squared: of a picture with less the contrast tells nothing of the gain
+CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Correction:
             result[0] = _scaled(planes[0], factor, _f32(added), part)
         if Band.LOW_CHROMA in bands:
             factor = np.float32(self.follows) * (self.scale + np.float32(self.gain))
-            hues = _f32(self.hues - (_NEUTRAL * factor)[..., None])
+            hues = _f32(self.hues - (NEUTRAL * factor)[..., None])
             result[1:] = [_scaled(plane, factor, hues[..., index], part) for index, plane in enumerate(planes[1:])]
         return result
 
@@ -137,9 +137,9 @@ def correction(here: View, neighbours: list[Neighbour], *, follows_light: bool =
     missing = _f32(wanted[..., 0] - (shone - luma))
     share = _blurred(_f32(trust / len(neighbours)), lines / 16)
     patches = _believed(missing, trust[..., 0], share[..., 0])
-    base = _blurred(shone, lines / 32) + np.float32(_DARK)
-    scale = np.clip(_part_as_gain(shone, missing, patches, base, trust[..., 0]) * patches / base, -_MOST_GAIN, _MOST_GAIN)
-    colour = here.picture[..., 1:] - _NEUTRAL
+    base = _blurred(shone, lines / 32) + np.float32(DARK)
+    scale = np.clip(_part_as_gain(shone, missing, patches, base, trust[..., 0]) * patches / base, -MOST_GAIN, MOST_GAIN)
+    colour = here.picture[..., 1:] - NEUTRAL
     lit = _f32((scale + np.float32(gain))[..., None] * colour)
     follows = _follows(wanted[..., 1:], lit, trust[..., 1:])
     unlit = wanted[..., 1:] - np.float32(follows) * lit
@@ -153,13 +153,13 @@ def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     """
     there, lines = neighbour.there, change.shape[0]
     slack = np.float32((lines / 60) ** 2) + np.float32(0.02) * squared_length(there)
-    unlike = _f32(cv2.blur(np.abs(change), (5, 5))) / (contrast + np.float32(_LUMA_NOISE))
+    unlike = _f32(cv2.blur(np.abs(change), (5, 5))) / (contrast + np.float32(LUMA_NOISE))
     return _f32(miss(there, neighbour.back) / slack + unlike * unlike)
 
 
 def _nearness(distances: NDArray[np.int64] | NDArray[np.float32]) -> NDArray[np.float32]:
     """0-1: at a shot's ends neighbours lie far off to one side, and light that changes as the camera turns would bend their mean."""
-    return _f32(np.exp(-np.square(np.maximum(np.abs(distances) - _NEAR, 0) / _FAR)))
+    return _f32(np.exp(-np.square(np.maximum(np.abs(distances) - NEAR, 0) / FAR)))
 
 
 def _slow_light(distances: NDArray[np.int64], differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -174,7 +174,7 @@ def _slow_light(distances: NDArray[np.int64], differences: NDArray[np.float32], 
     slope = (apart[:, None] * levels).sum(0) / spread
     rest = levels - levels.mean(0) - slope * apart[:, None]
     error = np.sqrt(np.square(rest).sum(0) / max(1, len(steps) - 2) / spread) + 0.02
-    fade = np.where(np.abs(slope) > _CERTAIN_FADE * error, slope, 0) * steps[:, None]
+    fade = np.where(np.abs(slope) > CERTAIN_FADE * error, slope, 0) * steps[:, None]
     return _f32(fade - _bend(steps, levels - fade))[:-1]
 
 
@@ -190,10 +190,10 @@ def _bend(steps: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np
     usual /= usual.sum()
     bend = ((near - usual)[:, None] * levels).sum(0)
     chance = float(np.square(near - usual).sum()) * flicker
-    return _f32(bend * np.maximum(0, 1 - _CERTAIN_FADE**2 * chance / (np.square(bend) + 1e-6)))
+    return _f32(bend * np.maximum(0, 1 - CERTAIN_FADE**2 * chance / (np.square(bend) + 1e-6)))
 
 
-_NOBODY = np.float32(1e-20)
+NOBODY = np.float32(1e-20)
 """Weights fall below what floats hold where a frame differs from all around it and those from each other."""
 
 
@@ -203,11 +203,11 @@ def _wanted(differences: NDArray[np.float32], reliable: NDArray[np.float32]) -> 
     mean = (reliable * differences).sum(0) / (reliable.sum(0) + 1)
     squares = np.square(differences - mean)
     variance = _usual(_f32((reliable * squares).sum(0) / reliable.sum(0)), lines) + np.float32(0.25)
-    weights = reliable * np.exp(squares / (-_AGREEMENT * variance))
-    own = np.float32(_OWN_WEIGHT) * np.exp(np.square(mean) / (-_AGREEMENT * variance))
+    weights = reliable * np.exp(squares / (-AGREEMENT * variance))
+    own = np.float32(OWN_WEIGHT) * np.exp(np.square(mean) / (-AGREEMENT * variance))
     trust = weights.sum(0)
-    mean = (weights * differences).sum(0) / np.maximum(trust + own, _NOBODY)  # where nobody agrees, the frame stays as it is
-    return _f32(mean * (variance / (variance + np.float32(_FLOOR**2)))), _f32(trust)
+    mean = (weights * differences).sum(0) / np.maximum(trust + own, NOBODY)  # where nobody agrees, the frame stays as it is
+    return _f32(mean * (variance / (variance + np.float32(FLOOR**2)))), _f32(trust)
 
 
 def _usual(variance: NDArray[np.float32], lines: int) -> NDArray[np.float32]:
@@ -231,7 +231,7 @@ def _exposure(luma: Plane, wanted: Plane, trust: Plane) -> tuple[float, float]:
         total = float(weights.sum())
         mine, theirs = float((weights * own).sum()) / total, float((weights * aim).sum()) / total
         spreads = [float((weights * np.square(part - mean)).sum()) / total for part, mean in ((own, mine), (aim, theirs))]
-        gain = min(_MOST_GAIN, max(-_MOST_GAIN, ((spreads[1] + _PLAIN) / (spreads[0] + _PLAIN)) ** 0.5 - 1))
+        gain = min(MOST_GAIN, max(-MOST_GAIN, ((spreads[1] + PLAIN) / (spreads[0] + PLAIN)) ** 0.5 - 1))
         offset = theirs - (1 + gain) * mine
         off = aim - own - gain * own - offset
         weights = _f32(trust / (1 + np.square(off / (2 * float(np.median(np.abs(off))) + 0.5)))) + np.float32(1e-3)
@@ -261,9 +261,9 @@ def _believed(missing: Plane, trust: Plane, share: Plane) -> Plane:
     """
     lines = missing.shape[0]
     seen = np.abs(_blurred(missing, lines / 24))
-    limit = _UNUSUAL * float(np.median(seen)) + np.float32(_UNUSUAL_LEVELS)
+    limit = UNUSUAL * float(np.median(seen)) + np.float32(UNUSUAL_LEVELS)
     plausible = 1 / (1 + (seen / limit) ** 8)
-    belief = plausible / (1 + (np.float32(_SURE_SHARE) / (share + np.float32(1e-3))) ** 3)
+    belief = plausible / (1 + (np.float32(SURE_SHARE) / (share + np.float32(1e-3))) ** 3)
     around = np.ones((max(3, lines // 10) | 1,) * 2, np.uint8)
     belief = _blurred(_f32(cv2.erode(_f32(belief), around)), lines / 24)
     wide = _blurred(_f32(missing * trust * plausible), lines / 3) / (_blurred(_f32(trust * plausible), lines / 3) + np.float32(1e-3))
