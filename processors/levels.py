@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +56,16 @@ def unpacked(plane: NDArray[np.uint16] | NDArray[np.float32]) -> Plane:
     found *= np.float32(1 / _KEPT_STEPS)
     found -= np.float32(_ZERO)
     return found
+
+
+def packed(plane: Plane) -> NDArray[np.uint16]:
+    """Levels as ``keep`` puts them by."""
+    return np.asarray(cv2.addWeighted(plane, _KEPT_STEPS, plane, 0, _ZERO * _KEPT_STEPS, dtype=cv2.CV_16U), np.uint16)
+
+
+def unpacked_difference(one: NDArray[np.uint16] | cv2.typing.MatLike, other: NDArray[np.uint16]) -> Plane:
+    """Levels by which a kept plane is above another."""
+    return np.asarray(cv2.addWeighted(one, 1 / _KEPT_STEPS, other, -1 / _KEPT_STEPS, 0, dtype=cv2.CV_32F), np.float32)
 
 
 def _write(codes: NDArray[np.uint16], values: Plane, peak: int) -> None:

@@ -23,12 +23,15 @@ from numpy.typing import NDArray
 from . import cadence, media
 from .bands import detailband, lowband
 from .bands.trails import Trails
-from .bands.windows import in_parallel, windows
+from .bands.windows import T, in_parallel, windows
 from .flow import guide, warp
 from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
 
-RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
+RADIUS = 6  # moments on either side
+_NEAR, _FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
+_TOLERANCE = 3.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+_LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 _MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 _LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
 _GUIDE_LINES = 360
@@ -44,6 +47,15 @@ class _Moment:
     frames: list[av.VideoFrame]  # the picture, and its repeats; as they were decoded until they are corrected
     view: lowband.View
     light: NDArray[np.float32] | None = None  # (h, w, 3) levels of Y, U, V at the view's size, once corrected
+
+
+@dataclass(frozen=True)
+class _Averaged:
+    """A moment whose detail was averaged: never yet, once or twice."""
+
+    moment: _Moment
+    planes: list[NDArray[np.uint16]]  # Y, U and V, put by
+    sharpness: tuple[float, ...] = ()  # of each plane of the picture without its flicker, once it was averaged
 
 
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -98,7 +110,7 @@ def _smoothed_shot(
 ) -> Iterator[av.VideoFrame]:
     """``ahead``: moments under way at once. ``pulse``: frames of one up and down of the whole frame's light, if it pulses."""
     radius = _radius(pulse)
-    oldest = 2 * radius + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
+    oldest = 2 * radius + ahead - 1 + 2 * (_NEAR + _FAR)  # moments from the newest one back to the last one that detail is carried from
     reach = radius if set(treatment.bands) != {Band.DETAIL} else 0
     windowed = windows(_moments(frames, planar, trails, oldest), reach, full=True)
     low = partial(_low_corrected, planar=planar, trails=trails, treatment=treatment, follows_light=pulse is None)
@@ -141,49 +153,78 @@ def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Nei
 
 def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
     """The frames of moments whose planes were put by."""
-    keeps_luma = not {Band.GLOBAL_LUMA, Band.LOW_LUMA} & set(treatment.bands)
-    keeps_chroma = Band.LOW_CHROMA not in treatment.bands
-    for window, centre in windows(moments, _DETAIL_RADIUS):
+    once = (
+        _averaged(_unaveraged(window[centre]), list(map(_unaveraged, _two(window, centre, _NEAR))), trails, treatment, workers)
+        for window, centre in windows(moments, _NEAR, full=True)
+    )
+    for window, centre in windows(once, _FAR, full=True):
         here = window[centre]
-        others = [other for other in window if other is not here]
-        ways = [trails.flow(here.place, other.place) for other in others]
-        trusts = [trails.trust(here.place, other.place) * _alike(here, other, trails) for other in others]
-        distances = [other.place - here.place for other in others]
-        luma = list(map(detailband.Neighbour, distances, map(_luma, others), ways, trusts))
-        change = _detail_change(unpacked(_luma(here)), luma, treatment.strength, workers, keeps_low=keeps_luma)
-        chroma = list(map(detailband.Neighbour, distances, map(_chroma, others), ways, trusts))
-        colour = _detail_change(unpacked(_chroma(here)), chroma, treatment.strength, workers, keeps_low=keeps_chroma)
-        for frame in here.frames:
-            yield _shown(frame, [change, colour[..., 0], colour[..., 1]])
-        del luma, chroma, change, colour  # a hundred megabytes at 4K, while the next moments are corrected
+        twice = _averaged(here, _two(window, centre, _FAR), trails, treatment, workers)
+        changes = [
+            _change(own, mean, sharpness, treatment.strength, workers)
+            for own, mean, sharpness in zip(kept(here.moment.frames[0]), twice.planes, here.sharpness, strict=True)
+        ]
+        for frame in here.moment.frames:
+            yield _shown(frame, changes)
+        here.moment.frames.clear()  # later moments look at its mean alone
+        del twice, changes  # a hundred megabytes at 4K, while the next moments are corrected
 
 
-def _alike(here: _Moment, other: _Moment, trails: Trails) -> NDArray[np.float32]:
-    """0-1 at the views' size: is the light there what it is here? Where the low bands could not be brought together, the mean of what
+def _unaveraged(moment: _Moment) -> _Averaged:
+    return _Averaged(moment, kept(moment.frames[0]))
+
+
+def _two(window: list[T], centre: int, step: int) -> list[T]:
+    """Those a step before and after; near an end of the shot, one and two steps to the side where there are more."""
+    before, after = centre, len(window) - 1 - centre
+    if min(before, after) >= step or max(before, after) < 2:
+        offsets = {-min(step, before), min(step, after)}
+    else:
+        far = min(2 * step, max(before, after)) * (1 if after > before else -1)
+        offsets = {far, int(far / 2)}
+    return [window[centre + offset] for offset in sorted(offsets - {0})]
+
+
+def _averaged(here: _Averaged, others: list[_Averaged], trails: Trails, treatment: Treatment, workers: Executor) -> _Averaged:
+    """The planes of ``here`` as the mean of theirs and those of the others, where they have the same to show."""
+    if not others:
+        return replace(here, sharpness=(0.0,) * 3)
+    place, places = here.moment.place, [other.moment.place for other in others]
+    ways = [trails.flow(place, there) for there in places]
+    seen = [_seen(here.moment, other.moment, trails) for other in others]
+    is_even = places[0] < place < places[-1]
+    means: list[detailband.Mean] = []
+    for index, own in enumerate(here.planes):
+        is_treated = bool(_LIGHT[index] & set(treatment.bands))
+        neighbours = [
+            detailband.Neighbour(
+                other.planes[index], way, trust * (near if is_treated else far), None if is_treated and is_even else apart[..., index]
+            )
+            for other, way, (trust, near, far, apart) in zip(others, ways, seen, strict=True)
+        ]
+        means.append(detailband.averaged(own, neighbours, workers, tolerance=_TOLERANCE * max(1.0, treatment.strength)))
+    return _Averaged(here.moment, [mean.plane for mean in means], tuple(mean.sharpness for mean in means))
+
+
+def _seen(here: _Moment, other: _Moment, trails: Trails) -> tuple[Plane, Plane, Plane, NDArray[np.float32]]:
+    """At the views' size: 0-1, does the way there lead back? Is the light there what it is here? Is it where the frame's own light is
+    left out? Then what the light there has more, (h, w, 3) levels. Where the low bands could not be brought together, the mean of what
     lies over them would draw the borders of its own trust.
     """
     assert here.light is not None
     assert other.light is not None
     apart = warp(other.light, trails.small_flow(here.place, other.place)) - here.light
-    apart = np.square(cv2.GaussianBlur(apart, (0, 0), apart.shape[0] / 32, borderType=cv2.BORDER_REPLICATE)).sum(-1, dtype=np.float32)
-    return np.exp(apart / np.float32(-(_MOST_APART**2)))
+    lines = apart.shape[0]
+    apart = np.asarray(cv2.GaussianBlur(apart, (0, 0), lines / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
+    patchy = apart - cv2.GaussianBlur(apart, (0, 0), lines / 6, borderType=cv2.BORDER_REPLICATE)
+    near, far = (np.exp(np.square(levels).sum(-1, dtype=np.float32) / np.float32(-(_MOST_APART**2))) for levels in (apart, patchy))
+    return trails.trust(here.place, other.place), near, far, apart
 
 
-def _luma(moment: _Moment) -> NDArray[np.uint16]:
-    return kept(moment.frames[0])[0]
-
-
-def _chroma(moment: _Moment) -> NDArray[np.uint16]:
-    return np.dstack(kept(moment.frames[0])[1:])
-
-
-def _detail_change(own: Plane, neighbours: list[detailband.Neighbour], strength: float, workers: Executor, *, keeps_low: bool) -> Plane:
-    """What smoothing the detail of planes adds to them; ``keeps_low`` leaves their low bands where they are."""
-    if not neighbours:
-        return np.zeros_like(own)
-    change = detailband.smoothed(own, neighbours, workers, tolerance=3.0 * max(1.0, strength)) - own
-    if keeps_low:
-        change = lowband.without_low(change)
+def _change(own: NDArray[np.uint16], mean: NDArray[np.uint16], sharpness: float, strength: float, workers: Executor) -> Plane:
+    """What smoothing the detail of a plane adds to it."""
+    change = detailband.finished(own, mean, sharpness, workers)
+    change -= unpacked(own)
     change *= np.float32(min(1.0, strength))
     return change
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..flow import Flow, flow, miss, resized, warp
 
-_REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
+_MEASURED, _FINELY_MEASURED = (1,), (1, 3)  # frames apart; joined flows serve beyond, where detail loses by them
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
 _STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
@@ -26,7 +26,7 @@ class Trails:
 
     def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
         self._fine = fine
-        self._direct = _FINE_REACH_FRAMES if fine else _REACH_FRAMES
+        self._measured_at = _FINELY_MEASURED if fine else _MEASURED
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
@@ -43,14 +43,14 @@ class Trails:
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
             self._flows[pair] = np.rint(found * _STEPS_PER_PX).astype(np.int16)
             self._small[pair] = resized(found, *self._size)
-        self._guides.pop(place - self._direct, None)
+        self._guides.pop(place - max(self._measured_at), None)
         for known in (self._flows, self._small):
             for pair in [pair for pair in tuple(known) if min(pair) < place - keep]:
                 del known[pair]
 
     def flow(self, here: int, there: int) -> Flow:
         """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
-        if abs(there - here) <= self._direct:
+        if abs(there - here) in self._measured_at:
             return np.multiply(self._flows[here, there], 1 / _STEPS_PER_PX, dtype=np.float32)
         halfway = _halfway(here, there)
         first = self.flow(here, halfway)
@@ -71,7 +71,7 @@ class Trails:
         return np.exp(-miss(way, self.small_flow(there, here)) / np.float32((_MISS * self._size[1]) ** 2))
 
     def _new_pairs(self, place: int) -> Iterator[tuple[int, int]]:
-        for other in range(place - self._direct, place):
+        for other in (place - apart for apart in self._measured_at):
             if other in self._guides:
                 yield place, other
                 yield other, place
