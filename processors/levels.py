@@ -13,7 +13,7 @@ from .media import planes
 
 Plane = NDArray[np.float32]
 
-_KEPT_STEPS, _ZERO = 128, 128  # levels are put by in 128ths, from -128 to 384: a correction may leave the picture's range
+KEPT_STEPS, ZERO = 128, 128  # levels are put by in 128ths, from -128 to 384: a correction may leave the picture's range
 
 
 def steps_per_level(frame: av.VideoFrame) -> int:
@@ -40,8 +40,8 @@ def keep(frame: av.VideoFrame, planes_yuv: Sequence[Plane]) -> None:
     """Put Y, U and V by in ``frame``, which shows nothing until ``put``: half of float32's memory. ``kept`` and ``unpacked`` give them back."""
     frame.make_writable()
     for index, plane in enumerate(planes_yuv):
-        values = plane + np.float32(_ZERO)
-        values *= np.float32(_KEPT_STEPS)
+        values = plane + np.float32(ZERO)
+        values *= np.float32(KEPT_STEPS)
         _write(_codes(frame, index), values, 0xFFFF)
 
 
@@ -53,19 +53,19 @@ def kept(frame: av.VideoFrame) -> list[NDArray[np.uint16]]:
 def unpacked(plane: NDArray[np.uint16] | NDArray[np.float32]) -> Plane:
     """Levels of a kept plane, or of what was carried of one."""
     found = plane.astype(np.float32)
-    found *= np.float32(1 / _KEPT_STEPS)
-    found -= np.float32(_ZERO)
+    found *= np.float32(1 / KEPT_STEPS)
+    found -= np.float32(ZERO)
     return found
 
 
 def packed(plane: Plane) -> NDArray[np.uint16]:
     """Levels as ``keep`` puts them by."""
-    return np.asarray(cv2.addWeighted(plane, _KEPT_STEPS, plane, 0, _ZERO * _KEPT_STEPS, dtype=cv2.CV_16U), np.uint16)
+    return np.asarray(cv2.addWeighted(plane, KEPT_STEPS, plane, 0, ZERO * KEPT_STEPS, dtype=cv2.CV_16U), np.uint16)
 
 
 def unpacked_difference(one: NDArray[np.uint16] | cv2.typing.MatLike, other: NDArray[np.uint16]) -> Plane:
     """Levels by which a kept plane is above another."""
-    return np.asarray(cv2.addWeighted(one, 1 / _KEPT_STEPS, other, -1 / _KEPT_STEPS, 0, dtype=cv2.CV_32F), np.float32)
+    return np.asarray(cv2.addWeighted(one, 1 / KEPT_STEPS, other, -1 / KEPT_STEPS, 0, dtype=cv2.CV_32F), np.float32)
 
 
 def _write(codes: NDArray[np.uint16], values: Plane, peak: int) -> None:

@@ -1,93 +1,64 @@
 """Route ``smooth``: each flickering band is averaged along motion, at the same frame rate; the others are left alone.
 
 A shot passes as a stream: frames become moments (one for each run of repeated frames), the low bands are corrected in a window of
-moments, then the detail in a second window behind it. Memory depends on the frame's size only.
+moments, then the detail in two more behind it. Memory depends on the frame's size only. What computes is an engine of ``bands``.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import av
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from . import cadence, media
-from .bands import detailband, lowband
-from .bands.trails import Trails
-from .bands.windows import T, in_parallel, windows
-from .flow import guide, warp
-from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
+from .bands import on_cpu
+from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, two
+from .bands.windows import windows
 from .records import Band, Clip, Diagnosis, Treatment
 
 RADIUS = 6  # moments on either side
-_NEAR, _FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
-_TOLERANCE = 3.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
-_LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
-_MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 _LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
-_GUIDE_LINES = 360
-_THREADS = min(8, os.cpu_count() or 1)
-_LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
-
-_Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 
 
-@dataclass(frozen=True)
-class _Moment:
-    place: int  # in the shot
-    frames: list[av.VideoFrame]  # the picture, and its repeats; as they were decoded until they are corrected
-    view: lowband.View
-    light: NDArray[np.float32] | None = None  # (h, w, 3) levels of Y, U, V at the view's size, once corrected
-
-
-@dataclass(frozen=True)
-class _Averaged:
-    """A moment whose detail was averaged: never yet, once or twice."""
-
-    moment: _Moment
-    planes: list[NDArray[np.uint16]]  # Y, U and V, put by
-    sharpness: tuple[float, ...] = ()  # of each plane of the picture without its flicker, once it was averaged
-
-
-def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
+def smooth(
+    clip: Clip, diagnosis: Diagnosis, treatment: Treatment, engine: Engine = on_cpu.engine, *, first: int = 0
+) -> Generator[av.VideoFrame, None, None]:
     """The clip's frames in ``media.working_format``, same count, pts and time base; bands outside ``treatment.bands`` untouched.
 
-    ``treatment.strength`` 0-1 scales what is taken away; above 1 it also takes neighbours that agree less.
+    ``treatment.strength`` 0-1 scales what is taken away; above 1 it also takes neighbours that agree less. Frames before ``first`` are
+    not yielded, and shots that end before it are not treated.
     """
     planar = partial(media.to_format, pixel_format=media.working_format(clip))
     starts = sorted(shot.start for shot in diagnosis.shots)
     numbered = enumerate(media.frames(clip))
-    threads = min(_THREADS, _LARGE_THREADS) if clip.width * clip.height > _LARGE_PIXELS else _THREADS
-    with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
+    place = 0
+    with engine(clip) as begin:
         for number, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
             frames = (frame for _, frame in shot)
-            due = _due(diagnosis, number - 1, treatment)
-            trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=Band.DETAIL in due.bands)
-            smoothed = _smoothed_shot(frames, planar, trails, due, _pulse(diagnosis, number - 1), workers, ahead=threads + 1)
-            for frame in smoothed if due.bands else map(planar, frames):
-                frame.time_base = clip.time_base
-                yield frame
+            if number < len(starts) and starts[number] <= first:
+                place += sum(1 for _ in frames)
+                continue
+            work = _work(diagnosis, number - 1, treatment, planar)
+            for frame in _smoothed(frames, begin(work), work) if work.bands else map(planar, frames):
+                if place >= first:
+                    frame.time_base = clip.time_base
+                    yield frame
+                place += 1
 
 
-def _due(diagnosis: Diagnosis, shot: int, treatment: Treatment) -> Treatment:
-    """The treatment without bands that are treated for another shot's sake, and are still in this one."""
-    if not 0 <= shot < len(diagnosis.shots):
-        return treatment
-    spared = set(diagnosis.shots[shot].still) & set(diagnosis.flickering)
-    return replace(treatment, bands=tuple(band for band in treatment.bands if band not in spared))
-
-
-def _pulse(diagnosis: Diagnosis, shot: int) -> float | None:
-    return diagnosis.shots[shot].pulse_frames if 0 <= shot < len(diagnosis.shots) else None
+def _work(diagnosis: Diagnosis, shot: int, treatment: Treatment, planar: Planar) -> Work:
+    """What a shot gets: nothing in bands that are treated for another shot's sake, and are still in this one."""
+    spared, pulse = set[Band](), None
+    if 0 <= shot < len(diagnosis.shots):
+        spared = set(diagnosis.shots[shot].still) & set(diagnosis.flickering)
+        pulse = diagnosis.shots[shot].pulse_frames
+    bands = tuple(band for band in treatment.bands if band not in spared)
+    return Work(planar, bands, treatment.strength, _radius(pulse), follows_light=pulse is None)
 
 
 def _radius(pulse: float | None) -> int:
@@ -98,142 +69,13 @@ def _radius(pulse: float | None) -> int:
     return round((held * math.ceil((2 * RADIUS + 1) / held - 0.25) - 1) / 2)
 
 
-def _smoothed_shot(
-    frames: Iterable[av.VideoFrame],
-    planar: _Planar,
-    trails: Trails,
-    treatment: Treatment,
-    pulse: float | None,
-    workers: Executor,
-    *,
-    ahead: int,
-) -> Iterator[av.VideoFrame]:
-    """``ahead``: moments under way at once. ``pulse``: frames of one up and down of the whole frame's light, if it pulses."""
-    radius = _radius(pulse)
-    oldest = 2 * radius + ahead - 1 + 2 * (_NEAR + _FAR)  # moments from the newest one back to the last one that detail is carried from
-    reach = radius if set(treatment.bands) != {Band.DETAIL} else 0
-    windowed = windows(_moments(frames, planar, trails, oldest), reach, full=True)
-    low = partial(_low_corrected, planar=planar, trails=trails, treatment=treatment, follows_light=pulse is None)
-    corrected = in_parallel(lambda seen: low(*seen), windowed, workers, ahead)
-    if Band.DETAIL in treatment.bands:
-        yield from _detail_smoothed(corrected, trails, treatment, workers)
-    else:
+def _smoothed(frames: Iterable[av.VideoFrame], shot: Shot[Any], work: Work) -> Iterator[av.VideoFrame]:
+    seen = shot.seen(cadence.runs(frames, work.planar))
+    corrected = shot.corrected(windows(seen, work.radius if set(work.bands) != {Band.DETAIL} else 0, full=True))
+    if not work.smooths_detail:
         for moment in corrected:
-            yield from moment.frames
-
-
-def _moments(frames: Iterable[av.VideoFrame], planar: _Planar, trails: Trails, reach: int) -> Iterator[_Moment]:
-    for place, (picture, run) in enumerate(cadence.runs(frames, planar)):
-        y, u, v, _ = media.planes(picture)
-        codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
-        trails.add(place, guide(y, _GUIDE_LINES, bit_depth=picture.format.components[0].bits), keep=reach)
-        yield _Moment(place, run, lowband.view(codes, steps_per_level(picture)))
-
-
-def _low_corrected(
-    window: list[_Moment], centre: int, planar: _Planar, trails: Trails, treatment: Treatment, *, follows_light: bool
-) -> _Moment:
-    """The moment at ``centre``. Its frames hold corrected planes: to be shown, or put by where their detail is treated too."""
-    here = replace(window[centre], frames=list(map(planar, window[centre].frames)))
-    write = keep if Band.DETAIL in treatment.bands else put
-    before = levels(here.frames[0])
-    neighbours = [_low_neighbour(here, other, trails) for other in window if other.place != here.place]
-    found = lowband.correction(here.view, neighbours, follows_light=follows_light) if neighbours else None
-    after = found.applied(before, treatment.bands, min(1.0, treatment.strength)) if found else before
-    for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
-        write(frame, [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)])
-    write(here.frames[0], after)
-    return replace(here, light=lowband.light(after)) if write is keep else here
-
-
-def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Neighbour:
-    there, back = trails.small_flow(here.place, other.place), trails.small_flow(other.place, here.place)
-    return lowband.Neighbour(other.place - here.place, other.view, there, back)
-
-
-def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
-    """The frames of moments whose planes were put by."""
-    once = (
-        _averaged(_unaveraged(window[centre]), list(map(_unaveraged, _two(window, centre, _NEAR))), trails, treatment, workers)
-        for window, centre in windows(moments, _NEAR, full=True)
-    )
-    for window, centre in windows(once, _FAR, full=True):
-        here = window[centre]
-        twice = _averaged(here, _two(window, centre, _FAR), trails, treatment, workers)
-        changes = [
-            _change(own, mean, sharpness, treatment.strength, workers)
-            for own, mean, sharpness in zip(kept(here.moment.frames[0]), twice.planes, here.sharpness, strict=True)
-        ]
-        for frame in here.moment.frames:
-            yield _shown(frame, changes)
-        here.moment.frames.clear()  # later moments look at its mean alone
-        del twice, changes  # a hundred megabytes at 4K, while the next moments are corrected
-
-
-def _unaveraged(moment: _Moment) -> _Averaged:
-    return _Averaged(moment, kept(moment.frames[0]))
-
-
-def _two(window: list[T], centre: int, step: int) -> list[T]:
-    """Those a step before and after; near an end of the shot, one and two steps to the side where there are more."""
-    before, after = centre, len(window) - 1 - centre
-    if min(before, after) >= step or max(before, after) < 2:
-        offsets = {-min(step, before), min(step, after)}
-    else:
-        far = min(2 * step, max(before, after)) * (1 if after > before else -1)
-        offsets = {far, int(far / 2)}
-    return [window[centre + offset] for offset in sorted(offsets - {0})]
-
-
-def _averaged(here: _Averaged, others: list[_Averaged], trails: Trails, treatment: Treatment, workers: Executor) -> _Averaged:
-    """The planes of ``here`` as the mean of theirs and those of the others, where they have the same to show."""
-    if not others:
-        return replace(here, sharpness=(0.0,) * 3)
-    place, places = here.moment.place, [other.moment.place for other in others]
-    ways = [trails.flow(place, there) for there in places]
-    seen = [_seen(here.moment, other.moment, trails) for other in others]
-    is_even = places[0] < place < places[-1]
-    means: list[detailband.Mean] = []
-    for index, own in enumerate(here.planes):
-        is_treated = bool(_LIGHT[index] & set(treatment.bands))
-        neighbours = [
-            detailband.Neighbour(
-                other.planes[index], way, trust * (near if is_treated else far), None if is_treated and is_even else apart[..., index]
-            )
-            for other, way, (trust, near, far, apart) in zip(others, ways, seen, strict=True)
-        ]
-        means.append(detailband.averaged(own, neighbours, workers, tolerance=_TOLERANCE * max(1.0, treatment.strength)))
-    return _Averaged(here.moment, [mean.plane for mean in means], tuple(mean.sharpness for mean in means))
-
-
-def _seen(here: _Moment, other: _Moment, trails: Trails) -> tuple[Plane, Plane, Plane, NDArray[np.float32]]:
-    """At the views' size: 0-1, does the way there lead back? Is the light there what it is here? Is it where the frame's own light is
-    left out? Then what the light there has more, (h, w, 3) levels. Where the low bands could not be brought together, the mean of what
-    lies over them would draw the borders of its own trust.
-    """
-    assert here.light is not None
-    assert other.light is not None
-    apart = warp(other.light, trails.small_flow(here.place, other.place)) - here.light
-    lines = apart.shape[0]
-    apart = np.asarray(cv2.GaussianBlur(apart, (0, 0), lines / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
-    patchy = apart - cv2.GaussianBlur(apart, (0, 0), lines / 6, borderType=cv2.BORDER_REPLICATE)
-    near, far = (np.exp(np.square(levels).sum(-1, dtype=np.float32) / np.float32(-(_MOST_APART**2))) for levels in (apart, patchy))
-    return trails.trust(here.place, other.place), near, far, apart
-
-
-def _change(own: NDArray[np.uint16], mean: NDArray[np.uint16], sharpness: float, strength: float, workers: Executor) -> Plane:
-    """What smoothing the detail of a plane adds to it."""
-    change = detailband.finished(own, mean, sharpness, workers)
-    change -= unpacked(own)
-    change *= np.float32(min(1.0, strength))
-    return change
-
-
-def _shown(frame: av.VideoFrame, changes: list[Plane]) -> av.VideoFrame:
-    """What was put by in the frame, changed, in a frame of its own: other moments still look at what was put by."""
-    made = media.blank_like(frame)
-    put(made, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
-    alpha, target = media.planes(frame).a, media.planes(made).a
-    if alpha is not None and target is not None:
-        target[:] = alpha
-    return made
+            yield from shot.shown(moment, None)
+        return
+    once = (shot.averaged(window[centre], two(window, centre, NEAR)) for window, centre in windows(corrected, NEAR, full=True))
+    for window, centre in windows(once, FAR, full=True):
+        yield from shot.shown(window[centre], shot.averaged(window[centre], two(window, centre, FAR)))

@@ -22,13 +22,13 @@ from ..levels import Plane, packed, unpacked, unpacked_difference
 
 _ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
 _MARGIN = 8  # rows beside a strip that blurs look at
-_CELL_PX = 4  # of the maps of energy
-_ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
-_FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
-_SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
-_PLAIN = 30.0  # squared Laplacian of a surface without texture
-_MOST_SHARPENING = 0.5
-_FINEST_PX, _FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
+CELL_PX = 4  # of the maps of energy
+ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
+FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
+SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
+PLAIN = 30.0  # squared Laplacian of a surface without texture
+MOST_SHARPENING = 0.5
+FINEST_PX, FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: 
     parts = _strips(own, workers, lambda rows: _cells(own[rows], differences[0][rows], differences[-1][rows]))
     product, texture = (np.concatenate(maps) for maps in zip(*(part[:2] for part in parts), strict=True))
     energy = flicker_energy(product, texture, _box_cells(own)) if len(neighbours) > 1 else np.zeros_like(product)
-    expected = 2 * energy + np.float32(_FLOOR)
+    expected = 2 * energy + np.float32(FLOOR)
     mean = np.empty_like(own)
 
     def write(rows: slice) -> None:
@@ -77,7 +77,7 @@ def finished(own: NDArray[np.uint16], mean: NDArray[np.uint16], sharpness: float
     def refine(rows: slice) -> NDArray[np.float64]:
         seen, inner = _with_margin(rows, own.shape[0])
         lost = unpacked_difference(own[seen], mean[seen])
-        whole = cv2.scaleAdd(lost - _blurred(lost, _FINEST_PX), _FINEST_KEPT, unpacked(mean[seen]))
+        whole = cv2.scaleAdd(lost - _blurred(lost, FINEST_PX), FINEST_KEPT, unpacked(mean[seen]))
         detail = whole - _blurred(_f32(whole), 1.0)
         result[rows], fine[rows] = whole[inner], detail[inner]
         of_whole, of_detail = _laplacian(result[rows]), _laplacian(fine[rows])
@@ -94,8 +94,8 @@ def flicker_energy(product: Plane, texture: Plane, box_cells: int) -> Plane:
     texture it has.
     """
     box = box_cells, box_cells
-    energy = np.maximum(cv2.blur(product - np.float32(_SOFTENING) * texture, box), 0)
-    ground = cv2.blur(texture, box) + np.float32(_PLAIN)
+    energy = np.maximum(cv2.blur(product - np.float32(SOFTENING) * texture, box), 0)
+    ground = cv2.blur(texture, box) + np.float32(PLAIN)
     return np.minimum(_capped(energy), _capped(_f32(energy / ground)) * ground)
 
 
@@ -133,7 +133,7 @@ def _cells(own: NDArray[np.uint16], one: Plane, other: Plane) -> _Cells:
     sharpness, noise = float((of_own * of_own).sum()), float((of_one * of_other).sum())
     of_one += of_other
     of_mean = _f32(cv2.scaleAdd(of_one, 0.5, of_own))
-    return _Cells(_shrunk(one * other, _CELL_PX), _shrunk(of_mean * of_mean, _CELL_PX), sharpness, noise)
+    return _Cells(_shrunk(one * other, CELL_PX), _shrunk(of_mean * of_mean, CELL_PX), sharpness, noise)
 
 
 def _strip(
@@ -146,7 +146,7 @@ def _strip(
     likely = _rows(expected, (own.shape[0] // 2, small[1]), slice(seen.start // 2, seen.start // 2 + small[0]))
     sums, weights = np.zeros(own[rows].shape, np.float32), np.ones(own[rows].shape, np.float32)
     for difference, trust in zip(differences, trusts, strict=True):
-        apart = cv2.blur(_shrunk(np.square(difference[seen]), 2), (_ALIKE_PX, _ALIKE_PX))
+        apart = cv2.blur(_shrunk(np.square(difference[seen]), 2), (ALIKE_PX, ALIKE_PX))
         excess = np.maximum(apart / likely - 1, 0)
         weight = np.exp(excess * excess / np.float32(-tolerance * tolerance))
         weight *= _rows(trust, (own.shape[0] // 2, small[1]), slice(seen.start // 2, seen.start // 2 + small[0]))
@@ -169,7 +169,7 @@ def _with_margin(rows: slice, height: int) -> tuple[slice, slice]:
 
 
 def _box_cells(own: NDArray[np.uint16]) -> int:
-    return max(2, own.shape[0] // 10 // _CELL_PX) | 1
+    return max(2, own.shape[0] // 10 // CELL_PX) | 1
 
 
 def _shrunk(plane: Plane, times: int) -> Plane:
@@ -192,7 +192,7 @@ def _sharpening(energies: NDArray[np.float64], target: float) -> float:
     missing = target - whole
     if missing <= 0 or finest == 0:
         return 0.0
-    return float(min(_MOST_SHARPENING, (np.sqrt(cross * cross + finest * missing) - cross) / finest))
+    return float(min(MOST_SHARPENING, (np.sqrt(cross * cross + finest * missing) - cross) / finest))
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

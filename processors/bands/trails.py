@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..flow import Flow, flow, miss, resized, warp
 
-_MEASURED, _FINELY_MEASURED = (1,), (1, 3)  # frames apart; joined flows serve beyond, where detail loses by them
-_MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
-_STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
+MEASURED, FINELY_MEASURED = (1,), (1, 3)  # frames apart; joined flows serve beyond, where detail loses by them
+MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
+STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
 
 
@@ -26,7 +26,7 @@ class Trails:
 
     def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
         self._fine = fine
-        self._measured_at = _FINELY_MEASURED if fine else _MEASURED
+        self._measured_at = FINELY_MEASURED if fine else MEASURED
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
@@ -41,7 +41,7 @@ class Trails:
         self._guides[place] = guide
         pairs = list(self._new_pairs(place))
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
-            self._flows[pair] = np.rint(found * _STEPS_PER_PX).astype(np.int16)
+            self._flows[pair] = np.rint(found * STEPS_PER_PX).astype(np.int16)
             self._small[pair] = resized(found, *self._size)
         self._guides.pop(place - max(self._measured_at), None)
         for known in (self._flows, self._small):
@@ -51,24 +51,24 @@ class Trails:
     def flow(self, here: int, there: int) -> Flow:
         """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
         if abs(there - here) in self._measured_at:
-            return np.multiply(self._flows[here, there], 1 / _STEPS_PER_PX, dtype=np.float32)
-        halfway = _halfway(here, there)
-        first = self.flow(here, halfway)
-        return first + warp(self.flow(halfway, there), first)
+            return np.multiply(self._flows[here, there], 1 / STEPS_PER_PX, dtype=np.float32)
+        middle = halfway(here, there)
+        first = self.flow(here, middle)
+        return first + warp(self.flow(middle, there), first)
 
     def small_flow(self, here: int, there: int) -> Flow:
         """The same at ``size``."""
         found = self._small.get((here, there))
         if found is None:
-            halfway = _halfway(here, there)
-            first = self.small_flow(here, halfway)
-            found = self._small[here, there] = first + warp(self.small_flow(halfway, there), first)
+            middle = halfway(here, there)
+            first = self.small_flow(here, middle)
+            found = self._small[here, there] = first + warp(self.small_flow(middle, there), first)
         return found
 
     def trust(self, here: int, there: int) -> NDArray[np.float32]:
         """0-1 at ``size``: does the way there lead back to where it began? It does not where something is hidden or was not found."""
         way = self.small_flow(here, there)
-        return np.exp(-miss(way, self.small_flow(there, here)) / np.float32((_MISS * self._size[1]) ** 2))
+        return np.exp(-miss(way, self.small_flow(there, here)) / np.float32((MISS * self._size[1]) ** 2))
 
     def _new_pairs(self, place: int) -> Iterator[tuple[int, int]]:
         for other in (place - apart for apart in self._measured_at):
@@ -83,7 +83,8 @@ class Trails:
         return np.asarray(_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
 
 
-def _halfway(here: int, there: int) -> int:
+def halfway(here: int, there: int) -> int:
+    """The frame that a flow which was not measured is joined at."""
     return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
 
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+_BEYOND_PX = 3  # that a bicubic place a pixel outside looks at
+
 _Matrix = NDArray[np.float32]
 
 
@@ -43,6 +45,64 @@ def carried(pictures: Tensor, ways: Tensor) -> Tensor:
     return sampled(pictures, x, y)
 
 
+def carried_finely(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(h', w') of a plane (h, w) at places in pixels, bicubic; borders repeat."""
+    height, width = (side + 2 * _BEYOND_PX for side in plane.shape)
+    around = functional.pad(plane[None, None], (_BEYOND_PX,) * 4, mode="replicate")
+    x, y = x.clamp(-1, plane.shape[1]) + _BEYOND_PX, y.clamp(-1, plane.shape[0]) + _BEYOND_PX
+    if plane.device.type == "mps":
+        return cubic(around[0, 0], x, y)
+    grid = torch.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)[None]
+    return functional.grid_sample(around, grid, mode="bicubic", padding_mode="zeros", align_corners=True)[0, 0]
+
+
+def cubic(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The same of places at least a pixel from the borders, where torch has no bicubic sampling: on Apple's GPUs."""
+    left, top = x.floor(), y.floor()
+    across, down = _cubic_weights(x - left), _cubic_weights(y - top)
+    corner = ((top - 1) * plane.shape[1] + left - 1).long()
+    rows = [
+        sum((weight * plane.take(corner + row * plane.shape[1] + column) for column, weight in enumerate(across)), torch.zeros_like(x))
+        for row in range(4)
+    ]
+    return sum((weight * row for weight, row in zip(down, rows, strict=True)), torch.zeros_like(x))
+
+
+def _cubic_weights(part: Tensor) -> tuple[Tensor, ...]:
+    """Of four pixels, two on either side."""
+    a = -0.75  # OpenCV's, and torch's
+    near, far = (part, 1 - part), (1 + part, 2 - part)
+    (one, two), (zero, three) = (
+        [(a + 2) * t**3 - (a + 3) * t**2 + 1 for t in near],
+        [a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a for t in far],
+    )
+    return zero, one, two, three
+
+
+def rows_of(fields: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
+    """(c, rows, w): of fields (c, h', w') at another ``size`` (height, width) as many rows, between pixels."""
+    scale_y, scale_x = fields.shape[1] / size[0], fields.shape[2] / size[1]
+    x = (torch.arange(size[1], device=fields.device, dtype=fields.dtype) + 0.5) * scale_x - 0.5
+    y = (torch.arange(rows.start, rows.stop, device=fields.device, dtype=fields.dtype) + 0.5) * scale_y - 0.5
+    shape = 1, len(y), len(x)
+    return sampled(fields[None], x.expand(shape), y[:, None].expand(shape))[0]
+
+
+def softened(plane: Tensor, sigma: float) -> Tensor:
+    """(h, w) by a narrow Gaussian; borders repeat."""
+    kernel = _kernel(sigma, plane.device)
+    beyond = len(kernel) // 2
+    around = functional.pad(plane[None, None], (beyond,) * 4, mode="replicate")
+    with torch.backends.cudnn.flags(allow_tf32=False):  # whose ten bits are a tenth of a level
+        return functional.conv2d(functional.conv2d(around, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[0, 0]
+
+
+def laplacian(plane: Tensor) -> Tensor:
+    """Of (h, w); borders repeat."""
+    around = functional.pad(plane[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+    return around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:] - 4 * plane
+
+
 def shrunk(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     """(..., h, w) at a smaller ``size`` (height, width), every pixel counted: INTER_AREA."""
     return _made(pictures, *(("area", side) for side in size))
@@ -50,13 +110,19 @@ def shrunk(pictures: Tensor, size: tuple[int, int]) -> Tensor:
 
 def resized(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     """(..., h, w) at ``size`` (height, width), between pixels: INTER_LINEAR."""
-    return _made(pictures, *(("linear", side) for side in size))
+    flat = pictures.reshape(1, -1, *pictures.shape[-2:])
+    return functional.interpolate(flat, size=size, mode="bilinear", align_corners=False).view(*pictures.shape[:-2], *size)
 
 
 def blurred(pictures: Tensor, sigma: float) -> Tensor:
     """(..., h, w) by a Gaussian as ``lowband`` does it: wide ones at a quarter of the size; borders repeat."""
     is_wide = sigma >= 5 and min(pictures.shape[-2:]) >= 16
     return _made(pictures, *(("wide gaussian" if is_wide else "gaussian", sigma),) * 2)
+
+
+def gaussian(pictures: Tensor, sigma: float) -> Tensor:
+    """(..., h, w) by a Gaussian of any width; borders repeat."""
+    return _made(pictures, *(("gaussian", sigma),) * 2)
 
 
 def boxed(pictures: Tensor, side_px: int, border: int = cv2.BORDER_DEFAULT) -> Tensor:
@@ -85,17 +151,23 @@ def _area(columns: _Matrix, to: float) -> _Matrix:
     return _resized(columns, int(to), cv2.INTER_AREA)
 
 
-def _linear(columns: _Matrix, to: float) -> _Matrix:
-    return _resized(columns, int(to), cv2.INTER_LINEAR)
-
-
 def _resized(columns: _Matrix, to: int, interpolation: int) -> _Matrix:
     return np.asarray(cv2.resize(columns, (columns.shape[1], to), interpolation=interpolation), np.float32).reshape(to, -1)
 
 
 def _gaussian(columns: _Matrix, sigma: float) -> _Matrix:
-    kernel = cv2.getGaussianKernel(round(8 * sigma + 1) | 1, sigma, cv2.CV_32F)
+    kernel = cv2.getGaussianKernel(_taps(sigma), sigma, cv2.CV_32F)
     return np.asarray(cv2.sepFilter2D(columns, -1, np.ones(1, np.float32), kernel, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+@cache
+def _kernel(sigma: float, device: torch.device) -> Tensor:
+    return torch.from_numpy(cv2.getGaussianKernel(_taps(sigma), sigma, cv2.CV_32F)[:, 0]).to(device)
+
+
+def _taps(sigma: float) -> int:
+    """As OpenCV chooses them for float32."""
+    return round(8 * sigma + 1) | 1
 
 
 def _wide_gaussian(columns: _Matrix, sigma: float) -> _Matrix:
@@ -109,7 +181,6 @@ def _box(columns: _Matrix, side_px: float, border: int) -> _Matrix:
 
 _KINDS: dict[str, Callable[..., _Matrix]] = {
     "area": _area,
-    "linear": _linear,
     "gaussian": _gaussian,
     "wide gaussian": _wide_gaussian,
     "box": _box,

@@ -14,6 +14,7 @@ import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
 from deshimmer.processors import cadence, levels, media, smoothing
+from deshimmer.processors.bands import on_cpu
 from deshimmer.processors.bands.windows import windows
 from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
@@ -287,7 +288,7 @@ def test_a_machine_of_many_cores_makes_the_very_same(
     path = write(tmp_path / "long.mkv", exposure_flicker([*truth, *reversed(truth)]), options=LOSSLESS)
     made: list[list[Picture]] = []
     for threads in (1, 8):
-        monkeypatch.setattr(smoothing, "_THREADS", threads)
+        monkeypatch.setattr(on_cpu, "_THREADS", threads)
         made.append(pictures(smooth(path, bands)))
     assert len(made[1]) == 40
     assert all(np.array_equal(one, other) for one, other in zip(*made, strict=True))

@@ -1,0 +1,77 @@
+"""Where the arithmetic of smoothing runs: the seam between the stream of frames (``smoothing``) and what computes (``on_cpu``, ``bands_on_gpu``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import av
+
+from ..records import Band, Clip
+
+NEAR, FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
+TOLERANCE = 3.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
+MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
+GUIDE_LINES = 360
+
+Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
+Run = tuple[av.VideoFrame, list[av.VideoFrame]]  # a picture in the working format, and the frames, as they were decoded, that show it
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a shot is to get."""
+
+    planar: Planar
+    bands: tuple[Band, ...]  # at least one
+    strength: float
+    radius: int  # moments on either side that the low bands are compared with
+    follows_light: bool  # slow changes of the whole frame's light are wanted
+
+    @property
+    def smooths_detail(self) -> bool:
+        return Band.DETAIL in self.bands
+
+    @property
+    def reach_moments(self) -> int:
+        """From the newest moment of a window of the low bands back to the last one that detail is carried from."""
+        return 2 * self.radius + 2 * (NEAR + FAR)
+
+
+class Shot(Protocol[M]):
+    """One shot's arithmetic. A moment is a picture of the shot and its repeats, as the engine keeps them."""
+
+    def seen(self, pictures: Iterable[Run]) -> Iterator[M]:
+        """The shot's moments, in order: looked at, and the motion between them measured."""
+        ...
+
+    def corrected(self, windows: Iterable[tuple[list[M], int]]) -> Iterator[M]:
+        """For each window of moments the one whose place is given, its low bands corrected."""
+        ...
+
+    def averaged(self, here: M, others: list[M]) -> M:
+        """A corrected moment's detail averaged with that of two others, of one, or of none."""
+        ...
+
+    def shown(self, here: M, mean: M | None) -> Iterator[av.VideoFrame]:
+        """The frames of a corrected moment; of one that was averaged, with the detail of ``mean``, which is ``here`` averaged once more."""
+        ...
+
+
+Engine = Callable[[Clip], AbstractContextManager[Callable[[Work], Shot[Any]]]]
+"""For the length of the block, what begins a shot of the clip."""
+
+
+def two(window: list[M], centre: int, step: int) -> list[M]:
+    """Those a step before and after; near an end of the shot, one and two steps to the side where there are more."""
+    before, after = centre, len(window) - 1 - centre
+    if min(before, after) >= step or max(before, after) < 2:
+        offsets = {-min(step, before), min(step, after)}
+    else:
+        far = min(2 * step, max(before, after)) * (1 if after > before else -1)
+        offsets = {far, int(far / 2)}
+    return [window[centre + offset] for offset in sorted(offsets - {0})]

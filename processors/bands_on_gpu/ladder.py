@@ -1,0 +1,90 @@
+"""The stepping down from one way to smooth to the next, where a GPU's memory does not suffice. No job ends by it.
+
+Imports torch: import this module only where torch is known to be there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from ..interpolators import rife
+from ..interpolators.thrift import is_out_of_memory
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How it is computed."""
+
+    moments: int = 8  # at once
+    values: torch.dtype = torch.float32  # of the detail's differences and weights
+    strips: int = 1  # that the detail of a plane is averaged in
+
+    def __str__(self) -> str:
+        parts = ["one moment at a time"] * (self.moments == 1)
+        parts += ["in half precision"] * (self.values == torch.float16)
+        parts += [f"in {self.strips} strips"] * (self.strips > 1)
+        return ", ".join(parts) or "as usual"
+
+
+WAYS = (Way(), Way(1, torch.float16), Way(1, torch.float16, strips=8))
+"""The best first; after the last comes the CPU."""
+
+
+class GaveUpError(Exception):
+    """The GPU cannot do it; its message says why, for a person."""
+
+
+class Ladder:
+    """The ways still open for one clip. Memory that did not suffice once is not asked for again."""
+
+    def __init__(self, device: str, picture: str, ways: Sequence[Way] = WAYS) -> None:
+        """``picture`` names the pictures for a person: "3840x2160"."""
+        self._ways = list(ways)
+        self._first = ways[0]
+        self._device = device
+        self._what = f"smoothing on '{device}' at {picture}"
+
+    @property
+    def way(self) -> Way:
+        return self._ways[0]
+
+    def each(self, items: Sequence[T], work: Callable[[Sequence[T], Way], Sequence[R]]) -> list[R]:
+        """``work`` done on all items, as many at once as there is memory for. Raises GaveUpError."""
+        done: list[R] = []
+        while len(done) < len(items):
+            done += self.run(lambda way: work(items[len(done) : len(done) + way.moments], way))
+        return done
+
+    def run(self, work: Callable[[Way], T]) -> T:
+        """Do ``work`` in the best way that there is memory for. Raises GaveUpError when there is for none."""
+        while True:
+            try:
+                with torch.inference_mode():
+                    return work(self.way)
+            except NotImplementedError as missing:
+                raise GaveUpError(f"PyTorch lacks something on '{self._device}' ({str(missing).partition('.')[0]})") from missing
+            except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
+                if not is_out_of_memory(error):
+                    raise
+            self._step_down()
+
+    def notes(self) -> tuple[str, ...]:
+        """For a person: what was done instead, where memory did not suffice."""
+        return () if self.way == self._first else (f"memory did not suffice for {self._what}: computed {self.way}",)
+
+    def _step_down(self) -> None:
+        if len(self._ways) == 1:
+            raise GaveUpError(f"memory did not suffice for {self._what}")
+        given_up = self._ways.pop(0)
+        log.warning("out of memory: %s, %s; going on %s", self._what, given_up, self.way)
+        if self._device != "cpu":
+            rife.release(self._device)
