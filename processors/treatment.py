@@ -16,6 +16,7 @@ from .families.family import Means
 from .interpolators import backends
 from .inventory import inventories
 from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
+from .writing.orders import Order
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -99,15 +100,17 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = timing.frame_count(job.clip, job.treatment)
     written = results.write(
-        job.clip,
-        frames,
-        chosen,
-        output,
-        job.settings,
-        filters=filters,
-        frame_rate=timing.frame_rate(job.clip, job.treatment),
-        progress=job.progress,
-        expected_frames=expected,
+        Order(
+            job.clip,
+            frames,
+            chosen,
+            output,
+            job.settings,
+            filters=filters,
+            frame_rate=timing.frame_rate(job.clip, job.treatment),
+            progress=job.progress,
+            expected_frames=expected,
+        )
     )
     return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
 
