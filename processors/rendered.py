@@ -18,7 +18,7 @@ from .rendering import Ask
 from .writing.orders import Order
 
 if TYPE_CHECKING:
-    from .treatment import Job
+    from .jobs import Job
 
 
 def encode(job: Job, ask: Ask, made: NDArray[np.float32]) -> Candidate:

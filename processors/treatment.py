@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +15,12 @@ from .comfyui import user_comfyui
 from .families.family import Means
 from .interpolators import backends
 from .inventory import inventories
-from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
+from .jobs import Job
+from .records import Candidate, Clip, Passage, Progress, Route, Treatment
 from .writing.orders import Order
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-
-
-@dataclass(frozen=True)
-class Job:
-    clip: Clip
-    diagnosis: Diagnosis
-    treatment: Treatment
-    output_stem: Path  # in the work folder, without suffix
-    settings: Settings
-    progress: Progress
 
 
 def process_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:

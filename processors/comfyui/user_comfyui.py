@@ -28,7 +28,7 @@ from .following import Follower, Wire
 from .server import NOT_CONFIGURED, Graph, Rejected, Server, client_id
 
 if TYPE_CHECKING:
-    from ..treatment import Job
+    from ..jobs import Job
 
 NAME = "comfyui"
 _RENDERED = 0.85
