@@ -87,7 +87,8 @@ def test_without_the_extra_the_answer_is_how_to_install_it(missing: str) -> None
 import sys
 sys.modules[{missing!r}] = None
 from deshimmer.config.errors import NotSetUp
-from deshimmer.processors import interpolation, rife
+from deshimmer.processors import interpolation
+from deshimmer.processors.interpolators import rife
 try:
     rife.load()
 except NotSetUp as error:
