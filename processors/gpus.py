@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 REMEDY = "pip install nvidia-ml-py, where there is an NVIDIA GPU with its driver"
 _DRIVER = Path("/proc/driver/nvidia/version")
+_AMD = Path("/dev/kfd")
 _SAMPLES_S = 3.0
 """The driver keeps samples of what each process did; older ones say nothing of now."""
 
@@ -103,6 +105,11 @@ def machine() -> Nvml:
 def has_driver() -> bool:
     """Whether NVIDIA's driver seems to be installed."""
     return _DRIVER.exists() or shutil.which("nvidia-smi") is not None
+
+
+def may_be_here() -> bool:
+    """Whether it is worth while to load torch and ask it: there is NVIDIA's driver, AMD's, or Apple's GPU."""
+    return sys.platform == "darwin" or has_driver() or _AMD.exists()
 
 
 def _gpu(nvml: Any, handle: Any) -> Gpu:

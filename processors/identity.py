@@ -39,7 +39,7 @@ def job_digest(content_digest: str, request: Request, settings: Settings, *, pro
         "content": content_digest,
         "asked": {key: asked[key] for key in _ASKED},
         "output": str(request.output_dir / request.path.name),
-        "repair": settings.repair.model_dump(mode="json"),
+        "repair": settings.repair.model_dump(mode="json", exclude={"gpu"}),
         "ffmpeg": settings.tools.ffmpeg,
         **({"models": settings.models.model_dump(mode="json")} if request.route in _WITH_MODELS else {}),
         **({"candidates": request.candidates, "prompt": prompt_digest} if request.route is Route.REGENERATE else {}),

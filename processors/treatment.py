@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, depulsing, encoding, ffmpeg, fields, interpolation, media, regenerating, regeneration, results, smoothing, timing
+from . import debanding, depulsing, encoding, ffmpeg, fields, interpolation, media, regenerating, regeneration, results, timing
+from .bands import smoothers
 from .comfyui import user_comfyui
 from .families.family import Means
 from .interpolators import backends
@@ -34,8 +35,8 @@ def process_stage(passage: Passage, settings: Settings, progress: Progress) -> P
 
 
 def wants_gpu(passage: Passage, settings: Settings) -> bool:
-    """Whether the attempt that is due works on a GPU. Interpolation does where its interpolator finds one, rendering again likewise,
-    and a ComfyUI on this machine.
+    """Whether the attempt that is due works on a GPU. Smoothing does where torch finds one, interpolation where its interpolator does,
+    rendering again likewise, and a ComfyUI on this machine.
     """
     return passage.treatment is not None and is_on_gpu(passage.treatment, settings)
 
@@ -45,7 +46,7 @@ def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
         return user_comfyui.is_on_this_machine(settings)
     if treatment.regeneration is not None:
         return regenerating.finds_gpu()
-    return treatment.route is Route.INTERPOLATE and backends.uses_gpu(settings)
+    return treatment.route in _ON_GPU and _ON_GPU[treatment.route](settings)
 
 
 def make(job: Job) -> Candidate:
@@ -55,7 +56,7 @@ def make(job: Job) -> Candidate:
 
 
 def _smooth(job: Job) -> Candidate:
-    return _encoded(job, fields.each(job.clip, lambda clip: smoothing.smooth(clip, job.diagnosis, job.treatment)))
+    return _smoothed(job, lambda smooth: fields.each(job.clip, lambda clip: smooth(clip, job.diagnosis, job.treatment)))
 
 
 def _deband(job: Job) -> Candidate:
@@ -67,7 +68,14 @@ def _deband(job: Job) -> Candidate:
 
 
 def _deband_smooth(job: Job) -> Candidate:
-    return _encoded(job, smoothing.smooth(job.clip, job.diagnosis, job.treatment), _filters(job))
+    return _smoothed(job, lambda smooth: smooth(job.clip, job.diagnosis, job.treatment), _filters(job))
+
+
+def _smoothed(job: Job, frames: Callable[[smoothers.Smooth], Iterable[av.VideoFrame]], filters: str | None = None) -> Candidate:
+    notes = list[str]()
+    with smoothers.chosen(job.settings, notes.append) as smooth:
+        made = _encoded(job, frames(smooth), filters)
+    return replace(made, notes=(*made.notes, *notes))
 
 
 def _interpolate(job: Job) -> Candidate:
@@ -76,6 +84,12 @@ def _interpolate(job: Job) -> Candidate:
         made = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, account, interpolator))
     return replace(made, notes=(*made.notes, *notes, *account.notes()))
 
+
+_ON_GPU: dict[Route, Callable[[Settings], bool]] = {
+    Route.SMOOTH: smoothers.uses_gpu,
+    Route.DEBAND_SMOOTH: smoothers.uses_gpu,
+    Route.INTERPOLATE: backends.uses_gpu,
+}
 
 MAKERS: dict[Route, Callable[[Job], Candidate]] = {
     Route.SMOOTH: _smooth,

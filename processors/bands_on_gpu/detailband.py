@@ -111,9 +111,7 @@ def _cells(own: Tensor, one: Tensor, other: Tensor, strips: list[slice]) -> tupl
     return torch.cat(products), torch.cat(textures), sharpness / own.numel()
 
 
-def _mean(
-    own: Tensor, differences: Sequence[Tensor], trusts: Sequence[Tensor], expected: Tensor, rows: slice, tolerance: float
-) -> Tensor:
+def _mean(own: Tensor, differences: Sequence[Tensor], trusts: Sequence[Tensor], expected: Tensor, rows: slice, tolerance: float) -> Tensor:
     """Rows of the mean."""
     seen, inner = _with_margin(rows, len(own))
     half = len(own) // 2, max(1, own.shape[1] // 2)

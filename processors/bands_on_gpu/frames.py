@@ -5,7 +5,6 @@ Imports torch: import this module only where torch is known to be there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import av
@@ -83,6 +82,7 @@ def made(frame: av.VideoFrame, tags: Tags, planes: Codes, planar: Planar) -> av.
     for target, plane in zip((y, u, v), planes, strict=True):
         assert target is not None
         target[:] = plane.cpu().numpy().view(np.uint16)
-    if alpha is not None:
-        alpha[:] = media.planes(planar(frame)).a
+    opacity = media.planes(planar(frame)).a if alpha is not None else None
+    if alpha is not None and opacity is not None:
+        alpha[:] = opacity
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -25,17 +26,16 @@ class Way:
     """How it is computed."""
 
     moments: int = 8  # at once
-    values: torch.dtype = torch.float32  # of the detail's differences and weights
+    values: torch.dtype = torch.float16  # of the detail's differences and weights
     strips: int = 1  # that the detail of a plane is averaged in
 
     def __str__(self) -> str:
-        parts = ["one moment at a time"] * (self.moments == 1)
-        parts += ["in half precision"] * (self.values == torch.float16)
+        parts = [f"{self.moments} pictures at a time"] * (self != Way())
         parts += [f"in {self.strips} strips"] * (self.strips > 1)
-        return ", ".join(parts) or "as usual"
+        return ", ".join(parts) or "whole"
 
 
-WAYS = (Way(), Way(1, torch.float16), Way(1, torch.float16, strips=8))
+WAYS = (Way(), Way(2), Way(1, strips=8))
 """The best first; after the last comes the CPU."""
 
 
@@ -60,8 +60,8 @@ class Ladder:
     def each(self, items: Sequence[T], work: Callable[[Sequence[T], Way], Sequence[R]]) -> list[R]:
         """``work`` done on all items, as many at once as there is memory for. Raises GaveUpError."""
         done: list[R] = []
-        while len(done) < len(items):
-            done += self.run(lambda way: work(items[len(done) : len(done) + way.moments], way))
+        while rest := items[len(done) :]:
+            done += self.run(partial(_first, work, rest))
         return done
 
     def run(self, work: Callable[[Way], T]) -> T:
@@ -86,5 +86,8 @@ class Ladder:
             raise GaveUpError(f"memory did not suffice for {self._what}")
         given_up = self._ways.pop(0)
         log.warning("out of memory: %s, %s; going on %s", self._what, given_up, self.way)
-        if self._device != "cpu":
-            rife.release(self._device)
+        rife.release(self._device)
+
+
+def _first(work: Callable[[Sequence[T], Way], Sequence[R]], items: Sequence[T], way: Way) -> Sequence[R]:
+    return work(items[: way.moments], way)

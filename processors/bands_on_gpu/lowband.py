@@ -72,7 +72,7 @@ def light(planes: Sequence[Tensor]) -> Tensor:
 def correction(here: Tensor, others: Neighbours, *, follows_light: bool) -> Correction:
     """What frames of views ``here``, (b, 4, h, w), lack beside their neighbours."""
     lines, count = here.shape[2], others.distances.shape[1]
-    change = carried(others.views.flatten(0, 1), others.there.flatten(0, 1)).unflatten(0, (-1, count)) - here[:, None]
+    change = carried(others.views.flatten(0, 1), others.there.flatten(0, 1)).view_as(others.views) - here[:, None]
     picture, luma = here[:, :3], here[:, 0]
     reliable = (-_doubt(change[:, :, 3], boxed(here[:, 3].abs(), 9)[:, None], others)).exp_() + 1e-4
     differences = change[:, :, :3]

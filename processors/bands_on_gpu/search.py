@@ -53,7 +53,8 @@ class _Search:
     coarse: Tensor  # (n, 2, h, w): where the search begins
 
     def flow(self) -> Tensor:
-        start = self._columns(self.coarse).unflatten(1, (2, -1)).mean(2)
+        columns = self._columns(self.coarse)
+        start = columns.view(len(columns), 2, _PATCH_PX**2, -1).mean(2)
         best = self._from_neighbours(start, self._cost(start))
         for _ in range(2):
             best = self._from_neighbours(*self._descended(*best))
@@ -75,7 +76,7 @@ class _Search:
 
     def _from_neighbours(self, moves: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
         """What costs a patch least of what it and the four around it found."""
-        field = functional.pad(moves.unflatten(2, self._grid), (1, 1, 1, 1), mode="replicate")
+        field = functional.pad(moves.view(len(moves), 2, *self._grid), (1, 1, 1, 1), mode="replicate")
         around = field[..., 1:-1, :-2], field[..., 1:-1, 2:], field[..., :-2, 1:-1], field[..., 2:, 1:-1]
         for candidate in (each.flatten(2) for each in around):
             found = self._cost(candidate)

@@ -19,7 +19,7 @@ import av
 import torch
 from torch import Tensor
 
-from ..bands.engine import FAR, LIGHT, MOST_APART, NEAR, TOLERANCE, Run, Work
+from ..bands.engine import FAR, LIGHT, MOST_APART, TOLERANCE, Run, Work
 from ..bands.lowband import view_size
 from ..records import Clip
 from . import detailband, frames, lowband, search
@@ -105,10 +105,11 @@ class GpuShot:
     def _correction(self, heres: list[Moment], others: list[list[Moment]]) -> lowband.Correction:
         pairs = [(here.place, other.place) for here, around in zip(heres, others, strict=True) for other in around]
         shape = len(heres), len(others[0])
-        there = self._trails.small_flows([*pairs, *(pair[::-1] for pair in pairs)]).unflatten(0, (2, *shape))
+        back = [(there, here) for here, there in pairs]
+        there, back = (self._trails.small_flows(each) for each in (pairs, back))
         distances = torch.tensor([other - here for here, other in pairs], dtype=torch.float32, device=self._device).view(shape)
-        views = torch.stack([other.view for around in others for other in around]).unflatten(0, shape)
-        neighbours = lowband.Neighbours(distances, views, there[0], there[1])
+        views = torch.stack([other.view for around in others for other in around])
+        neighbours = lowband.Neighbours(distances, *(each.view(*shape, *each.shape[1:]) for each in (views, there, back)))
         return lowband.correction(torch.stack([here.view for here in heres]), neighbours, follows_light=self._work.follows_light)
 
     def _applied(self, here: Moment, found: lowband.Correction | None) -> Moment:

@@ -158,6 +158,8 @@ def release(device: str) -> None:
     """Give the memory back that a GPU's allocator keeps for later; the weights (23 MB) stay."""
     import torch
 
+    if device == "cpu":
+        return
     (torch.cuda if device.startswith("cuda") else torch.mps).empty_cache()
 
 
