@@ -44,7 +44,7 @@ def smooth(
                 place += sum(1 for _ in frames)
                 continue
             work = _work(diagnosis, number - 1, treatment, planar)
-            for frame in _smoothed(frames, begin(work), work) if work.bands else map(planar, frames):
+            for frame in smoothed(frames, begin(work), work) if work.bands else map(planar, frames):
                 if place >= first:
                     frame.time_base = clip.time_base
                     yield frame
@@ -69,7 +69,7 @@ def _radius(pulse: float | None) -> int:
     return round((held * math.ceil((2 * RADIUS + 1) / held - 0.25) - 1) / 2)
 
 
-def _smoothed(frames: Iterable[av.VideoFrame], shot: Shot[Any], work: Work) -> Iterator[av.VideoFrame]:
+def smoothed(frames: Iterable[av.VideoFrame], shot: Shot[Any], work: Work) -> Iterator[av.VideoFrame]:
     seen = shot.seen(cadence.runs(frames, work.planar))
     corrected = shot.corrected(windows(seen, work.radius if set(work.bands) != {Band.DETAIL} else 0, full=True))
     if not work.smooths_detail:

@@ -80,7 +80,7 @@ class Trails:
         here, there = (self._guides[place] for place in pair)
         if not self._fine:
             return flow(there, here)
-        return np.asarray(_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
+        return np.asarray(fine_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
 
 
 def halfway(here: int, there: int) -> int:
@@ -88,7 +88,7 @@ def halfway(here: int, there: int) -> int:
     return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
 
 
-def _engine() -> cv2.DISOpticalFlow:
+def fine_engine() -> cv2.DISOpticalFlow:
     """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
     if not hasattr(_local, "engine"):
         engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)

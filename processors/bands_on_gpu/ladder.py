@@ -30,7 +30,7 @@ class Way:
     strips: int = 1  # that the detail of a plane is averaged in
 
     def __str__(self) -> str:
-        parts = [f"{self.moments} pictures at a time"] * (self != Way())
+        parts = ["few pictures at a time"] * (self != Way())
         parts += [f"in {self.strips} strips"] * (self.strips > 1)
         return ", ".join(parts) or "whole"
 

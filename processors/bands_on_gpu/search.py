@@ -20,7 +20,9 @@ from .images import padded_to, sampled
 from .refinement import gradients, refined
 
 _PATCH_PX, _STRIDE_PX = 8, 4
-_DESCENTS = 6
+_ROUNDS, _DESCENTS = 2, 3  # of descending and looking at what neighbours found; steps of a descent
+_NOISE = 1000.0  # squared gradients of texture that is drawn anew, over a patch: without it smooth surfaces follow that
+_BETTER = 0.95  # of its own cost: what a neighbour found is taken from there on
 _SMALLEST_PX = 20  # shorter side of the coarsest picture; the finest is half the guide's, its flow enlarged is as good
 _LEAST_PX = 32  # a smaller guide is continued to this size
 
@@ -56,7 +58,7 @@ class _Search:
         columns = self._columns(self.coarse)
         start = columns.view(len(columns), 2, _PATCH_PX**2, -1).mean(2)
         best = self._from_neighbours(start, self._cost(start))
-        for _ in range(2):
+        for _ in range(_ROUNDS):
             best = self._from_neighbours(*self._descended(*best))
         far = (best[0] - start).square().sum(1, keepdim=True) > _PATCH_PX**2
         return self._dense(torch.where(far, start, best[0]))
@@ -65,7 +67,7 @@ class _Search:
         """Gauss-Newton from ``moves`` (n, 2, p); the cheapest place on the way."""
         across, down, inverse = self._gradients
         best = moves
-        for _ in range(_DESCENTS // 2):
+        for _ in range(_DESCENTS):
             change = self._change(moves)
             slope = torch.stack(((across * change).sum(1), (down * change).sum(1)), 1)
             step = torch.stack(((inverse[:, :2] * slope).sum(1), (inverse[:, 1:] * slope).sum(1)), 1)
@@ -80,7 +82,8 @@ class _Search:
         around = field[..., 1:-1, :-2], field[..., 1:-1, 2:], field[..., :-2, 1:-1], field[..., 2:, 1:-1]
         for candidate in (each.flatten(2) for each in around):
             found = self._cost(candidate)
-            moves, cost = torch.where((found < cost)[:, None], candidate, moves), torch.minimum(found, cost)
+            better = found < _BETTER * cost
+            moves, cost = torch.where(better[:, None], candidate, moves), torch.where(better, found, cost)
         return moves, cost
 
     def _cost(self, moves: Tensor) -> Tensor:
@@ -119,9 +122,8 @@ class _Search:
         """Of the patches, less their mean, for light that differs is no motion; and (n, 3, p) xx, xy and yy of their inverted square."""
         across, down = (part - part.mean(1, keepdim=True) for part in map(self._columns, gradients(self.here)))
         xx, xy, yy = (across * across).sum(1), (across * down).sum(1), (down * down).sum(1)
-        flat = 1e-3 * (xx + yy) + 1
-        determinant = (xx + flat) * (yy + flat) - xy * xy
-        return across, down, torch.stack(((yy + flat) / determinant, -xy / determinant, (xx + flat) / determinant), 1)
+        xx, yy = xx + _NOISE, yy + _NOISE
+        return across, down, torch.stack((yy, -xy, xx), 1) / (xx * yy - xy * xy)[:, None]
 
     @cached_property
     def _places(self) -> Tensor:
