@@ -19,7 +19,7 @@ from ..levels import steps_per_level
 from .images import boxed, shrunk
 
 Codes = tuple[Tensor, ...]
-"""Y, U and V of a frame, (h, w) int16 each: the bits of uint16, for which torch has hardly an operation."""
+"""Luma (1, h, w) and chroma (2, h', w') of a frame, int16: the bits of uint16, for which torch has hardly an operation."""
 
 _SMALLEST = 16  # pixels of a frame that only holds tags
 
@@ -41,8 +41,9 @@ class Tags:
 def codes(picture: av.VideoFrame, device: str) -> Codes:
     """Of a picture in the working format."""
     y, u, v, _ = media.planes(picture)
-    arrays = (np.ascontiguousarray(plane, np.uint16).view(np.int16) for plane in (y, u, v) if plane is not None)
-    return tuple(torch.from_numpy(array.copy() if device == "cpu" else array).to(device) for array in arrays)
+    assert u is not None
+    assert v is not None
+    return tuple(torch.from_numpy(np.stack(planes).view(np.int16)).to(device) for planes in ((y,), (u, v)))
 
 
 def values(planes: Tensor) -> Tensor:
@@ -51,7 +52,7 @@ def values(planes: Tensor) -> Tensor:
 
 
 def levels(planes: Codes, steps: int) -> list[Tensor]:
-    """Of one frame, (h, w) each, 0-255 with fractions."""
+    """Of one frame, 0-255 with fractions."""
     return [values(plane) / steps for plane in planes]
 
 
@@ -62,13 +63,13 @@ def put(plane: Tensor, tags: Tags) -> Tensor:
 
 
 def guides(luma: Tensor, steps: int) -> Tensor:
-    """``flow.guide`` of code values (n, h, w): (n, 1, h', w') levels 0-255."""
-    height, width = luma.shape[1:]
+    """``flow.guide`` of code values (n, 1, h, w): (n, 1, h', w') levels 0-255."""
+    height, width = luma.shape[2:]
     lines = min(GUIDE_LINES, height)
     small = shrunk(luma, (lines, max(1, round(width * lines / height)))).round_() if lines < height else luma
     picture = (small / steps).round_()
     mean = boxed(picture, max(3, lines // 6) | 1, cv2.BORDER_REPLICATE).round_()
-    return (1.5 * (picture - mean) + 128).round_().clamp_(0, 255)[:, None]
+    return (1.5 * (picture - mean) + 128).round_().clamp_(0, 255)
 
 
 def made(frame: av.VideoFrame, tags: Tags, planes: Codes, planar: Planar) -> av.VideoFrame:
@@ -79,9 +80,10 @@ def made(frame: av.VideoFrame, tags: Tags, planes: Codes, planar: Planar) -> av.
     if frame.time_base is not None:
         result.time_base = frame.time_base
     y, u, v, alpha = media.planes(result)
-    for target, plane in zip((y, u, v), planes, strict=True):
+    shown = [plane for part in planes for plane in part.cpu().numpy().view(np.uint16)]
+    for target, plane in zip((y, u, v), shown, strict=True):
         assert target is not None
-        target[:] = plane.cpu().numpy().view(np.uint16)
+        target[:] = plane
     opacity = media.planes(planar(frame)).a if alpha is not None else None
     if alpha is not None and opacity is not None:
         alpha[:] = opacity

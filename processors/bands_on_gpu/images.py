@@ -45,27 +45,29 @@ def carried(pictures: Tensor, ways: Tensor) -> Tensor:
     return sampled(pictures, x, y)
 
 
-def carried_finely(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """(h', w') of a plane (h, w) at places in pixels, bicubic; borders repeat."""
-    height, width = (side + 2 * _BEYOND_PX for side in plane.shape)
-    around = functional.pad(plane[None, None], (_BEYOND_PX,) * 4, mode="replicate")
-    x, y = x.clamp(-1, plane.shape[1]) + _BEYOND_PX, y.clamp(-1, plane.shape[0]) + _BEYOND_PX
-    if plane.device.type == "mps":
-        return cubic(around[0, 0], x, y)
-    grid = torch.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)[None]
-    return functional.grid_sample(around, grid, mode="bicubic", padding_mode="zeros", align_corners=True)[0, 0]
+def sampled_finely(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """``sampled``, bicubic."""
+    height, width = pictures.shape[2:]
+    around = _continued(pictures, _BEYOND_PX)
+    x, y = x.clamp(-1, width) + _BEYOND_PX, y.clamp(-1, height) + _BEYOND_PX
+    if pictures.device.type == "mps":
+        return cubic(around, x, y)
+    grid = torch.stack((x * (2 / (around.shape[3] - 1)) - 1, y * (2 / (around.shape[2] - 1)) - 1), -1)
+    return functional.grid_sample(around, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
 
 
-def cubic(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def cubic(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """The same of places at least a pixel from the borders, where torch has no bicubic sampling: on Apple's GPUs."""
+    count, channels, _, width = pictures.shape
     left, top = x.floor(), y.floor()
     across, down = _cubic_weights(x - left), _cubic_weights(y - top)
-    corner = ((top - 1) * plane.shape[1] + left - 1).long()
-    rows = [
-        sum((weight * plane.take(corner + row * plane.shape[1] + column) for column, weight in enumerate(across)), torch.zeros_like(x))
-        for row in range(4)
-    ]
-    return sum((weight * row for weight, row in zip(down, rows, strict=True)), torch.zeros_like(x))
+    corner = ((top - 1) * width + left - 1).long()
+    flat, found = pictures.flatten(2), pictures.new_zeros((count, channels, *x.shape[1:]))
+    for row, high in enumerate(down):
+        for column, wide in enumerate(across):
+            places = (corner + row * width + column).view(count, 1, -1).expand(-1, channels, -1)
+            found += (high * wide)[:, None] * flat.gather(2, places).view_as(found)
+    return found
 
 
 def _cubic_weights(part: Tensor) -> tuple[Tensor, ...]:
@@ -80,27 +82,30 @@ def _cubic_weights(part: Tensor) -> tuple[Tensor, ...]:
 
 
 def rows_of(fields: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
-    """(c, rows, w): of fields (c, h', w') at another ``size`` (height, width) as many rows, between pixels."""
-    scale_y, scale_x = fields.shape[1] / size[0], fields.shape[2] / size[1]
+    """(n, c, rows, w): of fields (n, c, h', w') at another ``size`` (height, width) as many rows, between pixels."""
+    scale_y, scale_x = fields.shape[2] / size[0], fields.shape[3] / size[1]
     x = (torch.arange(size[1], device=fields.device, dtype=fields.dtype) + 0.5) * scale_x - 0.5
     y = (torch.arange(rows.start, rows.stop, device=fields.device, dtype=fields.dtype) + 0.5) * scale_y - 0.5
-    shape = 1, len(y), len(x)
-    return sampled(fields[None], x.expand(shape), y[:, None].expand(shape))[0]
+    shape = len(fields), len(y), len(x)
+    return sampled(fields, x.expand(shape), y[:, None].expand(shape))
 
 
-def softened(plane: Tensor, sigma: float) -> Tensor:
-    """(h, w) by a narrow Gaussian; borders repeat."""
-    kernel = _kernel(sigma, plane.device)
-    beyond = len(kernel) // 2
-    around = functional.pad(plane[None, None], (beyond,) * 4, mode="replicate")
+def softened(pictures: Tensor, sigma: float) -> Tensor:
+    """(c, h, w) by a narrow Gaussian; borders repeat."""
+    kernel = _kernel(sigma, pictures.device)
+    around = _continued(pictures[:, None], len(kernel) // 2)
     with torch.backends.cudnn.flags(allow_tf32=False):  # whose ten bits are a tenth of a level
-        return functional.conv2d(functional.conv2d(around, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[0, 0]
+        return functional.conv2d(functional.conv2d(around, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[:, 0]
 
 
-def laplacian(plane: Tensor) -> Tensor:
-    """Of (h, w); borders repeat."""
-    around = functional.pad(plane[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
-    return around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:] - 4 * plane
+def laplacian(pictures: Tensor) -> Tensor:
+    """Of (n, c, h, w); borders repeat."""
+    around = _continued(pictures, 1)
+    return (around[..., :-2, 1:-1] + around[..., 2:, 1:-1]).add_(around[..., 1:-1, :-2]).add_(around[..., 1:-1, 2:]).sub_(pictures, alpha=4)
+
+
+def _continued(pictures: Tensor, beyond_px: int) -> Tensor:
+    return functional.pad(pictures, (beyond_px,) * 4, mode="replicate")
 
 
 def shrunk(pictures: Tensor, size: tuple[int, int]) -> Tensor:

@@ -25,7 +25,7 @@ R = TypeVar("R")
 class Way:
     """How it is computed."""
 
-    moments: int = 8  # at once
+    moments: int = 16  # at once
     values: torch.dtype = torch.float16  # of the detail's differences and weights
     strips: int = 1  # that the detail of a plane is averaged in
 

@@ -43,30 +43,31 @@ class Correction:
         return Correction(*(each[part] for each in (self.gain, self.offset, self.scale, self.local, self.follows, self.hues)))
 
     def applied(self, planes: Sequence[Tensor], bands: tuple[Band, ...], strength: float) -> list[Tensor]:
-        """Y, U and V of the only frame, (h, w) levels, with the treated bands corrected; a plane that none touches is returned as it is."""
-        result = list(planes)
+        """Luma and chroma of the only frame, (1, h, w) and (2, h', w') levels, with the treated bands corrected; what none touches is returned
+        as it is.
+        """
+        luma, chroma = planes
         if Band.GLOBAL_LUMA in bands or Band.LOW_LUMA in bands:
             patches = float(Band.LOW_LUMA in bands)
-            result[0] = _scaled(planes[0], patches * self.scale + self.gain, patches * self.local + self.offset, strength)
+            luma = _scaled(luma, patches * self.scale + self.gain, patches * self.local + self.offset, strength)
         if Band.LOW_CHROMA in bands:
             factor = self.follows * (self.scale + self.gain)
-            hues = self.hues - float(rules.NEUTRAL) * factor[:, None]
-            result[1:] = [_scaled(plane, factor, hues[:, index], strength) for index, plane in enumerate(planes[1:])]
-        return result
+            chroma = _scaled(chroma, factor, (self.hues - float(rules.NEUTRAL) * factor[:, None])[0], strength)
+        return [luma, chroma]
 
 
 def view(planes: Sequence[Tensor], steps_per_level: int) -> Tensor:
-    """(n, 4, h, w) of Y, U and V in code values, (n, h', w') each of its own size."""
+    """(n, 4, h, w) of luma and chroma in code values, (n, 1, h', w') and (n, 2, h'', w'')."""
     size = _view_size(planes[0])
-    picture = [shrunk(plane, size).round_() / steps_per_level for plane in planes]
+    luma, chroma = (shrunk(plane, size).round_() / steps_per_level for plane in planes)
     box = max(3, size[0] // 6) | 1
-    return torch.stack((*picture, picture[0] - boxed(picture[0], box, cv2.BORDER_REPLICATE)), 1)
+    return torch.cat((luma, chroma, luma - boxed(luma, box, cv2.BORDER_REPLICATE)), 1)
 
 
 def light(planes: Sequence[Tensor]) -> Tensor:
-    """(3, h, w) of Y, U and V in levels, (h', w') each of its own size."""
+    """(3, h, w) of luma and chroma in levels, (1, h', w') and (2, h'', w'')."""
     size = _view_size(planes[0])
-    return torch.stack([shrunk(plane, size) for plane in planes])
+    return torch.cat([shrunk(plane, size) for plane in planes])
 
 
 def correction(here: Tensor, others: Neighbours, *, follows_light: bool) -> Correction:
@@ -235,5 +236,5 @@ def _view_size(luma: Tensor) -> tuple[int, int]:
 
 
 def _scaled(plane: Tensor, factor: Tensor, added: Tensor, strength: float) -> Tensor:
-    size = plane.shape[0], plane.shape[1]
-    return torch.addcmul(resized(added[0], size), resized(factor[0], size), plane).mul_(strength).add_(plane)
+    size = plane.shape[1], plane.shape[2]
+    return torch.addcmul(resized(added, size), resized(factor, size), plane).mul_(strength).add_(plane)

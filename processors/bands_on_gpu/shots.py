@@ -29,6 +29,7 @@ from .ladder import Ladder, Way
 from .trails import Measure, Trails
 
 T = TypeVar("T")
+_PARTS = slice(0, 1), slice(1, 3)  # luma and chroma, of Y, U and V
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Moment:
     view: Tensor  # (4, h, w)
     light: Tensor | None = None  # (3, h, w) levels, once corrected
     planes: Codes = ()  # put by, once corrected: averaged never yet, once or twice
-    sharpness: tuple[Tensor, ...] = ()  # of each plane of the picture without its flicker, once it was averaged
+    sharpness: tuple[Tensor, ...] = ()  # of luma, and of chroma's two planes, of of the picture without its flicker, once it was averaged
 
 
 class Begin(Protocol):
@@ -74,7 +75,7 @@ class GpuShot:
 
     def averaged(self, here: Moment, others: list[Moment]) -> Moment:
         if not others:
-            return replace(here, sharpness=(torch.zeros((), device=self._device),) * 3)
+            return replace(here, sharpness=tuple(torch.zeros(len(planes), device=self._device) for planes in here.planes))
         return self._ladder.run(partial(self._detail_averaged, here, others))
 
     def shown(self, here: Moment, mean: Moment | None) -> Iterator[av.VideoFrame]:
@@ -132,14 +133,13 @@ class GpuShot:
         near, far, apart = self._alike(here, others)
         is_even = others[0].place < here.place < others[-1].place
         means: list[detailband.Mean] = []
-        for index, own in enumerate(here.planes):
+        for index, (own, part) in enumerate(zip(here.planes, _PARTS, strict=True)):
             is_treated = bool(LIGHT[index] & set(self._work.bands))
-            trusts = trust * (near if is_treated else far)
-            lighter = [None if is_treated and is_even else each[index] for each in apart]
-            planes = [other.planes[index] for other in others]
-            neighbours = list(map(detailband.Neighbour, planes, flows, trusts, lighter))
+            lighter = None if is_treated and is_even else apart[:, part]
+            planes = torch.stack([other.planes[index] for other in others])
+            neighbours = detailband.Neighbours(planes, flows, (trust * (near if is_treated else far))[:, None], lighter)
             means.append(detailband.averaged(own, neighbours, way, tolerance=TOLERANCE * max(1.0, self._work.strength)))
-        return replace(here, planes=tuple(mean.plane for mean in means), sharpness=tuple(mean.sharpness for mean in means))
+        return replace(here, planes=tuple(mean.planes for mean in means), sharpness=tuple(mean.sharpness for mean in means))
 
     def _alike(self, here: Moment, others: list[Moment]) -> tuple[Tensor, Tensor, Tensor]:
         """``CpuShot._seen``, without the trust in the ways, for all others."""

@@ -47,10 +47,10 @@ LINEAR: dict[str, tuple[Callable[[Plane], Plane], Callable[..., object]]] = {
     "larger": (lambda p: cv2.resize(p, (427, 240), interpolation=cv2.INTER_LINEAR), lambda x: images().resized(x, (240, 427))),
     "smaller": (lambda p: cv2.resize(p, (100, 55), interpolation=cv2.INTER_LINEAR), lambda x: images().resized(x, (55, 100))),
     "gaussian": (lambda p: cv2.GaussianBlur(p, (0, 0), 2.7, borderType=REPEAT), lambda x: images().gaussian(x, 2.7)),
-    "softened": (lambda p: cv2.GaussianBlur(p, (0, 0), 0.8, borderType=REPEAT), lambda x: images().softened(x, 0.8)),
+    "softened": (lambda p: cv2.GaussianBlur(p, (0, 0), 0.8, borderType=REPEAT), lambda x: images().softened(x[None], 0.8)[0]),
     "box": (lambda p: cv2.blur(p, (9, 9)), lambda x: images().boxed(x, 9)),
     "box with repeated borders": (lambda p: cv2.blur(p, (17, 17), borderType=REPEAT), lambda x: images().boxed(x, 17, REPEAT)),
-    "laplacian": (lambda p: cv2.Laplacian(p, cv2.CV_32F, borderType=REPEAT), lambda x: images().laplacian(x)),
+    "laplacian": (lambda p: cv2.Laplacian(p, cv2.CV_32F, borderType=REPEAT), lambda x: images().laplacian(x[None, None])[0, 0]),
 }
 
 
@@ -69,13 +69,15 @@ def test_carried_finely_with_and_without_a_bicubic_sampler(picture: Plane, way: 
     y, x = (torch.from_numpy(axis.astype(np.float32)) for axis in np.mgrid[: SIZE[1], : SIZE[0]])
     x, y = x + tensor(way)[..., 0], y + tensor(way)[..., 1]
     theirs = warp(picture, way, interpolation=cv2.INTER_CUBIC)
-    assert np.abs(np.asarray(images().carried_finely(tensor(picture), x, y)) - theirs).max() < 0.05
+    pictures = tensor(picture).expand(2, 2, -1, -1)
+    x, y = x.expand(2, -1, -1), y.expand(2, -1, -1)
+    assert np.abs(np.asarray(images().sampled_finely(pictures, x, y)) - theirs).max() < 0.05
     inside_x, inside_y = x.clamp(1, SIZE[0] - 3), y.clamp(1, SIZE[1] - 3)
-    sampled = images().carried_finely(tensor(picture), inside_x, inside_y)
-    assert (images().cubic(tensor(picture), inside_x, inside_y) - sampled).abs().max() < 0.01
+    sampled = images().sampled_finely(pictures, inside_x, inside_y)
+    assert (images().cubic(pictures, inside_x, inside_y) - sampled).abs().max() < 0.01
 
 
 def test_rows_of_a_field_are_rows_of_the_enlarged_field(picture: Plane):
     whole = images().resized(tensor(picture), (240, 427))
-    part = images().rows_of(tensor(picture)[None], (240, 427), slice(100, 130))[0]
+    part = images().rows_of(tensor(picture)[None, None], (240, 427), slice(100, 130))[0, 0]
     assert (whole[100:130] - part).abs().max() < 0.01
