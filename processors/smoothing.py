@@ -24,18 +24,20 @@ from . import cadence, detailband, lowband, media
 from .flow import guide, warp
 from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
-from .trails import Trails
+from .trails import Trails, enlarged
 from .windows import T, in_parallel, windows
 
 RADIUS = 6  # moments on either side
 _NEAR, _FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
-_TOLERANCE = 3.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+_TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+_FINELY = (True, False, False)  # how Y, U and V are carried
 _LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 _MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 _LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
 _LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
+_DRIVERS = 2  # moments whose detail is under way at once; one alone of large ones
 
 _Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 
@@ -50,11 +52,10 @@ class _Moment:
 
 @dataclass(frozen=True)
 class _Averaged:
-    """A moment whose detail was averaged: never yet, once or twice."""
+    """A moment whose detail was averaged, once or twice."""
 
     moment: _Moment
-    planes: list[NDArray[np.uint16]]  # Y, U and V, put by
-    sharpness: tuple[float, ...] = ()  # of each plane of the picture without its flicker, once it was averaged
+    means: list[detailband.Mean]  # of Y, U and V
 
 
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -65,13 +66,15 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
     planar = partial(media.to_format, pixel_format=media.working_format(clip))
     starts = sorted(shot.start for shot in diagnosis.shots)
     numbered = enumerate(media.frames(clip))
-    threads = min(_THREADS, _LARGE_THREADS) if clip.width * clip.height > _LARGE_PIXELS else _THREADS
+    is_large = clip.width * clip.height > _LARGE_PIXELS
+    threads, drivers = (min(_THREADS, _LARGE_THREADS), 1) if is_large else (_THREADS, _DRIVERS)
     with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
         for number, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
             frames = (frame for _, frame in shot)
             due = _due(diagnosis, number - 1, treatment)
             trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=Band.DETAIL in due.bands)
-            smoothed = _smoothed_shot(frames, planar, trails, due, _pulse(diagnosis, number - 1), workers, ahead=threads + 1)
+            pulse = _pulse(diagnosis, number - 1)
+            smoothed = _smoothed_shot(frames, planar, trails, due, pulse, workers, ahead=threads + 1, drivers=drivers)
             for frame in smoothed if due.bands else map(planar, frames):
                 frame.time_base = clip.time_base
                 yield frame
@@ -106,16 +109,19 @@ def _smoothed_shot(
     workers: Executor,
     *,
     ahead: int,
+    drivers: int,
 ) -> Iterator[av.VideoFrame]:
-    """``ahead``: moments under way at once. ``pulse``: frames of one up and down of the whole frame's light, if it pulses."""
+    """``ahead``: moments under way at once; ``drivers``: of those whose detail is. ``pulse``: frames of one up and down of the whole frame's
+    light, if it pulses.
+    """
     radius = _radius(pulse)
-    oldest = 2 * radius + ahead - 1 + 2 * (_NEAR + _FAR)  # moments from the newest one back to the last one that detail is carried from
+    oldest = 2 * (radius + _NEAR + _FAR + drivers) + ahead - 1  # moments back to the last that detail is carried from
     reach = radius if set(treatment.bands) != {Band.DETAIL} else 0
     windowed = windows(_moments(frames, planar, trails, oldest), reach, full=True)
     low = partial(_low_corrected, planar=planar, trails=trails, treatment=treatment, follows_light=pulse is None)
     corrected = in_parallel(lambda seen: low(*seen), windowed, workers, ahead)
     if Band.DETAIL in treatment.bands:
-        yield from _detail_smoothed(corrected, trails, treatment, workers)
+        yield from _detail_smoothed(corrected, trails, treatment, workers, drivers)
     else:
         for moment in corrected:
             yield from moment.frames
@@ -150,27 +156,33 @@ def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Nei
     return lowband.Neighbour(other.place - here.place, other.view, there, back)
 
 
-def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
-    """The frames of moments whose planes were put by."""
-    once = (
-        _averaged(_unaveraged(window[centre]), list(map(_unaveraged, _two(window, centre, _NEAR))), trails, treatment, workers)
-        for window, centre in windows(moments, _NEAR, full=True)
-    )
-    for window, centre in windows(once, _FAR, full=True):
-        here = window[centre]
-        twice = _averaged(here, _two(window, centre, _FAR), trails, treatment, workers)
-        changes = [
-            _change(own, mean, sharpness, treatment.strength, workers)
-            for own, mean, sharpness in zip(kept(here.moment.frames[0]), twice.planes, here.sharpness, strict=True)
-        ]
-        for frame in here.moment.frames:
-            yield _shown(frame, changes)
+def _detail_smoothed(
+    moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor, drivers: int
+) -> Iterator[av.VideoFrame]:
+    """The frames of moments whose planes were put by. ``drivers``: moments under way at once."""
+
+    def once(seen: tuple[list[_Moment], int]) -> _Averaged:
+        here, others = seen[0][seen[1]], _two(*seen, _NEAR)
+        own, theirs = kept(here.frames[0]), [kept(other.frames[0]) for other in others]
+        around = _neighbours(here, others, theirs, trails, treatment)
+        tasks = zip(own, around, _FINELY, strict=True)
+        return _Averaged(here, [detailband.averaged(*task[:2], workers, tolerance=tolerance, finely=task[2]) for task in tasks])
+
+    def twice(seen: tuple[list[_Averaged], int]) -> list[av.VideoFrame]:
+        here, others = seen[0][seen[1]], _two(*seen, _FAR)
+        theirs = [[mean.plane for mean in other.means] for other in others]
+        around = _neighbours(here.moment, [other.moment for other in others], theirs, trails, treatment)
+        tasks = zip(here.means, around, _FINELY, strict=True)
+        means = [detailband.averaged_again(*task[:2], workers, tolerance=tolerance, finely=task[2]) for task in tasks]
+        shown = _finished(here.moment, means, treatment.strength, workers)
         here.moment.frames.clear()  # later moments look at its mean alone
-        del twice, changes  # a hundred megabytes at 4K, while the next moments are corrected
+        return shown
 
-
-def _unaveraged(moment: _Moment) -> _Averaged:
-    return _Averaged(moment, kept(moment.frames[0]))
+    tolerance = _TOLERANCE * max(1.0, treatment.strength)
+    with ThreadPoolExecutor(drivers, thread_name_prefix="detail") as pool:  # its threads wait for the workers, who wait for nobody
+        near = in_parallel(once, windows(moments, _NEAR, full=True), pool, drivers)
+        for frames in in_parallel(twice, windows(near, _FAR, full=True), pool, drivers):
+            yield from frames
 
 
 def _two(window: list[T], centre: int, step: int) -> list[T]:
@@ -184,25 +196,22 @@ def _two(window: list[T], centre: int, step: int) -> list[T]:
     return [window[centre + offset] for offset in sorted(offsets - {0})]
 
 
-def _averaged(here: _Averaged, others: list[_Averaged], trails: Trails, treatment: Treatment, workers: Executor) -> _Averaged:
-    """The planes of ``here`` as the mean of theirs and those of the others, where they have the same to show."""
-    if not others:
-        return replace(here, sharpness=(0.0,) * 3)
-    place, places = here.moment.place, [other.moment.place for other in others]
-    ways = [trails.flow(place, there) for there in places]
-    seen = [_seen(here.moment, other.moment, trails) for other in others]
-    is_even = places[0] < place < places[-1]
-    means: list[detailband.Mean] = []
-    for index, own in enumerate(here.planes):
-        is_treated = bool(_LIGHT[index] & set(treatment.bands))
-        neighbours = [
-            detailband.Neighbour(
-                other.planes[index], way, trust * (near if is_treated else far), None if is_treated and is_even else apart[..., index]
-            )
-            for other, way, (trust, near, far, apart) in zip(others, ways, seen, strict=True)
-        ]
-        means.append(detailband.averaged(own, neighbours, workers, tolerance=_TOLERANCE * max(1.0, treatment.strength)))
-    return _Averaged(here.moment, [mean.plane for mean in means], tuple(mean.sharpness for mean in means))
+def _neighbours(
+    here: _Moment, others: list[_Moment], planes: list[list[NDArray[np.uint16]]], trails: Trails, treatment: Treatment
+) -> list[list[detailband.Neighbour]]:
+    """For each of Y, U and V the others' ``planes`` as seen from here."""
+    places = [other.place for other in others]
+    is_even = len(places) > 1 and places[0] < here.place < places[-1]
+    found: list[list[detailband.Neighbour]] = [[], [], []]
+    for other, theirs in zip(others, planes, strict=True):
+        way = trails.way(here.place, other.place)
+        sized = {(height, width): enlarged(way, width, height) for height, width in {plane.shape for plane in theirs}}
+        trust, near, far, apart = _seen(here, other, trails)
+        for index, plane in enumerate(theirs):
+            is_treated = bool(_LIGHT[index] & set(treatment.bands))
+            lighter = None if is_treated and is_even else apart[..., index]
+            found[index].append(detailband.Neighbour(plane, sized[plane.shape], trust * (near if is_treated else far), lighter))
+    return found
 
 
 def _seen(here: _Moment, other: _Moment, trails: Trails) -> tuple[Plane, Plane, Plane, NDArray[np.float32]]:
@@ -220,18 +229,23 @@ def _seen(here: _Moment, other: _Moment, trails: Trails) -> tuple[Plane, Plane, 
     return trails.trust(here.place, other.place), near, far, apart
 
 
-def _change(own: NDArray[np.uint16], mean: NDArray[np.uint16], sharpness: float, strength: float, workers: Executor) -> Plane:
-    """What smoothing the detail of a plane adds to it."""
-    change = detailband.finished(own, mean, sharpness, workers)
-    change -= unpacked(own)
-    change *= np.float32(min(1.0, strength))
-    return change
+def _finished(here: _Moment, means: list[detailband.Mean], strength: float, workers: Executor) -> list[av.VideoFrame]:
+    """The moment's frames with their detail smoothed; repeats get what smoothing adds to the picture."""
+    own = kept(here.frames[0])
+    smoothed = [detailband.finished(plane, mean, workers) for plane, mean in zip(own, means, strict=True)]
+    if strength >= 1 and len(here.frames) == 1:
+        return [_shown(here.frames[0], smoothed)]
+    changes = [np.float32(min(1.0, strength)) * (new - unpacked(old)) for new, old in zip(smoothed, own, strict=True)]
+    return [
+        _shown(frame, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+        for frame in here.frames
+    ]
 
 
-def _shown(frame: av.VideoFrame, changes: list[Plane]) -> av.VideoFrame:
-    """What was put by in the frame, changed, in a frame of its own: other moments still look at what was put by."""
+def _shown(frame: av.VideoFrame, planes: list[Plane]) -> av.VideoFrame:
+    """The planes in a frame of its own: other moments still look at what was put by in this one."""
     made = media.blank_like(frame)
-    put(made, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+    put(made, planes)
     alpha, target = media.planes(frame).a, media.planes(made).a
     if alpha is not None and target is not None:
         target[:] = alpha
