@@ -17,7 +17,7 @@ import av
 
 from . import cadence, media
 from .bands import on_cpu
-from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, two
+from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, around
 from .bands.windows import windows
 from .records import Band, Clip, Diagnosis, Treatment
 
@@ -73,9 +73,7 @@ def smoothed(frames: Iterable[av.VideoFrame], shot: Shot[Any], work: Work) -> It
     seen = shot.seen(cadence.runs(frames, work.planar))
     corrected = shot.corrected(windows(seen, work.radius if set(work.bands) != {Band.DETAIL} else 0, full=True))
     if not work.smooths_detail:
-        for moment in corrected:
-            yield from shot.shown(moment, None)
+        yield from shot.shown(corrected)
         return
-    once = (shot.averaged(window[centre], two(window, centre, NEAR)) for window, centre in windows(corrected, NEAR, full=True))
-    for window, centre in windows(once, FAR, full=True):
-        yield from shot.shown(window[centre], shot.averaged(window[centre], two(window, centre, FAR)))
+    averaged = shot.averaged(around(windows(corrected, NEAR, full=True), NEAR))
+    yield from shot.smoothed(around(windows(averaged, FAR, full=True), FAR))

@@ -17,15 +17,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..flow import Flow
-from ..levels import Plane, packed, unpacked, unpacked_difference
+from ..levels import Plane, raised, unpacked, unpacked_difference
+from .trails import Way
 
-_ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
+_ROWS = 128  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
 _MARGIN = 8  # rows beside a strip that blurs look at
 CELL_PX = 4  # of the maps of energy
 ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
 FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
-SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
+STILL = 0.25  # levels squared: a plane that flickers less is left alone
+LEFT = 3.0  # times less flickers after the mean of three
+SOFTENING = 0.003  # of the squared Laplacian: what carried frames lose alike, which is no flicker
 PLAIN = 30.0  # squared Laplacian of a surface without texture
 MOST_SHARPENING = 0.5
 FINEST_PX, FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
@@ -35,55 +37,73 @@ T = TypeVar("T")
 
 class Neighbour(NamedTuple):
     plane: NDArray[np.uint16]  # (h, w), as ``levels.keep`` has it
-    way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
+    way: Way  # for each pixel of the centre frame, where it is here
     trust: Plane  # 0-1, how sure the way is; at any size
-    lighter: Plane | None = None  # levels that are taken off it once it is carried: light that stays as it is; at any size
+    lighter: Plane | None  # levels that are taken off it once it is carried: light that stays as it is; at any size
 
 
 class Mean(NamedTuple):
     plane: NDArray[np.uint16]
+    energy: Plane  # levels squared, at half the size: of what flicker is left in it
     sharpness: float  # mean squared Laplacian of the frame itself, less that of its flicker
 
 
-class _Cells(NamedTuple):
-    product: Plane  # of both differences
-    texture: Plane  # squared Laplacian
+class _Seen(NamedTuple):
+    """What a strip shows."""
+
+    product: Plane  # of both differences, in cells
+    texture: Plane  # squared Laplacian, in cells
     sharpness: float  # sums over the strip
     noise: float
 
 
-def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float = 3.0) -> Mean:
-    """``own`` (h, w) averaged along motion with its neighbours: two, or one, which tells no flicker from motion and is hardly heard."""
-    differences = [_difference(own, neighbour, workers) for neighbour in neighbours]
-    parts = _strips(own, workers, lambda rows: _cells(own[rows], differences[0][rows], differences[-1][rows]))
+def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float, finely: bool = True) -> Mean:
+    """``own`` (h, w) averaged along motion with its neighbours: two, or one, which tells no flicker from motion and is hardly heard.
+    ``finely`` carries them without loss of sharpness, which chroma hardly needs. A plane that hardly flickers is returned as it is.
+    """
+    if not neighbours:
+        return Mean(own, np.zeros(_half_size(own)[::-1], np.float32), 0.0)
+    differences = [_difference(own, neighbour, workers, finely=finely) for neighbour in neighbours]
+    parts = _strips(own, workers, lambda rows: _seen(own[rows], differences[0][rows], differences[-1][rows]))
     product, texture = (np.concatenate(maps) for maps in zip(*(part[:2] for part in parts), strict=True))
     energy = flicker_energy(product, texture, _box_cells(own)) if len(neighbours) > 1 else np.zeros_like(product)
-    expected = 2 * energy + np.float32(FLOOR)
-    mean = np.empty_like(own)
-
-    def write(rows: slice) -> None:
-        mean[rows] = _strip(own, differences, [neighbour.trust for neighbour in neighbours], expected, rows, tolerance)
-
-    _strips(own, workers, write)
-    return Mean(mean, sum(part.sharpness - part.noise for part in parts) / own.size)
+    sharpness = sum(part.sharpness - part.noise for part in parts) / own.size
+    energy = _f32(cv2.resize(energy, _half_size(own), interpolation=cv2.INTER_LINEAR))
+    if float(energy.mean()) < STILL:
+        return Mean(own, energy, sharpness)
+    plane, left = _mean(own, differences, [neighbour.trust for neighbour in neighbours], energy, workers, tolerance)
+    return Mean(plane, left, sharpness)
 
 
-def finished(own: NDArray[np.uint16], mean: NDArray[np.uint16], sharpness: float, workers: Executor) -> Plane:
+def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float, finely: bool = True) -> Mean:
+    """The same of what was averaged before, with neighbours that were so too."""
+    if float(before.energy.mean()) < STILL / LEFT:
+        return before
+    differences = [_difference(before.plane, neighbour, workers, finely=finely) for neighbour in neighbours]
+    trusts = [neighbour.trust for neighbour in neighbours]
+    return Mean(*_mean(before.plane, differences, trusts, before.energy, workers, tolerance), before.sharpness)
+
+
+def finished(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
     """``mean`` with most of the finest detail of the frame itself, which no two frames carry alike, and then as sharp as is asked: an
     average of carried frames is a little soft.
     """
+    mean = averaged.plane
+    if np.may_share_memory(mean, own):
+        return unpacked(own)
     result, fine = np.empty(own.shape, np.float32), np.empty(own.shape, np.float32)
 
     def refine(rows: slice) -> NDArray[np.float64]:
-        seen, inner = _with_margin(rows, own.shape[0])
+        first = max(0, rows.start - _MARGIN)
+        seen, inner = slice(first, rows.stop + _MARGIN), slice(rows.start - first, rows.stop - first)
         lost = unpacked_difference(own[seen], mean[seen])
-        whole = cv2.scaleAdd(lost - _blurred(lost, FINEST_PX), FINEST_KEPT, unpacked(mean[seen]))
-        detail = whole - _blurred(_f32(whole), 1.0)
-        result[rows], fine[rows] = whole[inner], detail[inner]
-        of_whole, of_detail = _laplacian(result[rows]), _laplacian(fine[rows])
-        return np.array([(one * two).sum(dtype=np.float64) for one, two in ((of_whole, of_whole), (of_whole, of_detail), (of_detail,) * 2)])
+        lost -= _blurred(lost, FINEST_PX)
+        whole = _f32(cv2.scaleAdd(lost, FINEST_KEPT, unpacked(mean[seen])))
+        result[rows] = whole[inner]
+        np.subtract(result[rows], _blurred(whole, 1.0)[inner], out=fine[rows])
+        return np.array(_energies(_laplacian(result[rows]), _laplacian(fine[rows])))
 
-    amount = _sharpening(np.sum(_strips(own, workers, refine), 0) / own.size, sharpness)
+    amount = _sharpening(np.sum(_strips(own, workers, refine), 0) / own.size, averaged.sharpness)
     if amount > 0:
         _strips(own, workers, lambda rows: cv2.scaleAdd(fine[rows], amount, result[rows], dst=result[rows]))
     return result
@@ -107,20 +127,16 @@ def _capped(energy: Plane) -> Plane:
     return np.minimum(energy, 2 * _f32(cv2.resize(usual, (width, height), interpolation=cv2.INTER_LINEAR)))
 
 
-def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor) -> Plane:
+def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor, *, finely: bool) -> Plane:
     """What the neighbour, carried onto ``own``, has more than it."""
-    height, width = own.shape
-    across, down = (
-        _f32(cv2.resize(lengths * np.float32(scale), (width, height), interpolation=cv2.INTER_LINEAR))
-        for lengths, scale in zip(cv2.split(neighbour.way), (width / neighbour.way.shape[1], height / neighbour.way.shape[0]), strict=True)
-    )
     found = np.empty(own.shape, np.float32)
+    across, down = neighbour.way
 
     def carry(rows: slice) -> None:
-        down[rows] += np.float32(rows.start)  # a relative map starts at row 0
-        flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
-        carried = cv2.remap(neighbour.plane, across[rows], down[rows], flags, borderMode=cv2.BORDER_REPLICATE)
-        found[rows] = unpacked_difference(carried, own[rows])
+        below = down[rows] + np.float32(rows.start)  # a relative map starts at row 0
+        flags = (cv2.INTER_CUBIC if finely else cv2.INTER_LINEAR) | cv2.WARP_RELATIVE_MAP
+        carried = cv2.remap(neighbour.plane, across[rows], below, flags, borderMode=cv2.BORDER_REPLICATE)
+        unpacked_difference(carried, own[rows], out=found[rows])
         if neighbour.lighter is not None:
             found[rows] -= _rows(neighbour.lighter, own.shape, rows)
 
@@ -128,44 +144,76 @@ def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor
     return found
 
 
-def _cells(own: NDArray[np.uint16], one: Plane, other: Plane) -> _Cells:
+def _seen(own: NDArray[np.uint16], one: Plane, other: Plane) -> _Seen:
     of_own, of_one, of_other = _laplacian(unpacked(own)), _laplacian(one), _laplacian(other)
-    sharpness, noise = float((of_own * of_own).sum()), float((of_one * of_other).sum())
+    sharpness, first, second = _square_sum(of_own), _square_sum(of_one), _square_sum(of_other)
     of_one += of_other
+    noise = (_square_sum(of_one) - first - second) / 2
     of_mean = _f32(cv2.scaleAdd(of_one, 0.5, of_own))
-    return _Cells(_shrunk(one * other, CELL_PX), _shrunk(of_mean * of_mean, CELL_PX), sharpness, noise)
+    return _Seen(_shrunk(one * other, CELL_PX), _shrunk(np.square(of_mean), CELL_PX), sharpness, noise)
 
 
-def _strip(
-    own: NDArray[np.uint16], differences: Sequence[Plane], trusts: Sequence[Plane], expected: Plane, rows: slice, tolerance: float
-) -> NDArray[np.uint16]:
-    """Rows of the mean."""
-    seen, inner = _with_margin(rows, own.shape[0])
-    shape = own[seen].shape
-    small = max(1, shape[0] // 2), max(1, shape[1] // 2)
-    likely = _rows(expected, (own.shape[0] // 2, small[1]), slice(seen.start // 2, seen.start // 2 + small[0]))
-    sums, weights = np.zeros(own[rows].shape, np.float32), np.ones(own[rows].shape, np.float32)
-    for difference, trust in zip(differences, trusts, strict=True):
-        apart = cv2.blur(_shrunk(np.square(difference[seen]), 2), (ALIKE_PX, ALIKE_PX))
-        excess = np.maximum(apart / likely - 1, 0)
-        weight = np.exp(excess * excess / np.float32(-tolerance * tolerance))
-        weight *= _rows(trust, (own.shape[0] // 2, small[1]), slice(seen.start // 2, seen.start // 2 + small[0]))
-        weight = _f32(cv2.resize(weight, shape[::-1], interpolation=cv2.INTER_LINEAR))[inner]
-        weights += weight
-        sums += weight * difference[rows]
-    sums /= weights
-    return packed(unpacked(own[rows]) + sums)
+def _mean(
+    own: NDArray[np.uint16], differences: Sequence[Plane], trusts: Sequence[Plane], energy: Plane, workers: Executor, tolerance: float
+) -> tuple[NDArray[np.uint16], Plane]:
+    """The mean, and what is left in it of ``energy``."""
+    expected = 2 * energy + np.float32(FLOOR)
+    weights = [_weight(difference, expected, trust, workers, tolerance) for difference, trust in zip(differences, trusts, strict=True)]
+    mean = np.empty_like(own)
+    _strips(own, workers, lambda rows: _write_mean(mean[rows], own[rows], [each[rows] for each in differences], weights, rows))
+    total = sum(weights, np.float32(1))
+    return mean, energy * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total)
 
 
-def _strips(own: NDArray[np.uint16], workers: Executor, work: Callable[[slice], T]) -> list[T]:
+def _weight(difference: Plane, expected: Plane, trust: Plane, workers: Executor, tolerance: float) -> Plane:
+    """0-1, at half the size: how much a neighbour counts."""
+    size = expected.shape[::-1]
+    squares = np.concatenate(_strips(difference, workers, lambda rows: _shrunk(np.square(difference[rows]), 2)))
+    excess = _f32(cv2.blur(squares, (ALIKE_PX, ALIKE_PX)))
+    excess /= expected
+    excess -= 1
+    np.maximum(excess, 0, out=excess)
+    excess *= excess
+    excess *= np.float32(-1 / tolerance**2)
+    weight = np.exp(excess, out=excess)
+    weight *= cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
+    return weight
+
+
+def _write_mean(
+    mean: NDArray[np.uint16], own: NDArray[np.uint16], differences: Sequence[Plane], weights: Sequence[Plane], rows: slice
+) -> None:
+    """Into rows of the mean."""
+    counts = [_doubled(weight, rows, own.shape[1]) for weight in weights]
+    sums = counts[0] * differences[0]
+    total = np.float32(1) + counts[0]
+    for count, difference in zip(counts[1:], differences[1:], strict=True):
+        total += count
+        count *= difference
+        sums += count
+    sums /= total
+    raised(own, sums, out=mean)
+
+
+def _doubled(half: Plane, rows: slice, width: int) -> Plane:
+    """Rows of a plane that is here at half the size; a strip begins at an even row."""
+    first, last = max(0, rows.start // 2 - 1), min(half.shape[0], -(-rows.stop // 2) + 1)
+    double = _f32(cv2.resize(half[first:last], (width, 2 * (last - first)), interpolation=cv2.INTER_LINEAR))
+    begin, lacking = rows.start - 2 * first, rows.stop - 2 * last
+    if lacking > 0:  # the last of an odd number of rows
+        double = _f32(cv2.copyMakeBorder(double, 0, lacking, 0, 0, cv2.BORDER_REPLICATE))
+    return double[begin : begin + rows.stop - rows.start]
+
+
+def _strips(own: NDArray[np.uint16] | Plane, workers: Executor, work: Callable[[slice], T]) -> list[T]:
     height = own.shape[0]
     return list(workers.map(work, [slice(top, min(top + _ROWS, height)) for top in range(0, height, _ROWS)]))
 
 
-def _with_margin(rows: slice, height: int) -> tuple[slice, slice]:
-    """Rows and what is around them, and where they are in that."""
-    first = max(0, rows.start - _MARGIN)
-    return slice(first, min(rows.stop + _MARGIN, height)), slice(rows.start - first, rows.stop - first)
+def _half_size(own: NDArray[np.uint16]) -> tuple[int, int]:
+    """(width, height), as ``_shrunk`` makes it."""
+    height, width = own.shape
+    return max(1, width // 2), max(1, height // 2)
 
 
 def _box_cells(own: NDArray[np.uint16]) -> int:
@@ -186,6 +234,13 @@ def _rows(field: Plane, shape: tuple[int, int], rows: slice) -> Plane:
     return _f32(cv2.warpAffine(field, onto, (shape[1], rows.stop - rows.start), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
+def _energies(whole: Plane, fine: Plane) -> tuple[float, float, float]:
+    """The squares of both, and their product, summed: whole, crossed, fine."""
+    of_whole, of_fine = _square_sum(whole), _square_sum(fine)
+    fine += whole
+    return of_whole, (_square_sum(fine) - of_whole - of_fine) / 2, of_fine
+
+
 def _sharpening(energies: NDArray[np.float64], target: float) -> float:
     """How much of the finest detail to add until the squared Laplacian is ``target``; ``energies`` as they are: whole, crossed, finest."""
     whole, cross, finest = energies
@@ -193,6 +248,10 @@ def _sharpening(energies: NDArray[np.float64], target: float) -> float:
     if missing <= 0 or finest == 0:
         return 0.0
     return float(min(MOST_SHARPENING, (np.sqrt(cross * cross + finest * missing) - cross) / finest))
+
+
+def _square_sum(plane: Plane) -> float:
+    return float(cv2.norm(plane, cv2.NORM_L2SQR))
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

@@ -12,7 +12,8 @@ import av
 from ..records import Band, Clip
 
 NEAR, FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
-TOLERANCE = 3.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+FINELY = (True, False, False)  # how Y, U and V are carried
 LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 GUIDE_LINES = 360
@@ -20,6 +21,7 @@ GUIDE_LINES = 360
 Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 Run = tuple[av.VideoFrame, list[av.VideoFrame]]  # a picture in the working format, and the frames, as they were decoded, that show it
 M = TypeVar("M")
+Around = tuple[M, list[M]]  # a moment, and those that its detail is averaged with
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Work:
     @property
     def smooths_detail(self) -> bool:
         return Band.DETAIL in self.bands
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCE * max(1.0, self.strength)
 
     @property
     def reach_moments(self) -> int:
@@ -53,12 +59,16 @@ class Shot(Protocol[M]):
         """For each window of moments the one whose place is given, its low bands corrected."""
         ...
 
-    def averaged(self, here: M, others: list[M]) -> M:
-        """A corrected moment's detail averaged with that of two others, of one, or of none."""
+    def shown(self, moments: Iterable[M]) -> Iterator[av.VideoFrame]:
+        """The frames of corrected moments whose detail stays as it is."""
         ...
 
-    def shown(self, here: M, mean: M | None) -> Iterator[av.VideoFrame]:
-        """The frames of a corrected moment; of one that was averaged, with the detail of ``mean``, which is ``here`` averaged once more."""
+    def averaged(self, moments: Iterable[Around[M]]) -> Iterator[M]:
+        """Corrected moments, the detail of each averaged with that of two others, of one, or of none."""
+        ...
+
+    def smoothed(self, moments: Iterable[Around[M]]) -> Iterator[av.VideoFrame]:
+        """The frames of averaged moments, the detail of each averaged once more, with others that were averaged."""
         ...
 
 
@@ -66,7 +76,13 @@ Engine = Callable[[Clip], AbstractContextManager[Callable[[Work], Shot[Any]]]]
 """For the length of the block, what begins a shot of the clip."""
 
 
-def two(window: list[M], centre: int, step: int) -> list[M]:
+def around(windows: Iterable[tuple[list[M], int]], step: int) -> Iterator[Around[M]]:
+    """The moment at each window's centre, and two others."""
+    for window, centre in windows:
+        yield window[centre], _two(window, centre, step)
+
+
+def _two(window: list[M], centre: int, step: int) -> list[M]:
     """Those a step before and after; near an end of the shot, one and two steps to the side where there are more."""
     before, after = centre, len(window) - 1 - centre
     if min(before, after) >= step or max(before, after) < 2:

@@ -19,20 +19,22 @@ from ..flow import guide, warp
 from ..levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from ..records import Clip
 from . import detailband, lowband
-from .engine import GUIDE_LINES, LIGHT, MOST_APART, TOLERANCE, Run, Work
-from .trails import Trails
+from .engine import FINELY, GUIDE_LINES, LIGHT, MOST_APART, Around, Run, Work
+from .trails import Trails, enlarged
 from .windows import in_parallel
 
 _THREADS = min(8, os.cpu_count() or 1)
 _LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
+_DRIVERS = 2  # moments whose detail is under way at once; one alone of large ones
 
 
 @contextmanager
 def engine(clip: Clip) -> Generator[Callable[[Work], CpuShot], None, None]:
     """``engine.Engine``."""
-    threads = min(_THREADS, _LARGE_THREADS) if clip.width * clip.height > _LARGE_PIXELS else _THREADS
+    is_large = clip.width * clip.height > _LARGE_PIXELS
+    threads, drivers = (min(_THREADS, _LARGE_THREADS), 1) if is_large else (_THREADS, _DRIVERS)
     with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
-        yield partial(CpuShot, clip, workers, threads + 1)
+        yield partial(CpuShot, clip, workers, threads + 1, drivers)
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,22 @@ class Moment:
     frames: list[av.VideoFrame]  # the picture, and its repeats; as they were decoded until they are corrected
     view: lowband.View
     light: NDArray[np.float32] | None = None  # (h, w, 3) levels of Y, U, V at the view's size, once corrected
-    planes: tuple[NDArray[np.uint16], ...] = ()  # Y, U and V, put by, once corrected: averaged never yet, once or twice
-    sharpness: tuple[float, ...] = ()  # of each plane of the picture without its flicker, once it was averaged
+    means: tuple[detailband.Mean, ...] = ()  # of Y, U and V, once averaged
+
+    @property
+    def planes(self) -> list[NDArray[np.uint16]]:
+        """Y, U and V put by: averaged, where they were."""
+        return [mean.plane for mean in self.means] or kept(self.frames[0])
 
 
 class CpuShot:
-    """``engine.Shot``. ``ahead``: moments under way at once."""
+    """``engine.Shot``. ``ahead``: moments under way at once; ``drivers``: of those whose detail is."""
 
-    def __init__(self, clip: Clip, workers: Executor, ahead: int, work: Work) -> None:
+    def __init__(self, clip: Clip, workers: Executor, ahead: int, drivers: int, work: Work) -> None:
         self._work = work
         self._workers = workers
         self._ahead = ahead
+        self._drivers = drivers
         self._trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=work.smooths_detail)
 
     def seen(self, pictures: Iterable[Run]) -> Iterator[Moment]:
@@ -59,42 +66,48 @@ class CpuShot:
             y, u, v, _ = media.planes(picture)
             codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
             found = guide(y, GUIDE_LINES, bit_depth=picture.format.components[0].bits)
-            self._trails.add(place, found, keep=self._work.reach_moments + self._ahead - 1)
+            self._trails.add(place, found, keep=self._work.reach_moments + self._ahead - 1 + 2 * self._drivers)
             yield Moment(place, run, lowband.view(codes, steps_per_level(picture)))
 
     def corrected(self, windows: Iterable[tuple[list[Moment], int]]) -> Iterator[Moment]:
         return in_parallel(lambda seen: self._low_corrected(*seen), windows, self._workers, self._ahead)
 
-    def averaged(self, here: Moment, others: list[Moment]) -> Moment:
-        """The planes of ``here`` as the mean of theirs and those of the others, where they have the same to show."""
-        if not others:
-            return replace(here, sharpness=(0.0,) * 3)
-        ways = [self._trails.flow(here.place, other.place) for other in others]
-        seen = [self._seen(here, other) for other in others]
-        is_even = others[0].place < here.place < others[-1].place
-        means: list[detailband.Mean] = []
-        for index, own in enumerate(here.planes):
-            is_treated = bool(LIGHT[index] & set(self._work.bands))
-            neighbours = [
-                detailband.Neighbour(
-                    other.planes[index], way, trust * (near if is_treated else far), None if is_treated and is_even else apart[..., index]
-                )
-                for other, way, (trust, near, far, apart) in zip(others, ways, seen, strict=True)
-            ]
-            means.append(detailband.averaged(own, neighbours, self._workers, tolerance=TOLERANCE * max(1.0, self._work.strength)))
-        return replace(here, planes=tuple(mean.plane for mean in means), sharpness=tuple(mean.sharpness for mean in means))
+    def shown(self, moments: Iterable[Moment]) -> Iterator[av.VideoFrame]:
+        for moment in moments:
+            yield from moment.frames
 
-    def shown(self, here: Moment, mean: Moment | None) -> Iterator[av.VideoFrame]:
-        if mean is None:
-            yield from here.frames
-            return
-        changes = [
-            self._change(own, plane, sharpness)
-            for own, plane, sharpness in zip(kept(here.frames[0]), mean.planes, here.sharpness, strict=True)
+    def averaged(self, moments: Iterable[Around[Moment]]) -> Iterator[Moment]:
+        with self._pool() as pool:
+            yield from in_parallel(lambda each: self._averaged(*each), moments, pool, self._drivers)
+
+    def smoothed(self, moments: Iterable[Around[Moment]]) -> Iterator[av.VideoFrame]:
+        with self._pool() as pool:
+            for frames in in_parallel(lambda each: self._smoothed(*each), moments, pool, self._drivers):
+                yield from frames
+
+    def _pool(self) -> ThreadPoolExecutor:
+        """Its threads wait for the workers, who wait for nobody."""
+        return ThreadPoolExecutor(self._drivers, thread_name_prefix="detail")
+
+    def _averaged(self, here: Moment, others: list[Moment]) -> Moment:
+        tasks = zip(here.planes, self._neighbours(here, others), FINELY, strict=True)
+        return replace(
+            here,
+            means=tuple(
+                detailband.averaged(own, around, self._workers, tolerance=self._work.tolerance, finely=finely)
+                for own, around, finely in tasks
+            ),
+        )
+
+    def _smoothed(self, here: Moment, others: list[Moment]) -> list[av.VideoFrame]:
+        tasks = zip(here.means, self._neighbours(here, others), FINELY, strict=True)
+        means = [
+            detailband.averaged_again(mean, around, self._workers, tolerance=self._work.tolerance, finely=finely)
+            for mean, around, finely in tasks
         ]
-        for frame in here.frames:
-            yield _changed(frame, changes)
+        frames = self._finished(here, means)
         here.frames.clear()  # later moments look at its mean alone
+        return frames
 
     def _low_corrected(self, window: list[Moment], centre: int) -> Moment:
         """The moment at ``centre``. Its frames hold corrected planes: to be shown, or put by where their detail is treated too."""
@@ -108,11 +121,26 @@ class CpuShot:
         for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
             write(frame, [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)])
         write(here.frames[0], after)
-        return replace(here, light=lowband.light(after), planes=tuple(kept(here.frames[0]))) if work.smooths_detail else here
+        return replace(here, light=lowband.light(after)) if work.smooths_detail else here
 
     def _low_neighbour(self, here: Moment, other: Moment) -> lowband.Neighbour:
         there, back = self._trails.small_flow(here.place, other.place), self._trails.small_flow(other.place, here.place)
         return lowband.Neighbour(other.place - here.place, other.view, there, back)
+
+    def _neighbours(self, here: Moment, others: list[Moment]) -> list[list[detailband.Neighbour]]:
+        """For each of Y, U and V those of the others as seen from here."""
+        is_even = len(others) > 1 and others[0].place < here.place < others[-1].place
+        found: list[list[detailband.Neighbour]] = [[], [], []]
+        for other in others:
+            planes = other.planes
+            way = self._trails.way(here.place, other.place)
+            sized = {(height, width): enlarged(way, width, height) for height, width in {plane.shape for plane in planes}}
+            trust, near, far, apart = self._seen(here, other)
+            for index, plane in enumerate(planes):
+                is_treated = bool(LIGHT[index] & set(self._work.bands))
+                lighter = None if is_treated and is_even else apart[..., index]
+                found[index].append(detailband.Neighbour(plane, sized[plane.shape], trust * (near if is_treated else far), lighter))
+        return found
 
     def _seen(self, here: Moment, other: Moment) -> tuple[Plane, Plane, Plane, NDArray[np.float32]]:
         """At the views' size: 0-1, does the way there lead back? Is the light there what it is here? Is it where the frame's own light is
@@ -128,18 +156,23 @@ class CpuShot:
         near, far = (np.exp(np.square(levels).sum(-1, dtype=np.float32) / np.float32(-(MOST_APART**2))) for levels in (apart, patchy))
         return self._trails.trust(here.place, other.place), near, far, apart
 
-    def _change(self, own: NDArray[np.uint16], mean: NDArray[np.uint16], sharpness: float) -> Plane:
-        """What smoothing the detail of a plane adds to it."""
-        change = detailband.finished(own, mean, sharpness, self._workers)
-        change -= unpacked(own)
-        change *= np.float32(min(1.0, self._work.strength))
-        return change
+    def _finished(self, here: Moment, means: list[detailband.Mean]) -> list[av.VideoFrame]:
+        """The moment's frames with their detail smoothed; repeats get what smoothing adds to the picture."""
+        own, strength = kept(here.frames[0]), self._work.strength
+        smoothed = [detailband.finished(plane, mean, self._workers) for plane, mean in zip(own, means, strict=True)]
+        if strength >= 1 and len(here.frames) == 1:
+            return [_shown(here.frames[0], smoothed)]
+        changes = [np.float32(min(1.0, strength)) * (new - unpacked(old)) for new, old in zip(smoothed, own, strict=True)]
+        return [
+            _shown(frame, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+            for frame in here.frames
+        ]
 
 
-def _changed(frame: av.VideoFrame, changes: list[Plane]) -> av.VideoFrame:
-    """What was put by in the frame, changed, in a frame of its own: other moments still look at what was put by."""
+def _shown(frame: av.VideoFrame, planes: list[Plane]) -> av.VideoFrame:
+    """The planes in a frame of its own: other moments still look at what was put by in this one."""
     made = media.blank_like(frame)
-    put(made, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+    put(made, planes)
     alpha, target = media.planes(frame).a, media.planes(made).a
     if alpha is not None and target is not None:
         target[:] = alpha

@@ -17,11 +17,24 @@ MISS = 1 / 180  # of the height: a way back that misses by this much is half in 
 STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
 
+Way = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""A flow at the guides' size as two planes, across and down: whatever works on one channel is twice as fast."""
+
+
+def enlarged(way: Way, width: int, height: int) -> Way:
+    """The same for pictures of another size, in their pixels."""
+    x, y = way
+    if x.shape == (height, width):
+        return way
+    x, y = x * np.float32(width / x.shape[1]), y * np.float32(height / x.shape[0])
+    across, down = (np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) for each in (x, y))
+    return across, down
+
 
 class Trails:
     """Flows between the frames of one shot: at the guides' size, or at the smaller ``size`` (width, height).
 
-    ``fine`` asks for motion that detail can be averaged along, at five times the cost.
+    ``fine`` asks for motion that detail can be averaged along, at three times the cost.
     """
 
     def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
@@ -30,7 +43,7 @@ class Trails:
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
-        self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self._steps: dict[tuple[int, int], NDArray[np.int16]] = {}  # (2, h, w)
         self._small: dict[tuple[int, int], Flow] = {}
 
     def add(self, place: int, guide: NDArray[np.uint8], keep: int) -> None:
@@ -41,20 +54,24 @@ class Trails:
         self._guides[place] = guide
         pairs = list(self._new_pairs(place))
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
-            self._flows[pair] = np.rint(found * STEPS_PER_PX).astype(np.int16)
+            if self._fine:
+                self._steps[pair] = np.rint(np.moveaxis(found, -1, 0) * STEPS_PER_PX).astype(np.int16)
             self._small[pair] = resized(found, *self._size)
         self._guides.pop(place - max(self._measured_at), None)
-        for known in (self._flows, self._small):
+        for known in (self._steps, self._small):
             for pair in [pair for pair in tuple(known) if min(pair) < place - keep]:
                 del known[pair]
 
-    def flow(self, here: int, there: int) -> Flow:
-        """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
+    def way(self, here: int, there: int) -> Way:
+        """For each pixel of the frame at ``here``, where it is in the frame at ``there``. Only of fine motion."""
         if abs(there - here) in self._measured_at:
-            return np.multiply(self._flows[here, there], 1 / STEPS_PER_PX, dtype=np.float32)
+            x, y = self._steps[here, there]
+            return np.multiply(x, 1 / STEPS_PER_PX, dtype=np.float32), np.multiply(y, 1 / STEPS_PER_PX, dtype=np.float32)
         middle = halfway(here, there)
-        first = self.flow(here, middle)
-        return first + warp(self.flow(middle, there), first)
+        first, then = self.way(here, middle), self.way(middle, there)
+        flags = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
+        x, y = (one + cv2.remap(other, *first, flags, borderMode=cv2.BORDER_REPLICATE) for one, other in zip(first, then, strict=True))
+        return x, y
 
     def small_flow(self, here: int, there: int) -> Flow:
         """The same at ``size``."""
@@ -89,11 +106,15 @@ def halfway(here: int, there: int) -> int:
 
 
 def fine_engine() -> cv2.DISOpticalFlow:
-    """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
+    """DIS at its medium preset, smoother, on fewer and larger patches and refined less: redrawn texture is noise to it. One a thread, as it keeps
+    buffers.
+    """
     if not hasattr(_local, "engine"):
         engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         engine.setVariationalRefinementAlpha(40)
-        engine.setPatchStride(4)
+        engine.setPatchSize(12)
+        engine.setPatchStride(8)
         engine.setGradientDescentIterations(12)
+        engine.setVariationalRefinementIterations(2)
         _local.engine = engine
     return _local.engine
