@@ -24,8 +24,8 @@ _Matrix = NDArray[np.float32]
 
 
 def padded_to(pictures: Tensor, size: tuple[int, ...]) -> Tensor:
-    """(n, c, h, w) continued by its last row and column to a larger ``size`` (height, width)."""
-    below, right = size[0] - pictures.shape[2], size[1] - pictures.shape[3]
+    """(n, c, h, w) continued by its last row and column to at least ``size`` (height, width)."""
+    below, right = max(0, size[0] - pictures.shape[2]), max(0, size[1] - pictures.shape[3])
     return functional.pad(pictures, (0, right, 0, below), mode="replicate") if below or right else pictures
 
 

@@ -26,6 +26,7 @@ class Way:
     """How it is computed."""
 
     moments: int = 16  # at once
+    detailed: int = 4  # whose detail is averaged at once
     values: torch.dtype = torch.float16  # of the detail's differences and weights
     strips: int = 1  # that the detail of a plane is averaged in
 
@@ -35,7 +36,7 @@ class Way:
         return ", ".join(parts) or "whole"
 
 
-WAYS = (Way(), Way(2), Way(1, strips=8))
+WAYS = (Way(), Way(2, 1), Way(1, 1, strips=8))
 """The best first; after the last comes the CPU."""
 
 
@@ -57,11 +58,11 @@ class Ladder:
     def way(self) -> Way:
         return self._ways[0]
 
-    def each(self, items: Sequence[T], work: Callable[[Sequence[T], Way], Sequence[R]]) -> list[R]:
+    def each(self, items: Sequence[T], work: Callable[[Sequence[T], Way], Sequence[R]], *, detailed: bool = False) -> list[R]:
         """``work`` done on all items, as many at once as there is memory for. Raises GaveUpError."""
         done: list[R] = []
         while rest := items[len(done) :]:
-            done += self.run(partial(_first, work, rest))
+            done += self.run(partial(_first, work, rest, detailed))
         return done
 
     def run(self, work: Callable[[Way], T]) -> T:
@@ -89,5 +90,5 @@ class Ladder:
         rife.release(self._device)
 
 
-def _first(work: Callable[[Sequence[T], Way], Sequence[R]], items: Sequence[T], way: Way) -> Sequence[R]:
-    return work(items[: way.moments], way)
+def _first(work: Callable[[Sequence[T], Way], Sequence[R]], items: Sequence[T], detailed: bool, way: Way) -> Sequence[R]:
+    return work(items[: way.detailed if detailed else way.moments], way)

@@ -12,21 +12,21 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from typing import Protocol, TypeVar
 
 import av
 import torch
 from torch import Tensor
 
-from ..bands.engine import FAR, LIGHT, MOST_APART, TOLERANCE, Run, Work
+from ..bands.engine import FAR, FINELY, LIGHT, MOST_APART, Around, Run, Work
 from ..bands.lowband import view_size
 from ..records import Clip
 from . import detailband, frames, lowband, search
 from .frames import Codes, Tags
 from .images import carried, gaussian
 from .ladder import Ladder, Way
-from .trails import Measure, Trails
+from .trails import Measure, Pair, Trails
 
 T = TypeVar("T")
 _PARTS = slice(0, 1), slice(1, 3)  # luma and chroma, of Y, U and V
@@ -40,8 +40,12 @@ class Moment:
     codes: list[Codes]  # of the picture, until it is corrected; then of each frame: put by where detail is smoothed, else to be shown
     view: Tensor  # (4, h, w)
     light: Tensor | None = None  # (3, h, w) levels, once corrected
-    planes: Codes = ()  # put by, once corrected: averaged never yet, once or twice
-    sharpness: tuple[Tensor, ...] = ()  # of luma, and of chroma's two planes, of of the picture without its flicker, once it was averaged
+    means: tuple[detailband.Mean, ...] = ()  # of luma and of chroma, once averaged
+
+    @property
+    def planes(self) -> Codes:
+        """Put by: averaged, where they were."""
+        return tuple(mean.planes for mean in self.means) or self.codes[0]
 
 
 class Begin(Protocol):
@@ -63,27 +67,35 @@ class GpuShot:
         self._ladder = ladder
         self._work = work
         self._trails = Trails((height, width), fine=work.smooths_detail, measure=measure)
-        self._kept_moments = work.reach_moments + 2 * Way().moments + 2 * FAR
+        self._kept_moments = work.reach_moments + 2 * (Way().moments + Way().detailed + FAR)
 
     def seen(self, pictures: Iterable[Run]) -> Iterator[Moment]:
-        for runs in _batches(enumerate(pictures)):
+        for runs in _batches(enumerate(pictures), Way().moments):
             yield from self._ladder.each(runs, self._looked_at)
 
     def corrected(self, windows: Iterable[tuple[list[Moment], int]]) -> Iterator[Moment]:
-        for batch in _batches(windows):
+        for batch in _batches(windows, Way().moments):
             yield from self._ladder.each(batch, self._low_corrected)
 
-    def averaged(self, here: Moment, others: list[Moment]) -> Moment:
-        if not others:
-            return replace(here, sharpness=tuple(torch.zeros(len(planes), device=self._device) for planes in here.planes))
-        return self._ladder.run(partial(self._detail_averaged, here, others))
+    def shown(self, moments: Iterable[Moment]) -> Iterator[av.VideoFrame]:
+        for moment in moments:
+            yield from self._frames(moment, moment.codes)
 
-    def shown(self, here: Moment, mean: Moment | None) -> Iterator[av.VideoFrame]:
-        codes = here.codes if mean is None else self._ladder.run(partial(self._with_detail, here, mean))
-        for frame, planes in zip(here.frames, codes, strict=True):
-            yield frames.made(frame, here.tags, planes, self._work.planar)
-        here.frames.clear()  # later moments look at its mean alone
-        here.codes.clear()
+    def averaged(self, moments: Iterable[Around[Moment]]) -> Iterator[Moment]:
+        for batch in _alike(moments):
+            yield from self._ladder.each(batch, self._averaged, detailed=True)
+
+    def smoothed(self, moments: Iterable[Around[Moment]]) -> Iterator[av.VideoFrame]:
+        for batch in _alike(moments):
+            codes = self._ladder.each(batch, self._smoothed, detailed=True)
+            for (here, _), each in zip(batch, codes, strict=True):
+                yield from self._frames(here, each)
+
+    def _frames(self, moment: Moment, codes: list[Codes]) -> Iterator[av.VideoFrame]:
+        for frame, planes in zip(moment.frames, codes, strict=True):
+            yield frames.made(frame, moment.tags, planes, self._work.planar)
+        moment.frames.clear()  # later moments look at its mean alone
+        moment.codes.clear()
 
     def _looked_at(self, runs: Sequence[tuple[int, Run]], way: Way) -> list[Moment]:
         codes = [frames.codes(picture, self._device) for _, (picture, _) in runs]
@@ -124,47 +136,79 @@ class GpuShot:
         if not work.smooths_detail:
             return replace(here, codes=[tuple(frames.put(plane, here.tags) for plane in planes) for planes in shown])
         kept = [tuple(map(detailband.kept, planes)) for planes in shown]
-        return replace(here, codes=kept, light=lowband.light(after), planes=kept[0])
+        return replace(here, codes=kept, light=lowband.light(after))
 
-    def _detail_averaged(self, here: Moment, others: list[Moment], way: Way) -> Moment:
-        """The planes of ``here`` as the mean of theirs and those of the others, where they have the same to show."""
-        pairs = [(here.place, other.place) for other in others]
+    def _averaged(self, batch: Sequence[Around[Moment]], way: Way) -> list[Moment]:
+        """Each with as many others."""
+        heres = [here for here, _ in batch]
+        if not batch[0][1]:
+            return [replace(here, means=tuple(map(detailband.unaveraged, here.planes))) for here in heres]
+        means: list[list[detailband.Mean]] = []
+        for part, around in enumerate(self._neighbours(batch)):
+            own = torch.cat([here.planes[part] for here in heres])
+            made = detailband.averaged(own, around, way, tolerance=self._work.tolerance, finely=FINELY[part])
+            means.append(made.split(len(heres)))
+        return [replace(here, means=each) for here, each in zip(heres, zip(*means, strict=True), strict=True)]
+
+    def _smoothed(self, batch: Sequence[Around[Moment]], way: Way) -> list[list[Codes]]:
+        """Codes to be shown of each moment's frames."""
+        heres, strength = [here for here, _ in batch], min(1.0, self._work.strength)
+        around = self._neighbours(batch) if batch[0][1] else (None, None)
+        changes: list[list[Tensor]] = []
+        for part, others in enumerate(around):
+            mean = detailband.Mean.joined([here.means[part] for here in heres])
+            own = torch.cat([here.codes[0][part] for here in heres])
+            if others is not None:
+                mean = detailband.averaged_again(mean, others, way, tolerance=self._work.tolerance, finely=FINELY[part])
+            change = (detailband.finished(own, mean, way) - detailband.levels(own)) * strength
+            changes.append(list(change.chunk(len(heres))))
+        return [
+            [
+                tuple(frames.put(detailband.levels(plane) + change, here.tags) for plane, change in zip(planes, each, strict=True))
+                for planes in here.codes
+            ]
+            for here, each in zip(heres, zip(*changes, strict=True), strict=True)
+        ]
+
+    def _neighbours(self, batch: Sequence[Around[Moment]]) -> Iterator[detailband.Neighbours]:
+        """Of luma and of chroma, what the others are as seen from each moment of the batch."""
+        places = [(here.place, others) for here, others in batch]
+        pairs = [(here, others[index].place) for index in range(len(places[0][1])) for here, others in places]
+        shape = len(places[0][1]), len(batch)
         flows, trust = self._trails.flows(pairs), self._trails.trust(pairs)
-        near, far, apart = self._alike(here, others)
-        is_even = others[0].place < here.place < others[-1].place
-        means: list[detailband.Mean] = []
-        for index, (own, part) in enumerate(zip(here.planes, _PARTS, strict=True)):
-            is_treated = bool(LIGHT[index] & set(self._work.bands))
-            lighter = None if is_treated and is_even else apart[:, part]
-            planes = torch.stack([other.planes[index] for other in others])
-            neighbours = detailband.Neighbours(planes, flows, (trust * (near if is_treated else far))[:, None], lighter)
-            means.append(detailband.averaged(own, neighbours, way, tolerance=TOLERANCE * max(1.0, self._work.strength)))
-        return replace(here, planes=tuple(mean.planes for mean in means), sharpness=tuple(mean.sharpness for mean in means))
+        near, far, apart = self._lights(batch, pairs)
+        is_even = [len(others) > 1 and others[0].place < here < others[-1].place for here, others in places]
+        uneven = apart.new_tensor([not each for each in is_even]).view(-1, 1, 1, 1)
+        for part, columns in enumerate(_PARTS):
+            is_treated = bool(LIGHT[part] & set(self._work.bands))
+            lighter = apart[:, columns].view(*shape, -1, *apart.shape[2:])
+            planes = torch.stack([others[index].planes[part] for index in range(shape[0]) for _, others in batch])
+            yield detailband.Neighbours(
+                planes.view(*shape, *planes.shape[1:]),
+                flows.view(*shape, *flows.shape[1:]),
+                (trust * (near if is_treated else far)).view(*shape, 1, *trust.shape[1:]),
+                lighter * uneven if is_treated else lighter,
+            )
 
-    def _alike(self, here: Moment, others: list[Moment]) -> tuple[Tensor, Tensor, Tensor]:
-        """``CpuShot._seen``, without the trust in the ways, for all others."""
-        assert here.light is not None
-        lights = torch.stack([other.light for other in others if other.light is not None])
-        apart = carried(lights, self._trails.small_flows([(here.place, other.place) for other in others])) - here.light
+    def _lights(self, batch: Sequence[Around[Moment]], pairs: list[Pair]) -> tuple[Tensor, Tensor, Tensor]:
+        """``CpuShot._seen``, without the trust in the ways, for all pairs."""
+        count = len(batch[0][1])
+        here = torch.stack([each.light for each, _ in batch if each.light is not None]).repeat(count, 1, 1, 1)
+        there = torch.stack([light for index in range(count) for _, others in batch if (light := others[index].light) is not None])
+        apart = carried(there, self._trails.small_flows(pairs)) - here
         lines = apart.shape[2]
         apart = gaussian(apart, lines / 32)
         near, far = ((-(each.square().sum(1)) / MOST_APART**2).exp() for each in (apart, apart - gaussian(apart, lines / 6)))
         return near, far, apart
 
-    def _with_detail(self, here: Moment, mean: Moment, way: Way) -> list[Codes]:
-        """Codes to be shown of each frame: what was put by, with what smoothing the detail adds to it."""
-        strength = min(1.0, self._work.strength)
-        changes = [
-            (detailband.finished(own, plane, sharpness, way) - detailband.levels(own)) * strength
-            for own, plane, sharpness in zip(here.codes[0], mean.planes, here.sharpness, strict=True)
-        ]
-        return [
-            tuple(frames.put(detailband.levels(plane) + change, here.tags) for plane, change in zip(planes, changes, strict=True))
-            for planes in here.codes
-        ]
+
+def _alike(moments: Iterable[Around[Moment]]) -> Iterator[list[Around[Moment]]]:
+    """Batches of moments with as many others."""
+    for _, group in groupby(moments, key=lambda each: len(each[1])):
+        yield from _batches(group, Way().detailed)
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     ahead = iter(items)
-    while batch := list(islice(ahead, Way().moments)):
+    while batch := list(islice(ahead, size)):
         yield batch
