@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..flow import Flow, flow, miss, resized, warp
 
 MEASURED, FINELY_MEASURED = (1,), (1, 3)  # frames apart; joined flows serve beyond, where detail loses by them
+SMALL_LINES = 240  # of guides that are searched at their full size
 MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
 STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
@@ -97,7 +98,7 @@ class Trails:
         here, there = (self._guides[place] for place in pair)
         if not self._fine:
             return flow(there, here)
-        return np.asarray(fine_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
+        return np.asarray(fine_engine(here.shape[0]).calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
 
 
 def halfway(here: int, there: int) -> int:
@@ -105,16 +106,18 @@ def halfway(here: int, there: int) -> int:
     return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
 
 
-def fine_engine() -> cv2.DISOpticalFlow:
-    """DIS at its medium preset, smoother, on fewer and larger patches and refined less: redrawn texture is noise to it. One a thread, as it keeps
-    buffers.
+def fine_engine(lines: int) -> cv2.DISOpticalFlow:
+    """DIS at its medium preset, smoother, on fewer and larger patches and refined less: redrawn texture is noise to it. One a thread, as
+    it keeps buffers. Small guides, of so many ``lines``, are searched at their full size.
     """
-    if not hasattr(_local, "engine"):
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    engines: dict[int, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
+    finest = 0 if lines < SMALL_LINES else 1
+    if finest not in engines:
+        engine = engines[finest] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        engine.setFinestScale(finest)
         engine.setVariationalRefinementAlpha(40)
         engine.setPatchSize(12)
         engine.setPatchStride(8)
         engine.setGradientDescentIterations(12)
         engine.setVariationalRefinementIterations(2)
-        _local.engine = engine
-    return _local.engine
+    return engines[finest]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..bands.trails import SMALL_LINES
 from .images import padded_to, sampled
 from .refinement import gradients, refined
 
@@ -23,7 +24,7 @@ _PATCH_PX, _STRIDE_PX = 8, 4
 _ROUNDS, _DESCENTS = 2, 3  # of descending and looking at what neighbours found; steps of a descent
 _NOISE = 1000.0  # squared gradients of texture that is drawn anew, over a patch: without it smooth surfaces follow that
 _BETTER = 0.95  # of its own cost: what a neighbour found is taken from there on
-_SMALLEST_PX = 20  # shorter side of the coarsest picture; the finest is half the guide's, its flow enlarged is as good
+_SMALLEST_PX = 20  # shorter side of the coarsest picture
 _LEAST_PX = 32  # a smaller guide is continued to this size
 
 
@@ -36,9 +37,10 @@ def flows(here: Tensor, there: Tensor) -> Tensor:
         pairs.append((functional.avg_pool2d(pairs[-1][0], 2), functional.avg_pool2d(pairs[-1][1], 2)))
     coarsest = pairs[-1][0]
     found = coarsest.new_zeros((coarsest.shape[0], 2, coarsest.shape[2] // 2, coarsest.shape[3] // 2))
-    for one, other in reversed(pairs[1:]):
+    searched = pairs if size[0] < SMALL_LINES else pairs[1:]  # the flow of half the size, enlarged, is as good
+    for one, other in reversed(searched):
         found = refined(one, other, _Search(one, other, _doubled(found, one.shape[2:])).flow())
-    return _doubled(found, size)[..., :height, :width]
+    return (found if searched is pairs else _doubled(found, size))[..., :height, :width]
 
 
 def _doubled(flow: Tensor, size: tuple[int, ...]) -> Tensor:
