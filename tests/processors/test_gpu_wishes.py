@@ -12,7 +12,7 @@ from prompts import COGVIDEOX
 
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
-from deshimmer.processors import road, treatment
+from deshimmer.processors import gpus, road, treatment
 from deshimmer.processors.families.family import Means
 from deshimmer.processors.interpolators import rife
 from deshimmer.processors.records import Passage, Plan, Regeneration, Request, Route, Treatment
@@ -29,13 +29,20 @@ def models(**models: Any) -> Settings:
     return Settings.model_validate({"models": models})
 
 
-def test_only_interpolation_wants_it_and_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interpolation_and_smoothing_want_it_and_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "may_be_here", lambda: False)
     assert wishes(Settings(), Route.INTERPOLATE) == set()
     monkeypatch.setattr(rife, "best_device", lambda: "cuda")
     assert wishes(Settings(), Route.INTERPOLATE) == {"process"}
     for route in (Route.SMOOTH, Route.DEBAND, Route.DEBAND_SMOOTH):
         assert wishes(Settings(), route) == set()
     assert wishes(Settings(), Route.SMOOTH, Route.INTERPOLATE, rivals=2) == {"try"}
+    monkeypatch.setattr(gpus, "may_be_here", lambda: True)
+    for route in (Route.SMOOTH, Route.DEBAND_SMOOTH):
+        assert wishes(Settings(), route) == {"process"}
+        assert wishes(Settings.model_validate({"repair": {"gpu": False}}), route) == set()
+    assert wishes(Settings(), Route.DEBAND) == set()
+    assert wishes(Settings(), Route.DEBAND, Route.SMOOTH, rivals=2) == {"try"}
 
 
 def test_rendering_again_wants_it_where_there_is_one_and_in_comfyui(monkeypatch: pytest.MonkeyPatch) -> None:

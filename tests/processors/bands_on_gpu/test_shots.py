@@ -68,7 +68,7 @@ def apart(one: Iterable[av.VideoFrame], other: Iterable[av.VideoFrame]) -> NDArr
 
 @pytest.fixture(scope="module")
 def truth() -> list[Picture]:
-    return pan(16, (192, 108), "coffee", 1.3)
+    return pan(14, (160, 90), "coffee", 1.3)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def short(truth: list[Picture], tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.mark.parametrize(("bands", "strength"), [(LIGHT, 1.0), (ALL, 1.0), ((Band.DETAIL,), 0.5), ((Band.GLOBAL_LUMA, Band.DETAIL), 1.5)])
 def test_with_the_same_flow_it_makes_the_same_frames(flickering: Path, bands: tuple[Band, ...], strength: float):
-    found = diagnosis(0, 11)
+    found = diagnosis(0, 9)
     theirs = smooth(flickering, bands, found, strength)
     apart_levels = apart(smooth(flickering, bands, found, strength, **in_torch(same_flow=True, fine=Band.DETAIL in bands)), theirs)
     assert apart_levels.mean() < MEAN
