@@ -94,7 +94,7 @@ def softened(pictures: Tensor, sigma: float) -> Tensor:
     """(c, h, w) by a narrow Gaussian; borders repeat."""
     kernel = _kernel(sigma, pictures.device)
     around = _continued(pictures[:, None], len(kernel) // 2)
-    with torch.backends.cudnn.flags(allow_tf32=False):  # whose ten bits are a tenth of a level
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits are a tenth of a level
         return functional.conv2d(functional.conv2d(around, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))[:, 0]
 
 

@@ -32,9 +32,10 @@ SECTIONS = {
     "contract": ("What comes back: inputs, routes and profiles", ["contract.py"]),
     "page": ("The page with 5,000 jobs", ["page.py"]),
     "kills": ("50 kill -9 over 20 clips", ["kills.py", "--kills", "50", "--clips", "20"]),
+    "smooth_gpu": ("Smoothing on a GPU", ["smooth_gpu.py"]),
     "regeneration": ("Rendering again at the real models' size", ["regeneration.py"]),
 }
-ON_A_GPU = {"regeneration"}
+ON_A_GPU = {"regeneration", "smooth_gpu"}
 """Run by name only."""
 
 
