@@ -30,7 +30,6 @@ from .windows import T, in_parallel, windows
 RADIUS = 6  # moments on either side
 _NEAR, _FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
 _TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
-_FINELY = (True, False, False)  # how Y, U and V are carried
 _LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 _MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 _LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
@@ -165,15 +164,13 @@ def _detail_smoothed(
         here, others = seen[0][seen[1]], _two(*seen, _NEAR)
         own, theirs = kept(here.frames[0]), [kept(other.frames[0]) for other in others]
         around = _neighbours(here, others, theirs, trails, treatment)
-        tasks = zip(own, around, _FINELY, strict=True)
-        return _Averaged(here, [detailband.averaged(*task[:2], workers, tolerance=tolerance, finely=task[2]) for task in tasks])
+        return _Averaged(here, [detailband.averaged(*task, workers, tolerance=tolerance) for task in zip(own, around, strict=True)])
 
     def twice(seen: tuple[list[_Averaged], int]) -> list[av.VideoFrame]:
         here, others = seen[0][seen[1]], _two(*seen, _FAR)
         theirs = [[mean.plane for mean in other.means] for other in others]
         around = _neighbours(here.moment, [other.moment for other in others], theirs, trails, treatment)
-        tasks = zip(here.means, around, _FINELY, strict=True)
-        means = [detailband.averaged_again(*task[:2], workers, tolerance=tolerance, finely=task[2]) for task in tasks]
+        means = [detailband.averaged_again(*task, workers, tolerance=tolerance) for task in zip(here.means, around, strict=True)]
         shown = _finished(here.moment, means, treatment.strength, workers)
         here.moment.frames.clear()  # later moments look at its mean alone
         return shown
