@@ -26,9 +26,8 @@ _CELL_PX = 4  # of the maps of energy
 _ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
 _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
 _STILL = 0.25  # levels squared: a plane that nowhere flickers more is left alone
-_SOFTENING = 0.003  # of the squared Laplacian: what carried frames lose alike, which is no flicker
 _PLAIN = 30.0  # squared Laplacian of a surface without texture
-_FINEST_PX, _FINEST_KEPT = 0.6, 0.9  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
+_FINEST_PX = 0.6  # what is finer stays the frame's own: edges alias there, and redrawn texture has little
 
 T = TypeVar("T")
 
@@ -72,7 +71,7 @@ def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Execu
 
 
 def finished(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
-    """The mean with most of the finest detail of the frame itself, which no two frames carry alike."""
+    """The mean with the finest detail of the frame itself, which no two frames carry alike."""
     mean = averaged.plane
     if averaged.is_own:
         return unpacked(own)
@@ -83,7 +82,7 @@ def finished(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plan
         seen, inner = slice(first, rows.stop + _MARGIN), slice(rows.start - first, rows.stop - first)
         lost = unpacked_difference(own[seen], mean[seen])
         lost -= _blurred(lost, _FINEST_PX)
-        cv2.scaleAdd(lost[inner], _FINEST_KEPT, unpacked(mean[rows]), dst=result[rows])
+        np.add(unpacked(mean[rows]), lost[inner], out=result[rows])
 
     _strips(own, workers, refine)
     return result
@@ -94,7 +93,7 @@ def flicker_energy(product: Plane, texture: Plane, box_cells: int) -> Plane:
     texture it has.
     """
     box = box_cells, box_cells
-    energy = np.maximum(cv2.blur(product - np.float32(_SOFTENING) * texture, box), 0)
+    energy = np.maximum(cv2.blur(product, box), 0)
     ground = cv2.blur(texture, box) + np.float32(_PLAIN)
     return np.minimum(_capped(energy), _capped(_f32(energy / ground)) * ground)
 
