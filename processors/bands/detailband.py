@@ -25,12 +25,9 @@ _MARGIN = 8  # rows beside a strip that blurs look at
 CELL_PX = 4  # of the maps of energy
 ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
 FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
-STILL = 0.25  # levels squared: a plane that flickers less is left alone
-LEFT = 3.0  # times less flickers after the mean of three
-SOFTENING = 0.003  # of the squared Laplacian: what carried frames lose alike, which is no flicker
+STILL = 0.25  # levels squared: a plane that nowhere flickers more is left alone
 PLAIN = 30.0  # squared Laplacian of a surface without texture
-MOST_SHARPENING = 0.5
-FINEST_PX, FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
+FINEST_PX = 0.6  # what is finer stays the frame's own: edges alias there, and redrawn texture has little
 
 T = TypeVar("T")
 
@@ -45,67 +42,49 @@ class Neighbour(NamedTuple):
 class Mean(NamedTuple):
     plane: NDArray[np.uint16]
     energy: Plane  # levels squared, at half the size: of what flicker is left in it
-    sharpness: float  # mean squared Laplacian of the frame itself, less that of its flicker
+    is_own: bool = False  # nothing was to be averaged
 
 
-class _Seen(NamedTuple):
-    """What a strip shows."""
-
-    product: Plane  # of both differences, in cells
-    texture: Plane  # squared Laplacian, in cells
-    sharpness: float  # sums over the strip
-    noise: float
-
-
-def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float, finely: bool = True) -> Mean:
+def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float) -> Mean:
     """``own`` (h, w) averaged along motion with its neighbours: two, or one, which tells no flicker from motion and is hardly heard.
-    ``finely`` carries them without loss of sharpness, which chroma hardly needs. A plane that hardly flickers is returned as it is.
+    A plane that hardly flickers is returned as it is.
     """
     if not neighbours:
-        return Mean(own, np.zeros(_half_size(own)[::-1], np.float32), 0.0)
-    differences = [_difference(own, neighbour, workers, finely=finely) for neighbour in neighbours]
+        return Mean(own, np.zeros(_half_size(own)[::-1], np.float32), is_own=True)
+    differences = [_difference(own, neighbour, workers) for neighbour in neighbours]
     parts = _strips(own, workers, lambda rows: _seen(own[rows], differences[0][rows], differences[-1][rows]))
-    product, texture = (np.concatenate(maps) for maps in zip(*(part[:2] for part in parts), strict=True))
+    product, texture = (np.concatenate(maps) for maps in zip(*parts, strict=True))
     energy = flicker_energy(product, texture, _box_cells(own)) if len(neighbours) > 1 else np.zeros_like(product)
-    sharpness = sum(part.sharpness - part.noise for part in parts) / own.size
     energy = _f32(cv2.resize(energy, _half_size(own), interpolation=cv2.INTER_LINEAR))
-    if float(energy.mean()) < STILL:
-        return Mean(own, energy, sharpness)
-    plane, left = _mean(own, differences, [neighbour.trust for neighbour in neighbours], energy, workers, tolerance)
-    return Mean(plane, left, sharpness)
+    if float(energy.max()) < STILL:
+        return Mean(own, energy, is_own=True)
+    return _mean(own, differences, [neighbour.trust for neighbour in neighbours], energy, workers, tolerance)
 
 
-def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float, finely: bool = True) -> Mean:
+def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float) -> Mean:
     """The same of what was averaged before, with neighbours that were so too."""
-    if float(before.energy.mean()) < STILL / LEFT:
+    if before.is_own:
         return before
-    differences = [_difference(before.plane, neighbour, workers, finely=finely) for neighbour in neighbours]
+    differences = [_difference(before.plane, neighbour, workers) for neighbour in neighbours]
     trusts = [neighbour.trust for neighbour in neighbours]
-    return Mean(*_mean(before.plane, differences, trusts, before.energy, workers, tolerance), before.sharpness)
+    return _mean(before.plane, differences, trusts, before.energy, workers, tolerance)
 
 
 def finished(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
-    """``mean`` with most of the finest detail of the frame itself, which no two frames carry alike, and then as sharp as is asked: an
-    average of carried frames is a little soft.
-    """
+    """The mean with the finest detail of the frame itself, which no two frames carry alike."""
     mean = averaged.plane
-    if np.may_share_memory(mean, own):
+    if averaged.is_own:
         return unpacked(own)
-    result, fine = np.empty(own.shape, np.float32), np.empty(own.shape, np.float32)
+    result = np.empty(own.shape, np.float32)
 
-    def refine(rows: slice) -> NDArray[np.float64]:
+    def refine(rows: slice) -> None:
         first = max(0, rows.start - _MARGIN)
         seen, inner = slice(first, rows.stop + _MARGIN), slice(rows.start - first, rows.stop - first)
         lost = unpacked_difference(own[seen], mean[seen])
         lost -= _blurred(lost, FINEST_PX)
-        whole = _f32(cv2.scaleAdd(lost, FINEST_KEPT, unpacked(mean[seen])))
-        result[rows] = whole[inner]
-        np.subtract(result[rows], _blurred(whole, 1.0)[inner], out=fine[rows])
-        return np.array(_energies(_laplacian(result[rows]), _laplacian(fine[rows])))
+        np.add(unpacked(mean[rows]), lost[inner], out=result[rows])
 
-    amount = _sharpening(np.sum(_strips(own, workers, refine), 0) / own.size, averaged.sharpness)
-    if amount > 0:
-        _strips(own, workers, lambda rows: cv2.scaleAdd(fine[rows], amount, result[rows], dst=result[rows]))
+    _strips(own, workers, refine)
     return result
 
 
@@ -114,7 +93,7 @@ def flicker_energy(product: Plane, texture: Plane, box_cells: int) -> Plane:
     texture it has.
     """
     box = box_cells, box_cells
-    energy = np.maximum(cv2.blur(product - np.float32(SOFTENING) * texture, box), 0)
+    energy = np.maximum(cv2.blur(product, box), 0)
     ground = cv2.blur(texture, box) + np.float32(PLAIN)
     return np.minimum(_capped(energy), _capped(_f32(energy / ground)) * ground)
 
@@ -127,14 +106,14 @@ def _capped(energy: Plane) -> Plane:
     return np.minimum(energy, 2 * _f32(cv2.resize(usual, (width, height), interpolation=cv2.INTER_LINEAR)))
 
 
-def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor, *, finely: bool) -> Plane:
+def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor) -> Plane:
     """What the neighbour, carried onto ``own``, has more than it."""
     found = np.empty(own.shape, np.float32)
     across, down = neighbour.way
 
     def carry(rows: slice) -> None:
         below = down[rows] + np.float32(rows.start)  # a relative map starts at row 0
-        flags = (cv2.INTER_CUBIC if finely else cv2.INTER_LINEAR) | cv2.WARP_RELATIVE_MAP
+        flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
         carried = cv2.remap(neighbour.plane, across[rows], below, flags, borderMode=cv2.BORDER_REPLICATE)
         unpacked_difference(carried, own[rows], out=found[rows])
         if neighbour.lighter is not None:
@@ -144,25 +123,22 @@ def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor
     return found
 
 
-def _seen(own: NDArray[np.uint16], one: Plane, other: Plane) -> _Seen:
-    of_own, of_one, of_other = _laplacian(unpacked(own)), _laplacian(one), _laplacian(other)
-    sharpness, first, second = _square_sum(of_own), _square_sum(of_one), _square_sum(of_other)
-    of_one += of_other
-    noise = (_square_sum(of_one) - first - second) / 2
-    of_mean = _f32(cv2.scaleAdd(of_one, 0.5, of_own))
-    return _Seen(_shrunk(one * other, CELL_PX), _shrunk(np.square(of_mean), CELL_PX), sharpness, noise)
+def _seen(own: NDArray[np.uint16], one: Plane, other: Plane) -> tuple[Plane, Plane]:
+    """In cells: the product of both differences, and the squared Laplacian of the mean."""
+    mean = _f32(cv2.addWeighted(one, 0.5, other, 0.5, 0))
+    mean += unpacked(own)
+    return _shrunk(one * other, CELL_PX), _shrunk(np.square(_laplacian(mean)), CELL_PX)
 
 
 def _mean(
     own: NDArray[np.uint16], differences: Sequence[Plane], trusts: Sequence[Plane], energy: Plane, workers: Executor, tolerance: float
-) -> tuple[NDArray[np.uint16], Plane]:
-    """The mean, and what is left in it of ``energy``."""
+) -> Mean:
     expected = 2 * energy + np.float32(FLOOR)
     weights = [_weight(difference, expected, trust, workers, tolerance) for difference, trust in zip(differences, trusts, strict=True)]
     mean = np.empty_like(own)
     _strips(own, workers, lambda rows: _write_mean(mean[rows], own[rows], [each[rows] for each in differences], weights, rows))
     total = sum(weights, np.float32(1))
-    return mean, energy * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total)
+    return Mean(mean, energy * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total))
 
 
 def _weight(difference: Plane, expected: Plane, trust: Plane, workers: Executor, tolerance: float) -> Plane:
@@ -232,26 +208,6 @@ def _rows(field: Plane, shape: tuple[int, int], rows: slice) -> Plane:
     onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (rows.start + 0.5) * scale_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return _f32(cv2.warpAffine(field, onto, (shape[1], rows.stop - rows.start), flags=flags, borderMode=cv2.BORDER_REPLICATE))
-
-
-def _energies(whole: Plane, fine: Plane) -> tuple[float, float, float]:
-    """The squares of both, and their product, summed: whole, crossed, fine."""
-    of_whole, of_fine = _square_sum(whole), _square_sum(fine)
-    fine += whole
-    return of_whole, (_square_sum(fine) - of_whole - of_fine) / 2, of_fine
-
-
-def _sharpening(energies: NDArray[np.float64], target: float) -> float:
-    """How much of the finest detail to add until the squared Laplacian is ``target``; ``energies`` as they are: whole, crossed, finest."""
-    whole, cross, finest = energies
-    missing = target - whole
-    if missing <= 0 or finest == 0:
-        return 0.0
-    return float(min(MOST_SHARPENING, (np.sqrt(cross * cross + finest * missing) - cross) / finest))
-
-
-def _square_sum(plane: Plane) -> float:
-    return float(cv2.norm(plane, cv2.NORM_L2SQR))
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

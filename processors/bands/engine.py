@@ -13,7 +13,6 @@ from ..records import Band, Clip
 
 NEAR, FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
 TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
-FINELY = (True, False, False)  # how Y, U and V are carried
 LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 GUIDE_LINES = 360

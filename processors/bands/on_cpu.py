@@ -19,7 +19,7 @@ from ..flow import guide, warp
 from ..levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from ..records import Clip
 from . import detailband, lowband
-from .engine import FINELY, GUIDE_LINES, LIGHT, MOST_APART, Around, Run, Work
+from .engine import GUIDE_LINES, LIGHT, MOST_APART, Around, Run, Work
 from .trails import Trails, enlarged
 from .windows import in_parallel
 
@@ -90,21 +90,13 @@ class CpuShot:
         return ThreadPoolExecutor(self._drivers, thread_name_prefix="detail")
 
     def _averaged(self, here: Moment, others: list[Moment]) -> Moment:
-        tasks = zip(here.planes, self._neighbours(here, others), FINELY, strict=True)
-        return replace(
-            here,
-            means=tuple(
-                detailband.averaged(own, around, self._workers, tolerance=self._work.tolerance, finely=finely)
-                for own, around, finely in tasks
-            ),
-        )
+        tasks = zip(here.planes, self._neighbours(here, others), strict=True)
+        means = (detailband.averaged(own, around, self._workers, tolerance=self._work.tolerance) for own, around in tasks)
+        return replace(here, means=tuple(means))
 
     def _smoothed(self, here: Moment, others: list[Moment]) -> list[av.VideoFrame]:
-        tasks = zip(here.means, self._neighbours(here, others), FINELY, strict=True)
-        means = [
-            detailband.averaged_again(mean, around, self._workers, tolerance=self._work.tolerance, finely=finely)
-            for mean, around, finely in tasks
-        ]
+        tasks = zip(here.means, self._neighbours(here, others), strict=True)
+        means = [detailband.averaged_again(mean, around, self._workers, tolerance=self._work.tolerance) for mean, around in tasks]
         frames = self._finished(here, means)
         here.frames.clear()  # later moments look at its mean alone
         return frames

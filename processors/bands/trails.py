@@ -108,16 +108,17 @@ def halfway(here: int, there: int) -> int:
 
 def fine_engine(lines: int) -> cv2.DISOpticalFlow:
     """DIS at its medium preset, smoother, on fewer and larger patches and refined less: redrawn texture is noise to it. One a thread, as
-    it keeps buffers. Small guides, of so many ``lines``, are searched at their full size.
+    it keeps buffers. Small guides, of so many ``lines``, are searched at their full size, and as they cost
+    little, on the largest patches.
     """
-    engines: dict[int, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
-    finest = 0 if lines < SMALL_LINES else 1
-    if finest not in engines:
-        engine = engines[finest] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        engine.setFinestScale(finest)
-        engine.setVariationalRefinementAlpha(40)
-        engine.setPatchSize(12)
+    engines: dict[bool, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
+    is_small = lines < SMALL_LINES
+    if is_small not in engines:
+        engine = engines[is_small] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        engine.setFinestScale(0 if is_small else 1)
+        engine.setVariationalRefinementAlpha(100 if is_small else 40)
+        engine.setVariationalRefinementIterations(5 if is_small else 2)
+        engine.setPatchSize(20 if is_small else 12)
         engine.setPatchStride(8)
         engine.setGradientDescentIterations(12)
-        engine.setVariationalRefinementIterations(2)
-    return engines[finest]
+    return engines[is_small]

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ..bands import detailband as rules
 from ..levels import KEPT_STEPS, ZERO
-from .images import boxed, gaussian, laplacian, padded_to, resized, rows_of, sampled, sampled_finely, shrunk, softened
+from .images import boxed, gaussian, laplacian, padded_to, resized, rows_of, sampled_finely, shrunk, softened
 from .ladder import Way
 
 _MARGIN = 8  # rows beside a strip that blurs look at
@@ -41,8 +41,7 @@ class Mean(NamedTuple):
 
     planes: Tensor
     energy: Tensor  # (c, h', w')
-    sharpness: Tensor  # (c,)
-    is_own: Tensor  # (c,) whether it is the frame itself, which hardly flickers
+    is_own: Tensor  # (c,)
 
     @classmethod
     def joined(cls, means: Sequence[Mean]) -> Mean:
@@ -63,89 +62,74 @@ def levels(planes: Tensor) -> Tensor:
 
 
 def unaveraged(own: Tensor) -> Mean:
-    """Of a frame that has no neighbours."""
-    count, height, width = own.shape
-    energy = torch.zeros((count, *_half(height, width)), device=own.device)
-    return Mean(own, energy, energy.new_zeros(count), torch.ones(count, dtype=torch.bool, device=own.device))
+    """Of frames that have no neighbours."""
+    energy = torch.zeros((len(own), *_half(*own.shape[1:])), device=own.device)
+    return Mean(own, energy, torch.ones(len(own), dtype=torch.bool, device=own.device))
 
 
-def averaged(own: Tensor, neighbours: Neighbours, way: Way, *, tolerance: float, finely: bool) -> Mean:
+def averaged(own: Tensor, neighbours: Neighbours, way: Way, *, tolerance: float) -> Mean:
     """``own`` averaged along motion with its neighbours: two, or one, which tells no flicker from motion and is hardly heard."""
-    found = _differences(own, neighbours, way, finely=finely)
-    product, texture, sharpness = _seen(own, found, way)
+    found = _differences(own, neighbours, way)
+    product, texture = _seen(own, found, way)
     energy = _flicker_energy(product, texture, max(2, own.shape[1] // 10 // rules.CELL_PX) | 1) if len(found) > 1 else 0 * product
-    before = Mean(own, resized(energy, _half(*own.shape[1:])), sharpness, torch.ones_like(sharpness, dtype=torch.bool))
-    return _mean(before, found, neighbours.trust, rules.STILL, way, tolerance)
+    energy = resized(energy, _half(*own.shape[1:]))
+    return _mean(Mean(own, energy, energy.amax((1, 2)) < rules.STILL), found, neighbours.trust, way, tolerance)
 
 
-def averaged_again(before: Mean, neighbours: Neighbours, way: Way, *, tolerance: float, finely: bool) -> Mean:
+def averaged_again(before: Mean, neighbours: Neighbours, way: Way, *, tolerance: float) -> Mean:
     """The same of what was averaged before, with neighbours that were so too."""
-    found = _differences(before.planes, neighbours, way, finely=finely)
-    return _mean(before, found, neighbours.trust, rules.STILL / rules.LEFT, way, tolerance)
+    return _mean(before, _differences(before.planes, neighbours, way), neighbours.trust, way, tolerance)
 
 
 def finished(own: Tensor, mean: Mean, way: Way) -> Tensor:
-    """The mean with most of the finest detail of the frame itself, and then as sharp as is asked: levels."""
-    wholes: list[Tensor] = []
-    fines: list[Tensor] = []
-    energies = torch.zeros((3, len(own)), device=own.device)
+    """The mean with the finest detail of the frame itself: levels."""
+    made: list[Tensor] = []
     for rows in _strips(own, way):
         seen, inner = _with_margin(rows, own.shape[1])
-        shown = levels(mean.planes[:, seen])
-        lost = levels(own[:, seen]) - shown
-        whole = shown + rules.FINEST_KEPT * (lost - softened(lost, rules.FINEST_PX))
-        fines.append((whole - softened(whole, 1.0))[:, inner])
-        wholes.append(whole[:, inner])
-        of_whole, of_fine = laplacian(torch.stack((wholes[-1], fines[-1])))
-        energies += torch.stack((of_whole * of_whole, of_whole * of_fine, of_fine * of_fine)).sum((2, 3))
-    amount = _sharpening(energies / own[0].numel(), mean.sharpness)[:, None, None]
-    made = torch.cat([torch.addcmul(whole, amount, fine) for whole, fine in zip(wholes, fines, strict=True)], 1)
-    return torch.where(mean.is_own[:, None, None], levels(own), made)
+        whole = levels(own[:, seen])
+        made.append((whole - softened(whole - levels(mean.planes[:, seen]), rules.FINEST_PX))[:, inner])
+    return torch.where(mean.is_own[:, None, None], levels(own), torch.cat(made, 1))
 
 
-def _differences(own: Tensor, neighbours: Neighbours, way: Way, *, finely: bool) -> Tensor:
+def _differences(own: Tensor, neighbours: Neighbours, way: Way) -> Tensor:
     """(n, c, h, w): what the neighbours, carried onto ``own``, have more than it."""
     planes, ways, lighter = (each.flatten(0, 1) for each in (neighbours.planes, neighbours.ways, neighbours.lighter))
     height, width = own.shape[1:]
-    there, fetch = levels(planes), sampled_finely if finely else sampled
+    there = levels(planes)
     scale = there.new_tensor((width / ways.shape[3], height / ways.shape[2])).view(2, 1, 1)
     x, y = (torch.arange(side, device=own.device, dtype=torch.float32) for side in (width, height))
     found = torch.empty((len(neighbours.planes), *own.shape), dtype=way.values, device=own.device)
     for rows in _strips(own, way):
         moved = rows_of(ways, (height, width), rows) * scale
-        carried = fetch(there, x + moved[:, 0], y[rows, None] + moved[:, 1]).sub_(rows_of(lighter, (height, width), rows))
+        carried = sampled_finely(there, x + moved[:, 0], y[rows, None] + moved[:, 1]).sub_(rows_of(lighter, (height, width), rows))
         found[:, :, rows] = carried.view(-1, len(own), *carried.shape[2:]) - levels(own[:, rows])
     return found
 
 
-def _seen(own: Tensor, found: Tensor, way: Way) -> tuple[Tensor, Tensor, Tensor]:
-    """Maps of the product of both differences and of the texture, (c, h', w'), and the sharpness that is not flicker's."""
+def _seen(own: Tensor, found: Tensor, way: Way) -> tuple[Tensor, Tensor]:
+    """Maps of the product of both differences, and of the squared Laplacian of the mean: (c, h', w')."""
     products: list[Tensor] = []
     textures: list[Tensor] = []
-    sharpness = torch.zeros(len(own), device=own.device)
     for rows in _strips(own, way):
         first, second = found[0, :, rows].float(), found[-1, :, rows].float()
-        of_own, of_first, of_second = laplacian(torch.stack((levels(own[:, rows]), first, second)))
-        sharpness += (of_own * of_own - of_first * of_second).sum((1, 2))
+        texture = laplacian((levels(own[:, rows]) + 0.5 * (first + second))[None])[0]
         products.append(_smaller(first * second, rules.CELL_PX))
-        textures.append(_smaller((of_own + 0.5 * (of_first + of_second)).square_(), rules.CELL_PX))
-    return torch.cat(products, 1), torch.cat(textures, 1), sharpness / own[0].numel()
+        textures.append(_smaller(texture.square_(), rules.CELL_PX))
+    return torch.cat(products, 1), torch.cat(textures, 1)
 
 
-def _mean(before: Mean, found: Tensor, trust: Tensor, still: float, way: Way, tolerance: float) -> Mean:
-    """``before`` and its neighbours, where more than ``still`` levels squared flicker in it."""
-    own, energy = before.planes, before.energy
+def _mean(before: Mean, found: Tensor, trust: Tensor, way: Way, tolerance: float) -> Mean:
+    """Of ``before`` and its neighbours, and what is left of its energy, where it is not its own."""
+    own, energy, is_own = before
     apart = _alike(torch.cat([_smaller(found[:, :, rows].square(), 2) for rows in _strips(own, way)], 2)).float()
     excess = (apart / (2 * energy + rules.FLOOR) - 1).clamp_(min=0)
     weights = excess.square_().div_(-(tolerance * tolerance)).exp_()
     trusts = resized(trust, _half(*own.shape[1:]))  # (n, b, 1, h', w')
     weights = (weights.view(*trusts.shape[:2], -1, *weights.shape[2:]) * trusts).view_as(weights)
     left = energy * (weights.square().sum(0) + 1) / (weights.sum(0) + 1).square()
-    strips = (_rows_of_mean(own, found, weights.to(found.dtype), rows) for rows in _strips(own, way))
-    is_still = energy.mean((1, 2)) < still
-    keeps = is_still[:, None, None]
-    planes = torch.where(keeps, own, torch.cat(list(strips), 1))
-    return Mean(planes, torch.where(keeps, energy, left), before.sharpness, before.is_own & is_still)
+    strips = [_rows_of_mean(own, found, weights.to(found.dtype), rows) for rows in _strips(own, way)]
+    keeps = is_own[:, None, None]
+    return Mean(torch.where(keeps, own, torch.cat(strips, 1)), torch.where(keeps, energy, left), is_own)
 
 
 def _rows_of_mean(own: Tensor, found: Tensor, weights: Tensor, rows: slice) -> Tensor:
@@ -169,7 +153,7 @@ def _alike(pictures: Tensor) -> Tensor:
 
 
 def _flicker_energy(product: Tensor, texture: Tensor, box_cells: int) -> Tensor:
-    energy = boxed(product - rules.SOFTENING * texture, box_cells).clamp_(min=0)
+    energy = boxed(product, box_cells).clamp_(min=0)
     ground = boxed(texture, box_cells) + rules.PLAIN
     capped, share = _capped(torch.stack((energy, energy / ground)))
     return torch.minimum(capped, share * ground)
@@ -180,13 +164,6 @@ def _capped(energy: Tensor) -> Tensor:
     small = shrunk(energy, (max(1, height // 2), max(1, width // 2)))
     usual = gaussian((small + 1e-4).log_(), 5).exp_()
     return torch.minimum(energy, 2 * resized(usual, (height, width)))
-
-
-def _sharpening(energies: Tensor, target: Tensor) -> Tensor:
-    whole, cross, finest = energies.unbind()
-    missing = target - whole
-    amount = ((cross * cross + finest * missing).clamp(min=0).sqrt() - cross) / finest.clamp(min=1e-12)
-    return torch.where(missing > 0, amount, 0).clamp(0, rules.MOST_SHARPENING)
 
 
 def _smaller(pictures: Tensor, times: int) -> Tensor:

@@ -19,7 +19,7 @@ import av
 import torch
 from torch import Tensor
 
-from ..bands.engine import FAR, FINELY, LIGHT, MOST_APART, Around, Run, Work
+from ..bands.engine import FAR, LIGHT, MOST_APART, Around, Run, Work
 from ..bands.lowband import view_size
 from ..records import Clip
 from . import detailband, frames, lowband, search
@@ -146,7 +146,7 @@ class GpuShot:
         means: list[list[detailband.Mean]] = []
         for part, around in enumerate(self._neighbours(batch)):
             own = torch.cat([here.planes[part] for here in heres])
-            made = detailband.averaged(own, around, way, tolerance=self._work.tolerance, finely=FINELY[part])
+            made = detailband.averaged(own, around, way, tolerance=self._work.tolerance)
             means.append(made.split(len(heres)))
         return [replace(here, means=each) for here, each in zip(heres, zip(*means, strict=True), strict=True)]
 
@@ -159,7 +159,7 @@ class GpuShot:
             mean = detailband.Mean.joined([here.means[part] for here in heres])
             own = torch.cat([here.codes[0][part] for here in heres])
             if others is not None:
-                mean = detailband.averaged_again(mean, others, way, tolerance=self._work.tolerance, finely=FINELY[part])
+                mean = detailband.averaged_again(mean, others, way, tolerance=self._work.tolerance)
             change = (detailband.finished(own, mean, way) - detailband.levels(own)) * strength
             changes.append(list(change.chunk(len(heres))))
         return [
