@@ -20,9 +20,9 @@ from ..bands.trails import SMALL_LINES
 from .images import padded_to, sampled
 from .refinement import gradients, refined
 
-_PATCH_PX, _STRIDE_PX = 8, 4
+_PATCH_PX, _SMALL_GUIDES_PATCH_PX, _STRIDE_PX = 8, 16, 4
 _ROUNDS, _DESCENTS = 2, 3  # of descending and looking at what neighbours found; steps of a descent
-_NOISE = 1000.0  # squared gradients of texture that is drawn anew, over a patch: without it smooth surfaces follow that
+_NOISE = 16.0  # squared gradient of texture that is drawn anew: without it smooth surfaces follow that
 _BETTER = 0.95  # of its own cost: what a neighbour found is taken from there on
 _SMALLEST_PX = 20  # shorter side of the coarsest picture
 _LEAST_PX = 32  # a smaller guide is continued to this size
@@ -37,10 +37,12 @@ def flows(here: Tensor, there: Tensor) -> Tensor:
         pairs.append((functional.avg_pool2d(pairs[-1][0], 2), functional.avg_pool2d(pairs[-1][1], 2)))
     coarsest = pairs[-1][0]
     found = coarsest.new_zeros((coarsest.shape[0], 2, coarsest.shape[2] // 2, coarsest.shape[3] // 2))
-    searched = pairs if size[0] < SMALL_LINES else pairs[1:]  # the flow of half the size, enlarged, is as good
+    is_small = size[0] < SMALL_LINES
+    searched = pairs if is_small else pairs[1:]  # the flow of half the size, enlarged, is as good
+    patch_px = _SMALL_GUIDES_PATCH_PX if is_small else _PATCH_PX
     for one, other in reversed(searched):
-        found = refined(one, other, _Search(one, other, _doubled(found, one.shape[2:])).flow())
-    return (found if searched is pairs else _doubled(found, size))[..., :height, :width]
+        found = refined(one, other, _Search(one, other, _doubled(found, one.shape[2:]), patch_px).flow())
+    return (found if is_small else _doubled(found, size))[..., :height, :width]
 
 
 def _doubled(flow: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -50,19 +52,20 @@ def _doubled(flow: Tensor, size: tuple[int, ...]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Search:
-    """The patches of a picture, their pixels as columns (n, 64, p), and what is found of them in the other one."""
+    """The patches of a picture, their pixels as k columns (n, k, p), and what is found of them in the other one."""
 
     here: Tensor
     there: Tensor
     coarse: Tensor  # (n, 2, h, w): where the search begins
+    patch_px: int
 
     def flow(self) -> Tensor:
         columns = self._columns(self.coarse)
-        start = columns.view(len(columns), 2, _PATCH_PX**2, -1).mean(2)
+        start = columns.view(len(columns), 2, self.patch_px**2, -1).mean(2)
         best = self._from_neighbours(start, self._cost(start))
         for _ in range(_ROUNDS):
             best = self._from_neighbours(*self._descended(*best))
-        far = (best[0] - start).square().sum(1, keepdim=True) > _PATCH_PX**2
+        far = (best[0] - start).square().sum(1, keepdim=True) > self.patch_px**2
         return self._dense(torch.where(far, start, best[0]))
 
     def _descended(self, moves: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +96,7 @@ class _Search:
         return (change - change.mean(1, keepdim=True)).square_().sum(1)
 
     def _change(self, moves: Tensor) -> Tensor:
-        """(n, 64, p): the other picture, where ``moves`` lead, less the patches."""
+        """(n, k, p): the other picture, where ``moves`` lead, less the patches."""
         x, y = (self._places[:, axis] + moves[:, axis, None] for axis in (0, 1))
         return sampled(self.there, x, y)[:, 0] - self._patches
 
@@ -102,7 +105,7 @@ class _Search:
         weights = 1 / self._change(moves).abs_().clamp_(min=1)
         parts = torch.cat((moves[:, 0, None] * weights, moves[:, 1, None] * weights, weights), 1)
         height, width = self._size
-        sums = functional.fold(parts, (height, width), _PATCH_PX, stride=_STRIDE_PX)
+        sums = functional.fold(parts, (height, width), self.patch_px, stride=_STRIDE_PX)
         return (sums[:, :2] / sums[:, 2:])[..., : self.here.shape[2], : self.here.shape[3]]
 
     @cached_property
@@ -113,7 +116,7 @@ class _Search:
 
     @property
     def _grid(self) -> tuple[int, int]:
-        return (self._size[0] - _PATCH_PX) // _STRIDE_PX + 1, (self._size[1] - _PATCH_PX) // _STRIDE_PX + 1
+        return (self._size[0] - self.patch_px) // _STRIDE_PX + 1, (self._size[1] - self.patch_px) // _STRIDE_PX + 1
 
     @cached_property
     def _patches(self) -> Tensor:
@@ -124,16 +127,17 @@ class _Search:
         """Of the patches, less their mean, for light that differs is no motion; and (n, 3, p) xx, xy and yy of their inverted square."""
         across, down = (part - part.mean(1, keepdim=True) for part in map(self._columns, gradients(self.here)))
         xx, xy, yy = (across * across).sum(1), (across * down).sum(1), (down * down).sum(1)
-        xx, yy = xx + _NOISE, yy + _NOISE
+        noise = _NOISE * self.patch_px**2
+        xx, yy = xx + noise, yy + noise
         return across, down, torch.stack((yy, -xy, xx), 1) / (xx * yy - xy * xy)[:, None]
 
     @cached_property
     def _places(self) -> Tensor:
-        """(1, 2, 64, p): x and y of the patches' pixels."""
+        """(1, 2, k, p): x and y of the patches' pixels."""
         height, width = self._size
         x = torch.arange(width, device=self.here.device, dtype=self.here.dtype).expand(height, -1)
         y = torch.arange(height, device=self.here.device, dtype=self.here.dtype)[:, None].expand(-1, width)
-        return functional.unfold(torch.stack((x, y))[:, None], _PATCH_PX, stride=_STRIDE_PX)[None]
+        return functional.unfold(torch.stack((x, y))[:, None], self.patch_px, stride=_STRIDE_PX)[None]
 
     def _columns(self, pictures: Tensor) -> Tensor:
-        return functional.unfold(padded_to(pictures, self._size), _PATCH_PX, stride=_STRIDE_PX)
+        return functional.unfold(padded_to(pictures, self._size), self.patch_px, stride=_STRIDE_PX)
