@@ -20,9 +20,9 @@ def said_rate(path: Path) -> Fraction | None:
     """Frames a second that a sidecar says of a sequence; None for a file, and where none does."""
     if not path.is_dir() or not sidecar.of_folder(path):
         return None
-    from ..processors import sequence_clips, sequences  # here: they bring FFmpeg's libraries
+    from ..processors.sequences import frame_folders, sequence_clips  # here: they bring FFmpeg's libraries
 
     try:
-        return sequence_clips.stored_rate(sequences.find(path))
+        return sequence_clips.stored_rate(frame_folders.find(path))
     except ClipError:
         return None  # its job says what is wrong with it

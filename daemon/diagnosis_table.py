@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..processors.charts import title
 from ..processors.records import VERDICT_WORDS, Band
+from ..processors.reports.charts import title
 from . import diagnosis_words as words
 from .show import one_line
 

@@ -103,7 +103,7 @@ def _torch(settings: Settings) -> Iterable[Check]:
 
 
 def _rife(settings: Settings) -> Iterable[Check]:
-    from ..processors.rife import WEIGHTS
+    from ..processors.interpolators.rife import WEIGHTS
 
     own = settings.models.rife
     if own is not None and find_spec("torch") is not None:
@@ -115,14 +115,14 @@ def _rife(settings: Settings) -> Iterable[Check]:
 
 
 def _own_weights(path: Path) -> str:
-    from ..processors import rife_weights
+    from ..processors.interpolators import rife_weights
 
     layout = rife_weights.layout(rife_weights.read(path), path)
     return f"{path}, layout of RIFE {layout.versions}"
 
 
 def _ncnn(settings: Settings) -> Iterable[Check]:
-    from ..processors import rife_ncnn
+    from ..processors.interpolators import rife_ncnn
 
     probe = rife_ncnn.probe(settings)
     is_wanted = settings.tools.rife_ncnn_vulkan is not None or settings.models.interpolator == rife_ncnn.NAME
@@ -139,17 +139,17 @@ def _film(settings: Settings) -> Iterable[Check]:
 
 
 def _film_model(path: Path) -> str:
-    from ..processors import film_models
+    from ..processors.interpolators import film_models
 
     film_models.check(path)
     return f"{path}, not run"
 
 
 def _comfyui(settings: Settings) -> Iterable[Check]:
-    from ..processors import comfyui
+    from ..processors.comfyui import user_comfyui
 
-    probe = comfyui.probe(settings)
-    yield Check(comfyui.NAME, probe.ok, True, probe.detail, probe.remedy)
+    probe = user_comfyui.probe(settings)
+    yield Check(user_comfyui.NAME, probe.ok, True, probe.detail, probe.remedy)
 
 
 def _configured(name: str, path: Path, describe: Callable[[Path], str]) -> Check:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from ..processors import sequences
+from ..processors.sequences import frame_folders
 from .intake import Stamp
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mts", ".mxf", ".gif"})
@@ -48,7 +48,7 @@ def frame_names(folder: Path, names: Iterable[str]) -> frozenset[str]:
     """The frames among the names of a folder's files; none where it is no sequence."""
     frames: list[str] = []
     for name in names:
-        if sequences.is_frame_name(name):
+        if frame_folders.is_frame_name(name):
             frames.append(name)
         elif os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith("."):
             return frozenset()
@@ -125,7 +125,7 @@ def _frames(folder: Path) -> list[_Frame]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if sequences.is_frame_name(entry.name) and not entry.is_dir():
+                if frame_folders.is_frame_name(entry.name) and not entry.is_dir():
                     frames += _frame(entry)
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from pydantic import ValidationError
 
 from ..config.settings import Settings
-from ..processors import naming, sequences
+from ..processors import naming
 from ..processors.identity import is_of_queue, job_digest, prompt_digest
 from ..processors.records import Outcome, Receipt, Request, from_json
+from ..processors.sequences import frame_folders
 from . import contents
 
 if TYPE_CHECKING:
@@ -138,5 +139,5 @@ def _read(path: Path) -> Found:
         raise ValueError("not a receipt")
     receipt = from_json(Receipt, record)
     clip: dict[str, Any] = receipt.details.get("clip") or {}
-    rate = Fraction(clip["frame_rate"]) if clip.get("container") == sequences.CONTAINER else None
+    rate = Fraction(clip["frame_rate"]) if clip.get("container") == frame_folders.CONTAINER else None
     return Found(receipt, from_json(Request, receipt.details["request"]), clip.get("digest", ""), path.stat().st_mtime, rate)

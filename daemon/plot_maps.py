@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..processors.charts import title
-from ..processors.pictures import upright
 from ..processors.records import Band
+from ..processors.reports.charts import title
+from ..processors.reports.pictures import upright
 from .plot_marks import FAINT, GREY, PLAIN, SMALL, Heat, Line, Mark, Words
 from .plot_scale import LEAST_SCALE, nice_above
 

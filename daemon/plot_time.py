@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..processors.charts import title
 from ..processors.records import Band
+from ..processors.reports.charts import title
 from . import diagnosis_words as words
 from .plot_marks import FAINT, GREY, INK, SMALL, Area, Line, Mark, Words, fitted
 from .plot_scale import LEAST_SCALE, nice_above, ticks

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config.errors import DeshimmerError, IncompleteClip, MissingFrames, NoFrames
-from ..processors import sequences, wholeness
+from ..processors import wholeness
+from ..processors.sequences import frame_folders as sequences
 from . import frame_folders
 from .territory import Territory
 

@@ -16,7 +16,8 @@ from typing import Any
 from ..config import spawn
 from ..config.errors import DeshimmerError, WorkerCrashed
 from ..config.settings import Settings
-from ..processors import comfyui_server, work_folders
+from ..processors import work_folders
+from ..processors.comfyui import server
 from ..processors.families.family import Means
 from ..processors.records import Passage, Receipt, from_json, to_json
 from . import fates
@@ -119,7 +120,7 @@ class Steps:
         try:
             yield
         except BaseException:
-            comfyui_server.withdraw_quietly(self._settings, comfyui_server.client_id(job_id))
+            server.withdraw_quietly(self._settings, server.client_id(job_id))
             raise
 
     def _is_cancelling(self, job_id: str) -> bool:

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 from ..config.errors import DeshimmerError
 from ..config.settings import HotFolder, Settings
-from ..processors import sequences
+from ..processors.sequences import frame_folders
 from . import settled
 from .folder_problems import FolderProblems, unreadable, without_events
 from .hints import Events, Gathered, Hint
@@ -186,10 +186,10 @@ class Watcher:
             self._rescan_at = min(self._rescan_at, now + _RESCAN_SOON_S)
         for root in gathered.folders & {watch.territory.root for watch in self._watches}:
             self._leave(root)
-        folders = {path.parent for path in gathered.files if sequences.is_frame_name(path.name)}
+        folders = {path.parent for path in gathered.files if frame_folders.is_frame_name(path.name)}
         followed = {folder for folder in folders if self._follow_folder(folder)}
         for path, hint in gathered.files.items():
-            if path.parent not in followed or not sequences.is_frame_name(path.name):
+            if path.parent not in followed or not frame_folders.is_frame_name(path.name):
                 self._follow(path, hint)
         if now >= self._rescan_at:
             for watch in self._watches:

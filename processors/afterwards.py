@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from ..config import locks, paths, whole
 from ..config.errors import CannotWrite, DaemonError
-from . import formers, naming, receipts, report, work_folders
+from . import formers, naming, receipts, work_folders
 from .records import KEPT_BY_CHOICE, Outcome, Receipt, Route
+from .reports import report
 
 
 def rewrite(receipt: Receipt, told_from: Receipt | None = None) -> None:

@@ -30,13 +30,15 @@ from numpy.typing import NDArray
 from ..config.errors import MissingClip, UnreadableClip
 from ..config.profiles import Profile
 from ..config.settings import Settings, load_settings
-from . import evidence, identity, media, road, sequences, work_folders
+from . import identity, media, road, work_folders
+from .measurement import evidence
 from .options import Options
 from .prompts import lint, station
 from .prompts.stored import Stored
 from .prompts.writing import WrittenSidecar as WrittenSidecar
 from .prompts.writing import write_sidecar as write_sidecar
 from .records import MAP_PREFIX, Band, Clip, Diagnosis, Passage, Receipt, Request, Route, to_json
+from .sequences import frame_folders
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage's name and its part done, 0 to 1."""
@@ -186,7 +188,7 @@ def _existing(path: str | PathLike[str]) -> Path:
     except OSError as error:
         raise UnreadableClip(f"The file cannot be read ({error.strerror}). Check its path and permissions.", path=path) from None
     if stat.S_ISDIR(mode):
-        sequences.find(Path(path))  # says what the folder is not
+        frame_folders.find(Path(path))  # says what the folder is not
         return source
     if not stat.S_ISREG(mode):
         raise UnreadableClip("It is not a regular file. Give a video file, or a folder of frames.", path=path)

@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from . import cambi, ffmpeg, frame_pipe, media, pictures
+from . import ffmpeg, media
+from .checks.tolerances import CAMBI_RISE, CAMBI_UNSEEN
+from .measurement import cambi
 from .records import Clip, Progress
-from .tolerances import CAMBI_RISE, CAMBI_UNSEEN
+from .reports import pictures
+from .writing import frame_pipe
 
 if TYPE_CHECKING:
     from ..config.settings import Settings

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.errors import RouteRefused
-from . import ffmpeg, media, sequences, verdicts, webp
+from . import ffmpeg, media
+from .animations import webp
+from .measurement import verdicts
 from .records import Route
+from .sequences import frame_folders
 
 if TYPE_CHECKING:
     from .records import Clip, CodecReading, Treatment
@@ -74,7 +77,7 @@ def refuse_article(clip: Clip, route: Route) -> None:
         (clip.color.is_hdr, "it is HDR, which the article's command would flatten"),
         (bool(clip.width % 2 or clip.height % 2), "its size is odd, which the article's H.264 4:2:0 cannot hold"),
         (debands and clip.container == webp.CONTAINER, "it is an animated WebP, which FFmpeg cannot decode"),
-        (debands and clip.container == sequences.CONTAINER, "it is a folder of frames, and the article's command takes a movie"),
+        (debands and clip.container == frame_folders.CONTAINER, "it is a folder of frames, and the article's command takes a movie"),
         (debands and len(clip.audio) > 1, f"it has {len(clip.audio)} audio tracks, of which the article's command carries over one"),
     )
     for lost, reason in loses:

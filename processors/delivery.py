@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from ..config import locks, paths
 from ..config.errors import CannotWrite, DeshimmerError
-from . import comparison, formers, handoff, naming, offers, ranges, receipts, report, work_folders
+from . import comparison, formers, naming, offers, receipts, work_folders
+from .editors import handoff, ranges
 from .outcome import Ending, decide
 from .receipts import summary as summary
 from .records import Outcome, Passage, Progress, Receipt, from_json
+from .reports import report
 from .work_folders import make_work_folder as make_work_folder
 from .work_folders import sweep_work_folders as sweep_work_folders
 

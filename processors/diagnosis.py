@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..config.settings import Settings
-from . import causes, evidence, verdicts
-from .flicker import Flicker
-from .measuring import FramePairs, Measurement, ShotMeasure, measure
+from .measurement import causes, evidence, verdicts
+from .measurement.flicker import Flicker
+from .measurement.measuring import FramePairs, Measurement, ShotMeasure, measure
 from .prompts import lint, station
 from .records import (
     MAP_PREFIX,

@@ -11,9 +11,11 @@ from itertools import islice
 from pathlib import Path
 
 from ..config.settings import Settings
-from . import diagnosis, evidence, media, pictures
-from .evidence import Stretch
+from . import diagnosis, media
+from .measurement import evidence
+from .measurement.evidence import Stretch
 from .records import Cause, Clip, Diagnosis, Excerpt, Passage, Progress, Shot
+from .reports import pictures
 
 LENGTH_S = 2
 _PREROLL_FRAMES = 16

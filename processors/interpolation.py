@@ -19,9 +19,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cadence, grid, interpolators, media, timing
-from .interpolators import Interpolator
+from . import cadence, media, timing
+from .interpolators import backends
+from .interpolators.backends import Interpolator
 from .records import Clip, Diagnosis, Treatment
+from .writing import grid
 
 _HALF = Fraction(1, 2)
 _GHOST = 0.12
@@ -52,7 +54,7 @@ def interpolate(
     without the extra ``[ai]``, DeshimmerError where memory suffices for nothing, and what the interpolator raises.
     """
     cuts = {shot.start for shot in diagnosis.shots}
-    with nullcontext(interpolator) if interpolator else interpolators.by_rife(clip) as lent, closing(pictures(clip, treatment)) as runs:
+    with nullcontext(interpolator) if interpolator else backends.by_rife(clip) as lent, closing(pictures(clip, treatment)) as runs:
         sources = (_Source(run.frame, run.times, lent) for run in runs)
         for step in timing.steps(sources, timed(clip), treatment):
             for moment, frame in zip(step.moments, _frames(step, step.next_frame in cuts, account), strict=True):

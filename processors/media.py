@@ -19,7 +19,8 @@ import av
 import av.error
 
 from ..config.errors import UnreadableClip
-from . import apng_times, changes, colors, sequence_clips, sequences, webp
+from . import changes, colors
+from .animations import apng_times, webp
 from .containers import LARGEST_PIXELS as LARGEST_PIXELS
 from .containers import OPEN_OPTIONS as OPEN_OPTIONS
 from .containers import open_container as open_container
@@ -36,6 +37,7 @@ from .pixels import tagged_like as tagged_like
 from .pixels import to_format as to_format
 from .pixels import working_steps as working_steps
 from .records import AudioTrack, Clip, ColorTags
+from .sequences import frame_folders, sequence_clips
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -50,7 +52,7 @@ _MAY_HIDE_FRAMES = ("vp8", "mpeg1video", "mpeg2video")
 """Codecs whose packets are not always one frame each: hidden reference frames, single fields."""
 
 
-_NO_STREAMS = (webp.CONTAINER, sequences.CONTAINER)
+_NO_STREAMS = (webp.CONTAINER, frame_folders.CONTAINER)
 """What is not opened by FFmpeg's demuxers."""
 
 
@@ -127,7 +129,7 @@ def frames(clip: Clip) -> Generator[av.VideoFrame, None, None]:
 def _decoded(clip: Clip, *, may_change: bool = False) -> Generator[av.VideoFrame, None, None]:
     if clip.container == webp.CONTAINER:
         return webp.frames(clip.path)
-    if clip.container == sequences.CONTAINER:
+    if clip.container == frame_folders.CONTAINER:
         return sequence_clips.frames(clip)
     return _frames_of_stream(clip, may_change=may_change)
 
@@ -213,7 +215,7 @@ def delivered_color(clip: Clip, pixel_format: str | None = None) -> ColorTags:
 def digest(path: Path) -> str:
     """BLAKE2b of the file's bytes, 32 hex digits; of a sequence, over its frames' names and bytes."""
     if path.is_dir():
-        return sequence_clips.digest(sequences.find(path))
+        return sequence_clips.digest(frame_folders.find(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
@@ -332,7 +334,9 @@ def timed(clip: Clip, count: int, pts: tuple[int, ...]) -> Clip:
     typical = statistics.median(steps) if steps else 0
     rate = clip.frame_rate
     span = (pts[-1] - pts[0]) * clip.time_base if steps else Fraction(0)
-    if steps and abs(rate - len(steps) / span) > rate / 50:
+    if steps and min(steps) == max(steps) and abs(span - len(steps) / rate) > clip.time_base:
+        rate = len(steps) / span  # an edit list hides frames, or the last one lasts longer: the header's is an average of all
+    elif steps and abs(rate - len(steps) / span) > rate / 50:
         rate = Fraction(len(steps) / span).limit_denominator(1001)
     return replace(
         clip,

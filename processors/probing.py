@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..config.profiles import Profile
-from . import coders, encoders, fields, media, picture_codecs, sequence_codecs, timing, wholeness
+from . import fields, media, timing, wholeness
 from .records import Route
+from .sequences import sequence_codecs
+from .writing import coders, encoders, picture_codecs
 
 if TYPE_CHECKING:
     from ..config.settings import Settings

@@ -10,9 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import ffmpeg, traces
-from .ranges import Range, as_records
+from . import ffmpeg
+from .editors.ranges import Range, as_records
 from .records import Outcome, Passage, Reading, Receipt, Route, from_json, to_json
+from .reports import traces
 
 if TYPE_CHECKING:
     from ..config.errors import DeshimmerError

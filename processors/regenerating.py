@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..config.errors import NotSetUp, RouteRefused
-from . import rife
 from .families import needs, pipelines, store
 from .families.family import Family, Kind, Means
 from .families.table import family_of
+from .interpolators import rife
 from .prompts.lint import corrected
 from .prompts.stored import Stored, StoredPrompt
 from .records import Change, Clip, Diagnosis, Plan, Regeneration, Request, Route, Treatment, Verdict

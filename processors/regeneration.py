@@ -16,7 +16,7 @@ from .families.family import Family, Means
 from .records import Candidate, Progress, Regeneration
 
 if TYPE_CHECKING:
-    from .treatment import Job
+    from .jobs import Job
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ def regenerate(job: Job) -> Candidate:
             "It was not said how to render it again. Start it from its offer, or with --route regenerate.", path=job.clip.path
         )
     if wanted.means is Means.COMFYUI:
-        from . import comfyui
+        from .comfyui import user_comfyui
 
-        return comfyui.render(job)
+        return user_comfyui.render(job)
     return _by_diffusers(job, wanted)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from ..config.errors import RouteRefused
 from ..config.profiles import Profile
 from ..config.settings import Settings
-from . import debanding, fields, regenerating, verdicts
-from .animation_files import GIF
+from . import debanding, fields, regenerating
+from .animations.animation_files import GIF
+from .measurement import verdicts
 from .prompts.stored import Stored
 from .records import Band, Clip, CodecReading, Diagnosis, Passage, Plan, Progress, Request, Route, Treatment, Verdict
 

@@ -20,12 +20,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import cadence, detailband, lowband, media
+from . import cadence, media
+from .bands import detailband, lowband
+from .bands.trails import Trails, enlarged
+from .bands.windows import T, in_parallel, windows
 from .flow import guide, warp
 from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
-from .trails import Trails, enlarged
-from .windows import T, in_parallel, windows
 
 RADIUS = 6  # moments on either side
 _NEAR, _FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off

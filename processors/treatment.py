@@ -4,44 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
 
-from . import (
-    comfyui,
-    debanding,
-    depulsing,
-    encoding,
-    ffmpeg,
-    fields,
-    interpolation,
-    interpolators,
-    inventory,
-    media,
-    regenerating,
-    regeneration,
-    results,
-    smoothing,
-    timing,
-)
+from . import debanding, depulsing, encoding, ffmpeg, fields, interpolation, media, regenerating, regeneration, results, smoothing, timing
+from .comfyui import user_comfyui
 from .families.family import Means
-from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
+from .interpolators import backends
+from .inventory import inventories
+from .jobs import Job
+from .records import Candidate, Clip, Passage, Progress, Route, Treatment
+from .writing.orders import Order
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-
-
-@dataclass(frozen=True)
-class Job:
-    clip: Clip
-    diagnosis: Diagnosis
-    treatment: Treatment
-    output_stem: Path  # in the work folder, without suffix
-    settings: Settings
-    progress: Progress
 
 
 def process_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
@@ -63,10 +42,10 @@ def wants_gpu(passage: Passage, settings: Settings) -> bool:
 
 def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
     if treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI:
-        return comfyui.is_on_this_machine(settings)
+        return user_comfyui.is_on_this_machine(settings)
     if treatment.regeneration is not None:
         return regenerating.finds_gpu()
-    return treatment.route is Route.INTERPOLATE and interpolators.uses_gpu(settings)
+    return treatment.route is Route.INTERPOLATE and backends.uses_gpu(settings)
 
 
 def make(job: Job) -> Candidate:
@@ -93,7 +72,7 @@ def _deband_smooth(job: Job) -> Candidate:
 
 def _interpolate(job: Job) -> Candidate:
     account, notes = interpolation.Account(), list[str]()
-    with interpolators.chosen(job.clip, job.settings, job.output_stem.parent, notes.append) as interpolator:
+    with backends.chosen(job.clip, job.settings, job.output_stem.parent, notes.append) as interpolator:
         made = _encoded(job, interpolation.interpolate(job.clip, job.diagnosis, job.treatment, account, interpolator))
     return replace(made, notes=(*made.notes, *notes, *account.notes()))
 
@@ -112,15 +91,17 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = timing.frame_count(job.clip, job.treatment)
     written = results.write(
-        job.clip,
-        frames,
-        chosen,
-        output,
-        job.settings,
-        filters=filters,
-        frame_rate=timing.frame_rate(job.clip, job.treatment),
-        progress=job.progress,
-        expected_frames=expected,
+        Order(
+            job.clip,
+            frames,
+            chosen,
+            output,
+            job.settings,
+            filters=filters,
+            frame_rate=timing.frame_rate(job.clip, job.treatment),
+            progress=job.progress,
+            expected_frames=expected,
+        )
     )
     return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
 
@@ -136,8 +117,8 @@ def _article(job: Job) -> Candidate:
 
 def _lost_by_article(job: Job, output: Path) -> tuple[str, ...]:
     """Its command says nothing of what else is in the file: what became of that is seen afterwards."""
-    before, after = inventory.of(job.clip), inventory.take(output)
-    found = inventory.differences(before, after, job.treatment)
+    before, after = inventories.of(job.clip), inventories.take(output)
+    found = inventories.differences(before, after, job.treatment)
     return tuple(f"the article's command: {each.subject}. {each.detail}" for each in found if not each.grave)
 
 

@@ -1,7 +1,7 @@
 """Is a candidate better than its source? Less of what the plan set out to repair, no more of anything else, nothing lost.
 
 A frozen clip has no flicker and a blurred one little, so calm alone is never enough: motion and detail are measured against the
-source, along the source's own motion. What is required stands in ``checks``; ``fidelity`` and ``inserted`` measure.
+source, along the source's own motion. What is required stands in ``checks``.
 """
 
 from __future__ import annotations
@@ -14,23 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.errors import ClipError, ToolFailed
-from . import (
-    checks,
-    diagnosis,
-    fidelity,
-    fields,
-    inserted,
-    interpolation,
-    inventory,
-    media,
-    picture_checks,
-    regenerated,
-    timing,
-    work_folders,
-)
-from .checks import Evidence
-from .fidelity import Fidelity
-from .inserted import Inserted
+from . import diagnosis, fields, interpolation, media, timing, work_folders
+from .checks import fidelity, inserted, picture_checks, regenerated, requirements
+from .checks.fidelity import Fidelity
+from .checks.inserted import Inserted
+from .checks.requirements import Evidence
+from .inventory import inventories
 from .records import Candidate, Check, Clip, Diagnosis, Passage, Progress, Reading, Route, Treatment, Verification
 
 if TYPE_CHECKING:
@@ -61,14 +50,14 @@ def verify(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | No
     if candidate.treatment.regeneration is not None:
         return regenerated.verify(clip, found, candidate, curves, settings, progress)
     evidence = _gather(clip, found, candidate, curves, settings, progress)
-    whole = tuple(checks.wholeness(evidence))
+    whole = tuple(requirements.wholeness(evidence))
     broken = not all(check.passed for check in whole)
-    made = whole if broken else (*whole, *checks.gains(evidence), *checks.harms(evidence), *_of_other_field(evidence, progress))
+    made = whole if broken else (*whole, *requirements.gains(evidence), *requirements.harms(evidence), *_of_other_field(evidence, progress))
     failed = [check for check in made if not check.passed]
     return Verification(
         better=not failed,
         broken=broken,
-        reason=" ".join(check.detail for check in failed[:2]) or checks.praise(evidence),
+        reason=" ".join(check.detail for check in failed[:2]) or requirements.praise(evidence),
         checks=made,
         reading=evidence.reading,
         curves=curves,
@@ -87,7 +76,7 @@ def _gather(clip: Clip, found: Diagnosis, candidate: Candidate, curves: Path | N
             reading = diagnosis.read(result, curves, _part(progress, 0.0, 0.6), settings=settings)
             seen, between = _compare(clip, found, candidate.treatment, result, _part(progress, 0.6, 1.0))
         picture = picture_checks.of(clip, result, candidate, settings)
-        differs = inventory.differences(inventory.of(clip), inventory.of(result), candidate.treatment)
+        differs = inventories.differences(inventories.of(clip), inventories.of(result), candidate.treatment)
     except ClipError as error:
         raise ToolFailed(
             f"The result that was written cannot be read back ({error}). Retry; the original is untouched.", path=clip.path
@@ -107,7 +96,7 @@ def _of_other_field(evidence: Evidence, progress: Progress) -> Iterator[Check]:
     if clip.interlaced and result.frames == clip.frames:
         seen = _of_field("bottom", clip, evidence.diagnosis, result, _part(progress, 0.75, 1.0))
         other = replace(evidence, fidelity=seen, picture=())
-        failed = (check for check in (*checks.wholeness(other), *checks.harms(other)) if not check.passed)
+        failed = (check for check in (*requirements.wholeness(other), *requirements.harms(other)) if not check.passed)
         yield from (replace(check, name=f"{check.name} (second field)") for check in failed)
 
 

@@ -14,7 +14,8 @@ from typing import BinaryIO, NamedTuple
 import av.error
 
 from ..config.errors import ClipError, IncompleteClip, MissingClip, UnreadableClip
-from . import containers, sequences
+from . import containers
+from .sequences import frame_folders
 
 _STILL = "Wait until it is written; if it is, render or copy it again."
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx", b"uuid")
@@ -42,7 +43,7 @@ class _Finding(NamedTuple):
 def check(path: Path) -> None:
     """Raises IncompleteClip where the file is empty, cut off or still being filled; MissingClip where there is none.
 
-    Of a sequence every frame is looked at, and gaps are named (``sequences.find``). Says nothing about whether it can be decoded: a text
+    Of a sequence every frame is looked at, and gaps are named (``frame_folders.find``). Says nothing about whether it can be decoded: a text
     file is whole.
     """
     if path.is_dir():
@@ -65,7 +66,7 @@ def check(path: Path) -> None:
 
 
 def _check_sequence(folder: Path) -> None:
-    for file in sequences.find(folder).files():
+    for file in frame_folders.find(folder).files():
         try:
             check(file)
         except ClipError as error:

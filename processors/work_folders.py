@@ -16,9 +16,9 @@ import psutil
 
 from ..config import spawn
 from ..config.errors import CannotWrite
-from . import sequences
 from .prompts import sidecar
 from .records import Receipt, from_json, to_json
+from .sequences import frame_folders
 
 ROOT = ".deshimmer-work"
 _OWNER = "owner.json"
@@ -141,7 +141,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     for each in path.iterdir():
-        if each.name.lower().endswith((*sequences.SUFFIXES, sidecar.SUFFIX)) and not each.is_dir():
+        if each.name.lower().endswith((*frame_folders.SUFFIXES, sidecar.SUFFIX)) and not each.is_dir():
             each.unlink()
     with suppress(OSError):
         path.rmdir()  # somebody's own file is in it

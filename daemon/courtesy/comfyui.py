@@ -10,7 +10,7 @@ import httpx
 import psutil
 
 from ...config.errors import ToolFailed
-from ...processors import comfyui_server
+from ...processors.comfyui import server as comfyui_server
 
 _TIMEOUT_S = 1.0
 

@@ -88,7 +88,7 @@ class _Pages:
 
     def _prepare(self, row: JobRow) -> Iterator[dict[str, Any]]:
         """Where one side needs a proxy both get one: otherwise the encoder's work would show as a difference."""
-        from ...processors import proxy
+        from ...processors.reports import proxy
 
         files = {side: path for side, path in job_view.media(row).items() if side in _SIDES}
         if not files:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..table import JobRow
 
 SHOWS = 0.5
-"""The flicker score from which flicker is seen (processors/tolerances.py)."""
+"""The flicker score from which flicker is seen (processors/checks/tolerances.py)."""
 _MUCH = 0.75
 _SMALL_FALL = 0.3
 """Of the score: with a fall of less than this part, much flicker is left too."""
@@ -179,7 +179,7 @@ def view(row: JobRow) -> JobView:
 
 def traces(row: JobRow) -> dict[str, Any]:
     """Curves, maps, cuts and causes for the script; all empty where the receipt has none."""
-    from ...processors import traces as kept  # here: it brings OpenCV
+    from ...processors.reports import traces as kept  # here: it brings OpenCV
 
     seen = view(row)
     details: Mapping[str, Any] = (seen.record or {}).get("details") or {}
@@ -240,7 +240,8 @@ def _record(row: JobRow) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _told(record: Mapping[str, Any]) -> tuple[Passage, dict[str, Any]] | tuple[None, None]:
-    from ...processors import account, receipts  # here: they bring OpenCV
+    from ...processors import receipts  # here: they bring OpenCV
+    from ...processors.reports import account
 
     try:
         receipt = from_json(Receipt, record)
@@ -251,7 +252,7 @@ def _told(record: Mapping[str, Any]) -> tuple[Passage, dict[str, Any]] | tuple[N
 
 
 def _bands(passage: Passage) -> Iterator[BandLine]:
-    from ...processors import charts
+    from ...processors.reports import charts
 
     found, judged, treatment = passage.diagnosis, passage.verification, passage.treatment
     treated = treatment.bands if treatment else ()

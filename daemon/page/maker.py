@@ -24,7 +24,7 @@ _QUALITY = 82
 
 
 def _proxy(errand: dict[str, Any], channel: Channel) -> None:
-    from ...processors import proxy
+    from ...processors.reports import proxy
 
     last = 0.0
 
@@ -38,8 +38,9 @@ def _proxy(errand: dict[str, Any], channel: Channel) -> None:
 
 
 def _thumbnail(errand: dict[str, Any], channel: Channel) -> None:
-    from ...processors import excerpts, media, pictures, work_folders
-    from ...processors.evidence import Stretch
+    from ...processors import excerpts, media, work_folders
+    from ...processors.measurement.evidence import Stretch
+    from ...processors.reports import pictures
 
     clip = media.probe(Path(errand["source"]))
     index = min(errand["frame"], clip.frames - 1)

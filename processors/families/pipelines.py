@@ -19,7 +19,7 @@ from typing import Any
 
 from ...config import locks
 from ...config.errors import NotSetUp
-from .. import rife
+from ..interpolators import rife
 from . import guard, needs
 from .adapter import Adapter
 from .family import Family, Kind

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...config.errors import ClipError
-from .. import boxes
+from ..inventory import boxes
 from .untrusted import MOST_BYTES
 
 log = logging.getLogger(__name__)

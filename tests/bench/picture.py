@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from deshimmer.processors import api, media, pictures
+from deshimmer.processors import api, media
+from deshimmer.processors.reports import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT.parent / "shared" / "clips" / "real" / "cogv2v_input_horse.mp4"

@@ -29,8 +29,8 @@ sys.path.insert(0, str(TESTS / "support"))
 import mediamaker  # noqa: E402
 
 from deshimmer.config.profiles import Profile  # noqa: E402
-from deshimmer.processors import sequences  # noqa: E402
 from deshimmer.processors.records import Route, Treatment  # noqa: E402
+from deshimmer.processors.sequences import frame_folders  # noqa: E402
 
 PAGE = TESTS.parent / "docs" / "profiles.md"
 HEADING = "## Which programs open it\n"
@@ -221,7 +221,7 @@ def _run(command: list[str]) -> bytes:
 
 
 def _files(folder: Path) -> list[Path]:
-    return list(sequences.find(folder).files())
+    return list(frame_folders.find(folder).files())
 
 
 def _input(path: Path) -> list[str]:
@@ -233,7 +233,7 @@ def _input(path: Path) -> list[str]:
 
 
 def _pattern(folder: Path) -> tuple[Path, int]:
-    found = sequences.find(folder)
+    found = frame_folders.find(folder)
     return folder / f"{found.prefix}%0{found.digits}d{found.suffix}", found.first
 
 

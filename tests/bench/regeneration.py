@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import real_pipelines
 from clipmaker import pan, write
 
-from deshimmer.processors import media, rendering, thrift
+from deshimmer.processors import media, rendering
 from deshimmer.processors.families import devices, ladder, model_folder, pipelines, table
 from deshimmer.processors.families.family import Family, Kind, Means
 from deshimmer.processors.families.ladder import Rung
+from deshimmer.processors.interpolators import thrift
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Regeneration
 

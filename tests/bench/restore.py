@@ -23,7 +23,8 @@ import numpy as np
 from degraded import CLIPS, Picture, footage, scene, write
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import ffmpeg, flow, media, rife
+from deshimmer.processors import ffmpeg, flow, media
+from deshimmer.processors.interpolators import rife
 
 SOURCES = ("ai/cogvideox_1.mp4", "real/davis_paragliding_launch.mp4", "real/cmp_carturn_source.mp4")
 GAPS = (1, 3)

@@ -11,7 +11,7 @@ from rich.console import Console
 from deshimmer.daemon import diagnosis_words as words
 from deshimmer.daemon import show
 from deshimmer.daemon.diagnosis_table import block
-from deshimmer.processors.causes import KINDS
+from deshimmer.processors.measurement.causes import KINDS
 from deshimmer.processors.records import VERDICT_WORDS, Band, Route, Verdict
 
 

@@ -12,7 +12,7 @@ import pytest
 from deshimmer.config.settings import Disk, HotFolder, Models, Settings, Tools
 from deshimmer.daemon import cli
 from deshimmer.daemon.doctor import Check, examine
-from deshimmer.processors import rife
+from deshimmer.processors.interpolators import rife
 
 
 def checks(settings: Settings) -> dict[str, Check]:

@@ -15,7 +15,7 @@ from PIL import Image
 from deshimmer.daemon import plot, plot_maps, plot_scale
 from deshimmer.daemon.plot_marks import fitted, text_width, wrapped
 from deshimmer.processors.api import Finding
-from deshimmer.processors.causes import KINDS
+from deshimmer.processors.measurement.causes import KINDS
 from deshimmer.processors.records import (
     Band,
     BandReading,

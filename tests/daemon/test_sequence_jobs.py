@@ -24,7 +24,8 @@ from deshimmer.daemon.fates import CANCELLED_GONE, CANCELLED_REPLACED
 from deshimmer.daemon.page import job_view
 from deshimmer.daemon.page.proxies import Proxies
 from deshimmer.daemon.states import State
-from deshimmer.processors import media, sequences
+from deshimmer.processors import media
+from deshimmer.processors.sequences import frame_folders
 
 NAME = "f_{:04d}.png"
 
@@ -179,7 +180,7 @@ def test_watch_once_repairs_a_sequence(run: Run, tmp_path: Path) -> None:
     told = {line["path"]: line for line in ended.lines}
     assert {path: line["outcome"] for path, line in told.items()} == {str(folder): "repaired", str(gap): "failed"}
     assert "f_0002 is missing" in told[str(gap)]["error"]["message"]
-    result = sequences.find(Path(told[str(folder)]["output"]))
+    result = frame_folders.find(Path(told[str(folder)]["output"]))
     assert result.folder == hot / "deshimmered" / "shots" / "shot_010.deshimmered"
     assert (result.prefix, result.first, result.count) == ("shot_010.", 1001, 16)
     assert told[str(folder)]["after"]["flicker_score"] < told[str(folder)]["before"]["flicker_score"] / 2
@@ -195,4 +196,4 @@ def test_kills_leave_nothing_half(tmp_path: Path) -> None:
     with open_field(tmp_path / "home", hot, watch_command(hot)) as field:
         tally = kill_while_it_works(field, 1, wait_s=(3.0, 4.0), seed=3, limit_s=60)
     assert (tally.clips, dict(tally.outcomes), tally.is_clean()) == (1, {"repaired": 1}, True), tally
-    assert sequences.find(hot / "deshimmered" / "shot.deshimmered").count == sequences.find(folder).count
+    assert frame_folders.find(hot / "deshimmered" / "shot.deshimmered").count == frame_folders.find(folder).count

@@ -9,8 +9,8 @@ import pytest
 from clipmaker import pan, write
 
 from deshimmer.processors import api, depulsing, diagnosis, media
+from deshimmer.processors.measurement.verdicts import PULSE_LEVELS
 from deshimmer.processors.records import Clip, Diagnosis, Outcome, Receipt, Route
-from deshimmer.processors.verdicts import PULSE_LEVELS
 
 
 def pulsing(path: Path, gop: int, frames: int, options: str = "qp=36:ipratio=2") -> Path:

@@ -13,8 +13,8 @@ from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flic
 
 from deshimmer.config.settings import Settings
 from deshimmer.processors import diagnosis, media
+from deshimmer.processors.measurement.verdicts import PULSE_LEVELS
 from deshimmer.processors.records import Band, Diagnosis, Passage, Request, Route, Verdict, from_json, to_json
-from deshimmer.processors.verdicts import PULSE_LEVELS
 
 Fault = Callable[[list[Picture]], list[Picture]]
 

@@ -13,8 +13,9 @@ import pytest
 from clipmaker import exposure_flicker, pan, write
 from PIL import Image
 
-from deshimmer.processors import api, diagnosis, evidence, excerpts, media
-from deshimmer.processors.evidence import Stretch
+from deshimmer.processors import api, diagnosis, excerpts, media
+from deshimmer.processors.measurement import evidence
+from deshimmer.processors.measurement.evidence import Stretch
 from deshimmer.processors.records import Clip, Outcome, Shot, Verdict, from_json, to_json
 
 SIZE = (128, 80)

@@ -12,8 +12,9 @@ from prompts import COGVIDEOX
 
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
-from deshimmer.processors import rife, road, treatment
+from deshimmer.processors import road, treatment
 from deshimmer.processors.families.family import Means
+from deshimmer.processors.interpolators import rife
 from deshimmer.processors.records import Passage, Plan, Regeneration, Request, Route, Treatment
 
 

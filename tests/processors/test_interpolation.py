@@ -14,7 +14,8 @@ import pytest
 from clipmaker import Picture, pan, write
 from numpy.typing import NDArray
 
-from deshimmer.processors import interpolation, media, rife, thrift, timing
+from deshimmer.processors import interpolation, media, timing
+from deshimmer.processors.interpolators import rife, thrift
 from deshimmer.processors.records import Clip, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
 
 torch = pytest.importorskip("torch")

@@ -16,8 +16,11 @@ from clipmaker import pan, write
 
 from deshimmer.config.errors import ChangingClip, ClipError, IncompleteClip, RefusedClip, RouteRefused, UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import encoding, frame_pipe, inventory, media, probing, road, work_folders
+from deshimmer.processors import encoding, media, probing, road, work_folders
+from deshimmer.processors.inventory import inventories
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
+from deshimmer.processors.writing import frame_pipe
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 
@@ -134,7 +137,7 @@ def test_odd_but_sound_file_walks_the_whole_road(shared_clips: Path, tmp_path: P
 
 
 def test_sound_of_which_the_file_does_not_say_what_it_is_is_told_of(shared_clips: Path) -> None:
-    (track,) = inventory.of(_probe(shared_clips / "odd" / "missing_stsd.mp4")).tracks
+    (track,) = inventories.of(_probe(shared_clips / "odd" / "missing_stsd.mp4")).tracks
     assert (track.kind, track.codec, track.trimmed, len(track.times)) == ("sound", "unknown", (0, 0), 45)
 
 
@@ -212,4 +215,4 @@ def test_names_are_names(tmp_path: Path, name: str) -> None:
     clip = _probe(tmp_path / name)
     chosen = encoding.choose(clip, Treatment(Route.SMOOTH))
     frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
-    assert frame_pipe.encode(clip, frames, chosen, tmp_path / f"out {name}", SETTINGS) == 2
+    assert frame_pipe.encode(Order(clip, frames, chosen, tmp_path / f"out {name}", SETTINGS)) == 2

@@ -11,7 +11,8 @@ import pytest
 from clipmaker import pan, write
 from numpy.typing import NDArray
 
-from deshimmer.processors import api, looks, media
+from deshimmer.processors import api, media
+from deshimmer.processors.checks import looks
 from deshimmer.processors.records import Outcome
 
 pytest.importorskip("torch")

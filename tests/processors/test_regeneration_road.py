@@ -14,7 +14,8 @@ from clipmaker import exposure_flicker, pan, write
 from deshimmer.config.settings import Disk, HotFolder, Models, Settings
 from deshimmer.daemon.app import Daemon
 from deshimmer.daemon.table import JobRow
-from deshimmer.processors import api, media, rife
+from deshimmer.processors import api, media
+from deshimmer.processors.interpolators import rife
 from deshimmer.processors.records import Outcome, Receipt, Route
 
 pytest.importorskip("diffusers")

@@ -15,7 +15,8 @@ from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flic
 from deshimmer.config import spawn
 from deshimmer.config.errors import ToolFailed
 from deshimmer.config.settings import Settings
-from deshimmer.processors import diagnosis, ffmpeg, media, verdicts, verification
+from deshimmer.processors import diagnosis, ffmpeg, media, verification
+from deshimmer.processors.measurement import verdicts
 from deshimmer.processors.records import Band, Candidate, Clip, Diagnosis, Passage, Plan, Request, Route, Treatment, Verification
 
 FRAMES = 20

@@ -18,8 +18,9 @@ from typing import NamedTuple
 from deshimmer.config import locks, paths, spawn
 from deshimmer.config.errors import UnreadableClip
 from deshimmer.config.settings import Settings
-from deshimmer.processors import delivery, probing, sequences
+from deshimmer.processors import delivery, probing
 from deshimmer.processors.records import CodecReading, Diagnosis, Passage, Plan, Progress, Reading, Receipt, Route, Verdict
+from deshimmer.processors.sequences import frame_folders
 
 
 class Stage(NamedTuple):
@@ -81,7 +82,7 @@ def _noise(passage: Passage) -> None:
 
 def _reads(passage: Passage) -> None:
     while True:
-        sequences.find(passage.request.path)
+        frame_folders.find(passage.request.path)
         time.sleep(0.01)
 
 

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from deshimmer.processors import linear_light
+from deshimmer.processors.sequences import linear_light
 
 Picture = NDArray[np.float32]  # (height, width, 3) RGB, 0-255
 

@@ -1,6 +1,6 @@
 // Flicker over time, before and after: a click or the arrow keys seek the player; cuts, causes and the worst second are marked.
 
-const SHOWS_LEVELS = { global_luma: 1, low_luma: 1, low_chroma: 1, detail: 4 }; // as in processors/pictures.py
+const SHOWS_LEVELS = { global_luma: 1, low_luma: 1, low_chroma: 1, detail: 4 }; // as in processors/reports/pictures.py
 const HEIGHT = 220;
 const FLOOR = 1; // no scale ends below: a still clip's noise would fill the chart
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import real_pipelines
 
-from deshimmer.processors import rife
 from deshimmer.processors.families import ladder, pipelines, table
 from deshimmer.processors.families.family import Family
 from deshimmer.processors.families.ladder import Rung
+from deshimmer.processors.interpolators import rife
 
 pytest.importorskip("diffusers")
 

@@ -12,9 +12,10 @@ import pytest
 from clipmaker import pan, patch_flicker, write
 
 from deshimmer.config.settings import HotFolder, Settings
-from deshimmer.processors import account, api, receipts, road
+from deshimmer.processors import api, receipts, road
 from deshimmer.processors.prompts import station
 from deshimmer.processors.records import Outcome, Passage, Request, from_json, to_json
+from deshimmer.processors.reports import account
 
 HOSTILE = '"><script>alert(1)</script>{{7*7}}'
 SVD = {

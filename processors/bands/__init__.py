@@ -1,0 +1,1 @@
+"""Smoothing, band by band: motion between frames, the low bands, and the detail."""

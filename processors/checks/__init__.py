@@ -1,0 +1,1 @@
+"""What verification asks of a result, each requirement measured on its own."""

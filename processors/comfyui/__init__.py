@@ -1,0 +1,1 @@
+"""Rendering a clip again through the user's own ComfyUI."""

@@ -1,0 +1,1 @@
+"""What a diagnosis measures, from frames to faults to a verdict."""

@@ -1,0 +1,1 @@
+"""What a person looks at after a job: the report, its charts, pictures and stand-ins for browsers."""

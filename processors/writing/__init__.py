@@ -1,0 +1,1 @@
+"""How a result is written: encoders, pixel formats, containers, and the pipe into FFmpeg."""
