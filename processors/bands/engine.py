@@ -78,10 +78,10 @@ Engine = Callable[[Clip], AbstractContextManager[Callable[[Work], Shot[Any]]]]
 def around(windows: Iterable[tuple[list[M], int]], step: int) -> Iterator[Around[M]]:
     """The moment at each window's centre, and two others."""
     for window, centre in windows:
-        yield window[centre], _two(window, centre, step)
+        yield window[centre], two(window, centre, step)
 
 
-def _two(window: list[M], centre: int, step: int) -> list[M]:
+def two(window: list[M], centre: int, step: int) -> list[M]:
     """Those a step before and after; near an end of the shot, one and two steps to the side where there are more."""
     before, after = centre, len(window) - 1 - centre
     if min(before, after) >= step or max(before, after) < 2:
