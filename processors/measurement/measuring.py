@@ -286,7 +286,7 @@ class _Walk:
 
     def _pair(self, change: flicker.Residual, now: Sample, motion: flicker.Motion, likeness: float, index: int) -> None:
         shot = self._shot
-        shot.meter.add_pair(change, now, motion)
+        shot.meter.add_pair(change, now, motion, begins=shot.residual is None)
         if len(shot.pairs) % _TILES_EVERY == 0:
             shot.tiles.add_residual(change.flat)
         if len(shot.pairs) % _PICTURE_EVERY == 0:

@@ -18,7 +18,7 @@ PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
 """Levels, and the share of missed motion (root mean square of the low band's residual) that is added: it may pass for exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-DETAIL_LEVELS = 0.048
+DETAIL_LEVELS = 0.19
 REDRAWN_BESIDE = 0.6
 """Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under half of it (96 % of made clips);
 with patches, hue and detail redrawn too it is over 0.7 (97 %).
@@ -97,7 +97,7 @@ def faults(shot: ShotMeasure) -> Faults:
         ),
         low_luma=found.low.visible / LOW_LEVELS,
         low_chroma=found.chroma.visible / CHROMA_LEVELS,
-        detail=found.mid.visible / (DETAIL_LEVELS * (DITHERED if shot.is_dithered else 1)),
+        detail=found.detail.visible / (DETAIL_LEVELS * (DITHERED if shot.is_dithered else 1)),
         steps=max(step.jump for step in shot.steps) / STEP_LEVELS if len(shot.steps) >= LEAST_STEPS else 0.0,
         incoherent_share=share,
     )
