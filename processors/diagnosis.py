@@ -165,7 +165,7 @@ def _averaged(readings: Sequence[BandReading], weights: Sequence[int]) -> BandRe
 
 def _readings(found: Flicker) -> dict[Band, BandReading]:
     whole = BandReading(round(max(found.exposure.amplitude, found.exposure.pulse), 3), _rounded(found.exposure.correlation))
-    parts = {Band.LOW_LUMA: found.low, Band.LOW_CHROMA: found.chroma, Band.DETAIL: found.detail}
+    parts = {Band.LOW_LUMA: found.low, Band.LOW_CHROMA: found.chroma, Band.DETAIL: found.fine}
     return {Band.GLOBAL_LUMA: whole} | {
         band: BandReading(round(part.amplitude, 3), _rounded(part.correlation)) for band, part in parts.items()
     }

@@ -200,7 +200,7 @@ def _codec(found: Measurement, codec: CodecReading) -> Iterator[Cause]:
     for kind, fault, amount, advice in kinds:
         if fault > 1:
             yield Cause(kind, 0, found.frames - 1, round(amount or 0.0, 4), advice)
-    dithered = [shot.flicker.detail.amplitude for shot in found.shots if shot.is_dithered and verdicts.faults(shot).temporal <= 1]
+    dithered = [shot.flicker.fine.amplitude for shot in found.shots if shot.is_dithered and verdicts.faults(shot).temporal <= 1]
     if dithered and max(dithered) > _DITHER_LEVELS:
         advice = "Its palette draws dither anew in each frame, which is the file's fault, not the model's: export to video from the frames."
         yield Cause("palette_dither", 0, found.frames - 1, round(max(dithered), 2), advice)

@@ -32,7 +32,7 @@ def maps(shots: Sequence[ShotMeasure]) -> dict[Band, NDArray[np.float32]]:
     are left out. All maps have one size.
     """
     found: dict[Band, NDArray[np.float32]] = {}
-    for band, name in ((Band.LOW_LUMA, "low"), (Band.LOW_CHROMA, "chroma"), (Band.DETAIL, "detail")):
+    for band, name in ((Band.LOW_LUMA, "low"), (Band.LOW_CHROMA, "chroma"), (Band.DETAIL, "mid")):
         planes = [(shot.end - shot.start, getattr(shot.flicker, name).map) for shot in shots if getattr(shot.flicker, name) is not NOWHERE]
         if planes:
             size = _size(planes[0][1])
@@ -69,7 +69,7 @@ def summary(clip: Clip, verdict: Verdict, codec: CodecReading, shot: ShotMeasure
     if found.steps >= max(found.low_luma, found.low_chroma, found.detail):
         return "The scene changes its look abruptly and goes on, as at the border between two batches of frames."
     band = max((Band.LOW_LUMA, Band.LOW_CHROMA, Band.DETAIL), key=found.band)
-    part = {Band.LOW_LUMA: shot.flicker.low, Band.LOW_CHROMA: shot.flicker.chroma, Band.DETAIL: shot.flicker.detail}[band]
+    part = {Band.LOW_LUMA: shot.flicker.low, Band.LOW_CHROMA: shot.flicker.chroma, Band.DETAIL: shot.flicker.fine}[band]
     return f"{_PATCHES[band]}{_place(pictures.upright(part.map, clip))}, {_about(part.amplitude)}."
 
 

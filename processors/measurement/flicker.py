@@ -28,10 +28,16 @@ _TILES = 20  # along the shorter side
 _CELL_BLUR = 1.25  # cells; with 30 of them this is sigma = height / 24
 _DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a thirtieth of the height, so that patches do not leak into it
 _SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this counts as flicker; below the second it counts fully
+_SURE_DETAIL = (0.0, 0.15)  # of detail, much of whose residual is motion missed by parts of a pixel
 _PLACE_CELLS = 5  # low bands are pooled over so many cells a side: patches are larger than a cell
 _LEAST_PRODUCTS = 3  # two in a row may be chance
 _LEAST_GAIN = 0.002  # of the whole frame: less moves detail by a twentieth of a level
+_TEXTURE_EVERY = 4  # frames
+_TEXTURE_PX = 7  # finer than this is texture
 _UNSURE_SHIFT = np.float32(9.0)  # squared gradient, levels a pixel: flatter places are taken as they are
+_GRAIN = np.float32(0.17**2)  # levels squared: what camera noise of a level at 360 lines leaves at 60, and nobody sees
+_MASKING = 0.35  # of texture's standard deviation hides as much flicker as one level
+_TRACKED = 0.008  # of the shorter side a frame: motion that leaves a quarter of the sight of fine flicker
 
 
 class Motion(NamedTuple):
@@ -131,9 +137,9 @@ class Products(NamedTuple):
 
 
 def products(previous: Residual, current: Residual, motion: Motion) -> dict[str, Products]:
-    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``fine``."""
+    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``mid`` and ``fine``."""
     found: dict[str, Products] = {}
-    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("fine", motion.picture)):
+    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("mid", motion.mid), ("fine", motion.picture)):
         now: Plane = getattr(current, name)
         product = now * fl.warp(getattr(previous, name), flow)
         energy = now * now
@@ -148,16 +154,18 @@ class Band(NamedTuple):
     """What one shot shows in one band."""
 
     amplitude: float  # root mean square over the frame, display levels
-    visible: float  # what is seen of it: mean over the places that surely flicker; of detail see ``redrawn``
+    visible: float  # what is seen of it: mean over the places that surely flicker; detail: after masking by texture and motion
     correlation: float | None
-    map: Plane  # amplitude in display levels, place by place; of detail at half the picture's size
+    map: Plane  # amplitude in display levels, place by place
 
 
 class Flicker(NamedTuple):
     exposure: exposure.Exposure
     low: Band
     chroma: Band
-    detail: Band
+    mid: Band
+    fine: Band
+    redrawn: float  # display levels of detail in quiet places
     exposure_doubt: float  # levels: how far missed motion alone can move the exposure
 
 
@@ -170,9 +178,11 @@ class Meter:
 
     sums: dict[str, Products] = field(default_factory=lambda: {})
     redrawn: RedrawnMeter = field(default_factory=RedrawnMeter)
+    texture: Plane | None = None
     moved: Plane | None = None  # length of motion, shares of the shorter side, one value a cell
     low_rms: list[float] = field(default_factory=lambda: [])
     motion: list[float] = field(default_factory=lambda: [])
+    textures: int = 0
     counted: int = 0  # products
     levels: float = 1.0
 
@@ -184,6 +194,10 @@ class Meter:
         lengths = np.asarray(np.hypot(motion.cells[..., 0], motion.cells[..., 1]) / np.float32(min(now.low.shape)), np.float32)
         self.moved = lengths if self.moved is None else self.moved + lengths
         self.motion.append(float(lengths.mean()) * min(current.luma.shape))
+        if len(self.motion) % _TEXTURE_EVERY == 1:
+            texture = _texture(current.luma, _tiles(now.mid))
+            self.texture = texture if self.texture is None else self.texture + texture
+            self.textures += 1
 
     def add_products(self, found: dict[str, Products]) -> None:
         self.counted += 1
@@ -198,9 +212,10 @@ class Meter:
         """``exposures``: shifts of the whole frame, display levels, a list for each stretch without a gap; ``frame_rate`` a second."""
         doubt = float(np.mean(self.low_rms)) * self.levels if self.low_rms else 0.0
         whole = exposure.read(exposures, frame_rate)
-        if self.counted < _LEAST_PRODUCTS:
-            return Flicker(whole, NOWHERE, NOWHERE, NOWHERE, doubt)
-        return Flicker(whole, self._patches("low"), self._patches("chroma"), self._detail(), doubt)
+        if self.counted < _LEAST_PRODUCTS or self.texture is None or self.moved is None:
+            return Flicker(whole, NOWHERE, NOWHERE, NOWHERE, NOWHERE, 0.0, doubt)
+        redrawn = self.redrawn.levels(float(self.moved.mean()) / len(self.motion)) * self.levels
+        return Flicker(whole, self._patches("low"), self._patches("chroma"), self._detail("mid"), self._detail("fine"), redrawn, doubt)
 
     def _patches(self, name: str) -> Band:
         product, energy, correlation = self._means(name)
@@ -209,12 +224,21 @@ class Meter:
         amplitude, sure = _surely(product, energy, _SURE)
         return self._band(amplitude, float((amplitude * sure).mean()), correlation)
 
-    def _detail(self) -> Band:
+    def _detail(self, name: str) -> Band:
+        product, energy, correlation = self._means(name)
+        amplitude, sure = _surely(product, energy, _SURE_DETAIL)
+        assert self.texture is not None
         assert self.moved is not None
-        product, _, correlation = self._means("fine")
-        redrawn = self.redrawn.found(float(self.moved.mean()) / len(self.motion))
-        amplitude = float(np.sqrt(np.maximum(np.float32(0), -product).mean())) * self.levels
-        return Band(amplitude, redrawn.visible * self.levels, correlation, redrawn.map * np.float32(self.levels))
+        size = product.shape[::-1]  # tiles of two pictures of odd sizes may differ by one
+        texture = area(self.texture / np.float32(self.textures), *size)
+        moved = area(self.moved / np.float32(len(self.motion)), *size)
+        seen = (
+            np.sqrt(np.maximum(np.float32(0), np.square(amplitude) - _GRAIN))
+            * sure
+            / (1 + _MASKING * np.sqrt(texture))
+            / np.square(1 + moved / _TRACKED)
+        )
+        return self._band(amplitude, float(seen.mean()), correlation)
 
     def _means(self, name: str) -> tuple[Plane, Plane, float | None]:
         product, energy = (plane / np.float32(self.counted) for plane in self.sums[name])
@@ -239,6 +263,12 @@ def _plane(values: object) -> Plane:
 
 def _tiles(plane: Plane) -> tuple[int, int]:
     return scaled((plane.shape[1], plane.shape[0]), _TILES)
+
+
+def _texture(luma: Plane, tiles: tuple[int, int]) -> Plane:
+    """Variance of detail, one value a tile."""
+    detail = luma - _plane(cv2.blur(luma, (_TEXTURE_PX, _TEXTURE_PX))).reshape(luma.shape)
+    return area(np.square(detail), *tiles)
 
 
 def _blur(plane: Plane, sigma: float) -> Plane:

@@ -294,7 +294,7 @@ class _Walk:
         before, levels = shot.residual, now.levels
         tint = change.tint[0] * levels, change.tint[1] * levels
         shot.pairs.append(Pair(index, change.exposure * levels, tint, change.jump * levels, likeness, before is None))
-        self._change[-1] = cv2.norm(change.fine, cv2.NORM_L1) / change.fine.size * levels
+        self._change[-1] = float(np.sqrt(np.abs(change.fine)).mean()) ** 2 * levels
         if before is not None:
             found = flicker.products(before, change, motion)
             shot.meter.add_products(found)

@@ -1,17 +1,17 @@
-"""Detail that is drawn anew for each frame, told from detail that moves, by second differences along motion.
+"""Detail that is drawn anew for each frame, told from detail that moves, by what residuals have in common over three frames.
 
-What is drawn anew is ``n_t - n_(t-1)`` in a residual and ``e_t = n_t - 2 n_(t-1) + n_(t-2)`` in a residual less the one before it, so that
-the mean of ``e_t * e_(t-2)`` is its variance. Motion missed by the same part of a pixel in frame after frame hides the flicker of a
-residual, but drops out of ``e``.
+The residual of what is drawn anew is ``d_t = n_t - n_(t-1)``, so that ``d_t * d_(t-1)`` is minus its variance, and neither d_(t-2) nor d_(t-3)
+have anything in common with d_t. Motion that is missed by much the same part of a pixel in frame after frame, and light that rises or
+falls, give all of these products alike, or falling evenly. So ``d_t * (2 d_(t-2) - d_(t-1) - d_(t-3))``, each carried along motion, is the
+variance of what is drawn anew, and next to nothing of the rest: it is the covariance of second differences, but carries d_(t-1) only once.
 
-That product is as uncertain in a place as the energy of its residual is large, so each place counts by the inverse square of that energy:
-quiet places tell, wherever they are, and edges that motion misses do not outvote them.
+Such a product is as uncertain in a place as the energy of its residual is large, so each place counts by the inverse square of that energy:
+quiet places tell, and edges that motion misses do not outvote them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,53 +23,44 @@ Plane = NDArray[np.float32]
 
 _TILES = 20  # along the shorter side
 _QUIET = np.float32(0.15)  # levels squared: residuals below it are as sure as at it
+_STATIC = np.float32(0.01)  # levels squared: less changes in black bars and held parts, which tell nothing
 _TRACKED = 0.02  # of the shorter side a frame: motion that hides half of the flicker, as more of it is missed the more there is
+_LAGS = 3  # frames
 _LEAST_PRODUCTS = 3
-
-
-class Redrawn(NamedTuple):
-    visible: float  # levels of luma, mean over quiet places, less what motion hides
-    map: Plane  # levels of luma, place by place
-
-
-NOTHING = Redrawn(0.0, np.zeros((1, 1), np.float32))
 
 
 @dataclass
 class RedrawnMeter:
-    """Sums of one shot. Add the residuals of detail in order; read with ``found``."""
+    """Sums of one shot. Add the residuals of detail in order; read with ``levels``."""
 
     _product: Plane | None = None
     _energy: Plane | None = None
     _products: int = 0
     _energies: int = 0
-    _residual: Plane | None = None  # the last one
-    _bends: list[Plane] = field(default_factory=lambda: [])  # up to two second differences, the last one last
+    _carried: list[Plane] = field(default_factory=lambda: [])  # the last residuals where the last frame has them, newest first
 
     def add(self, residual: Plane, motion: fl.Flow, *, begins: bool) -> None:
         """``motion``: back to the frame before; ``begins``: no residual of that one is known."""
-        if begins or self._residual is None:
-            self._residual, self._bends = residual, []
-            return
-        bend = residual - fl.warp(self._residual, motion)
-        carried = [fl.warp(each, motion) for each in self._bends]
-        if len(carried) == 2:
-            self._product = _added(self._product, bend * carried[0])
+        carried = [] if begins else [fl.warp(each, motion) for each in self._carried]
+        if len(carried) == _LAGS:
+            self._product = _added(self._product, residual * (2 * carried[1] - carried[0] - carried[2]))
             self._products += 1
         self._energy = _added(self._energy, residual * residual)
         self._energies += 1
-        self._residual, self._bends = residual, [*carried[-1:], bend]
+        self._carried = [residual, *carried[: _LAGS - 1]]
 
-    def found(self, moved: float) -> Redrawn:
-        """``moved``: mean motion a frame, in shares of the shorter side."""
+    def levels(self, moved: float) -> float:
+        """Root mean square of what is drawn anew in quiet places, in levels of luma, less what motion hides: ``moved``, shares of the shorter
+        side a frame. 0 where too few frames tell, or nothing changes.
+        """
         if self._products < _LEAST_PRODUCTS or self._product is None or self._energy is None:
-            return NOTHING
+            return 0.0
         size = scaled(self._product.shape[::-1], _TILES)
         product = area(self._product / np.float32(self._products), *size)
         energy = area(self._energy / np.float32(self._energies), *size)
-        weights = 1 / np.square(energy + _QUIET)
-        variance = float((weights * product).sum() / weights.sum())
-        return Redrawn(max(0.0, variance) ** 0.5 / (1 + moved / _TRACKED), np.sqrt(np.maximum(np.float32(0), product)))
+        weights = (energy > _STATIC) / np.square(energy + _QUIET)
+        total = float(weights.sum())
+        return max(0.0, float((weights * product).sum()) / total) ** 0.5 / (1 + moved / _TRACKED) if total else 0.0
 
 
 def _added(total: Plane | None, more: Plane) -> Plane:

@@ -76,21 +76,21 @@ def test_low_amplitude_is_that_of_the_patches(sigma: float) -> None:
     found = _meter([_sample(_scene() + field) for field in fields])
     assert found.low.amplitude == pytest.approx(truth, rel=0.3)
     assert found.low.correlation == pytest.approx(-0.5, abs=0.08)
-    assert found.detail.visible < 0.35
+    assert found.fine.visible < 0.35
 
 
 def test_detail_amplitude_is_that_of_the_noise() -> None:
     rng = np.random.default_rng(0)
     found = _meter([_sample(_scene() + rng.normal(0, 4, (HEIGHT, WIDTH))) for _ in range(20)])
-    assert found.detail.amplitude == pytest.approx(4, rel=0.05)
-    assert found.detail.correlation == pytest.approx(-0.5, abs=0.03)
+    assert found.fine.amplitude == pytest.approx(4, rel=0.05)
+    assert found.fine.correlation == pytest.approx(-0.5, abs=0.03)
     assert found.low.visible < 0.3
 
 
-def test_texture_that_stands_still_hides_no_flicker_of_detail() -> None:
+def test_texture_hides_detail_flicker() -> None:
     rng = np.random.default_rng(0)
     texture = rng.normal(0, 30, (HEIGHT, WIDTH))
     noise = [rng.normal(0, 4, (HEIGHT, WIDTH)) for _ in range(12)]
-    plain, covered = (_meter([_sample(base + one) for one in noise]).detail for base in (_scene(), np.full((HEIGHT, WIDTH), 120) + texture))
-    assert covered.amplitude == pytest.approx(plain.amplitude, rel=0.1)
-    assert covered.visible == pytest.approx(plain.visible, rel=0.1)
+    plain, hidden = (_meter([_sample(base + one) for one in noise]).fine for base in (_scene(), np.full((HEIGHT, WIDTH), 120) + texture))
+    assert hidden.amplitude == pytest.approx(plain.amplitude, rel=0.1)
+    assert hidden.visible < 0.3 * plain.visible
