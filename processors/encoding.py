@@ -4,41 +4,17 @@ folders of frames and of animated images ``sequence_codecs`` and ``animated_resu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import fields
 from .animations import animated_results
 from .sequences import sequence_codecs
 from .writing import carrying, picture_codecs, picture_facts
-from .writing.carrying import Along
+from .writing.orders import Encoding
 from .writing.picture_codecs import Picture
 
 if TYPE_CHECKING:
     from .records import Clip, Treatment
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How a result is written. ``description`` is for a person."""
-
-    suffix: str
-    muxer: str
-    pixel_format: str
-    options: dict[str, Any]  # FFmpeg's
-    description: str
-    streams: tuple[str, ...] = ()  # FFmpeg's selectors of what is copied from the source
-    notes: tuple[str, ...] = ()
-    along: Along = field(default_factory=Along)
-    conversion: str = ""  # FFmpeg's filters to ``pixel_format``; nothing: as FFmpeg does it
-    frames_of: str | None = None  # the kind of the frames, where the result is a folder of them
-
-    def without_streams(self, reason: str) -> Encoding:
-        """The same for pictures that the source's sound and subtitles do not fit; each is named with the reason."""
-        left_out = (f"{self.along.names[selector]} is left out: {reason}" for selector in self.streams)
-        along = replace(self.along, has_chapters=False)
-        chapters = (f"chapters are left out: {reason}",) if self.along.has_chapters else ()
-        return replace(self, streams=(), notes=(*self.notes, *left_out, *chapters), along=along)
 
 
 def choose(clip: Clip, treatment: Treatment) -> Encoding:

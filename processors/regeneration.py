@@ -16,7 +16,7 @@ from .families.family import Family, Means
 from .records import Candidate, Progress, Regeneration
 
 if TYPE_CHECKING:
-    from .treatment import Job
+    from .jobs import Job
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,10 @@ from .families.family import Kind
 from .interpolators.through_rgb import Conversion
 from .records import Candidate
 from .rendering import Ask
+from .writing.orders import Order
 
 if TYPE_CHECKING:
-    from .treatment import Job
+    from .jobs import Job
 
 
 def encode(job: Job, ask: Ask, made: NDArray[np.float32]) -> Candidate:
@@ -38,7 +39,9 @@ def encode(job: Job, ask: Ask, made: NDArray[np.float32]) -> Candidate:
         notes.append(f"{len(made)} frames at {float(rate):g} a second, where the clip has {clip.frames} at {float(clip.frame_rate):g}")
     frames = _frames(job, made, rate, as_source)
     output = job.output_stem.with_suffix(chosen.suffix)
-    written = results.write(clip, frames, chosen, output, job.settings, frame_rate=rate, progress=job.progress, expected_frames=len(made))
+    written = results.write(
+        Order(clip, frames, chosen, output, job.settings, frame_rate=rate, progress=job.progress, expected_frames=len(made))
+    )
     return Candidate(output, job.treatment, chosen.description, written, 0.0, tuple(notes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,20 +15,12 @@ from .comfyui import user_comfyui
 from .families.family import Means
 from .interpolators import backends
 from .inventory import inventories
-from .records import Candidate, Clip, Diagnosis, Passage, Progress, Route, Treatment
+from .jobs import Job
+from .records import Candidate, Clip, Passage, Progress, Route, Treatment
+from .writing.orders import Order
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-
-
-@dataclass(frozen=True)
-class Job:
-    clip: Clip
-    diagnosis: Diagnosis
-    treatment: Treatment
-    output_stem: Path  # in the work folder, without suffix
-    settings: Settings
-    progress: Progress
 
 
 def process_stage(passage: Passage, settings: Settings, progress: Progress) -> Passage:
@@ -99,15 +91,17 @@ def _encoded(job: Job, frames: Iterable[av.VideoFrame], filters: str | None = No
     output = job.output_stem.with_suffix(chosen.suffix)
     expected = timing.frame_count(job.clip, job.treatment)
     written = results.write(
-        job.clip,
-        frames,
-        chosen,
-        output,
-        job.settings,
-        filters=filters,
-        frame_rate=timing.frame_rate(job.clip, job.treatment),
-        progress=job.progress,
-        expected_frames=expected,
+        Order(
+            job.clip,
+            frames,
+            chosen,
+            output,
+            job.settings,
+            filters=filters,
+            frame_rate=timing.frame_rate(job.clip, job.treatment),
+            progress=job.progress,
+            expected_frames=expected,
+        )
     )
     return Candidate(output, job.treatment, chosen.description, written, 0.0, chosen.notes)
 

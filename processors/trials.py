@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import excerpts, treatment, verification, work_folders
+from .jobs import Job
 from .measurement import verdicts
 from .records import Clip, Diagnosis, Passage, Plan, Progress, Reading, Treatment, Trial, Verdict
 
@@ -81,7 +82,7 @@ def _why(best: Trial, trials: tuple[Trial, ...]) -> str:
 
 def _tried(clip: Clip, found: Diagnosis, rival: Treatment, stem: Path, settings: Settings, progress: Progress) -> Trial:
     started = time.monotonic()
-    candidate = treatment.make(treatment.Job(clip, found, rival, stem, settings, lambda done: progress(done / 2)))
+    candidate = treatment.make(Job(clip, found, rival, stem, settings, lambda done: progress(done / 2)))
     verdict = verification.verify(clip, found, candidate, None, settings, lambda done: progress((1 + done) / 2))
     with suppress(OSError):
         work_folders.remove(candidate.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +19,8 @@ from . import animation_files, png_chunks, webp
 from .animation_files import APNG, GIF
 
 if TYPE_CHECKING:
-    from ...config.settings import Settings
-    from ..encoding import Encoding
-    from ..records import Clip, Progress, Treatment
+    from ..records import Clip, Treatment
+    from ..writing.orders import Order
 
 FASTEST_GIF = 50
 """Frames a second: browsers show a GIF with shorter delays at ten a second."""
@@ -60,44 +59,29 @@ def suffix(clip: Clip) -> str:
     return clip.path.suffix if clip.path.suffix.lower() in _SUFFIXES[clip.container] else _SUFFIXES[clip.container][0]
 
 
-def write(
-    clip: Clip,
-    frames: Iterable[av.VideoFrame],
-    encoding: Encoding,
-    output: Path,
-    settings: Settings,
-    *,
-    filters: str | None = None,
-    frame_rate: Fraction | None = None,
-    progress: Progress | None = None,
-    expected_frames: int | None = None,
-) -> int:
+def write(order: Order) -> int:
     """``frame_pipe.encode`` for an animated image. Raises as that does."""
-
-    times: list[Fraction] = []
+    clip, encoding, output = order.clip, order.encoding, order.output
+    frames, times = order.frames, list[Fraction]()
 
     def noted() -> Iterator[av.VideoFrame]:
         for frame in frames:
             times.append((frame.pts or 0) * Fraction(frame.time_base or clip.time_base))
             yield frame
 
-    def encode(how: Encoding, target: Path) -> int:
-        return frame_pipe.encode(
-            clip, noted(), how, target, settings, filters=filters, frame_rate=frame_rate, progress=progress, expected_frames=expected_frames
-        )
-
-    rate = frame_rate or clip.frame_rate
+    order, rate = replace(order, frames=noted()), order.rate
     delay = (animation_files.last_delay(clip) if rate == clip.frame_rate else None) or 1 / rate
     try:
         if clip.container == GIF:
             raw = output.with_suffix(".nut")
-            written = encode(replace(encoding, muxer="nut", options={"c:v": "ffv1", "f": "nut"}), raw)
-            _palette(clip, encoding, raw, output, settings, delay)
+            plain = replace(encoding, muxer="nut", options={"c:v": "ffv1", "f": "nut"})
+            written = frame_pipe.encode(replace(order, encoding=plain, output=raw))
+            _palette(order, raw, delay)
             raw.unlink()
             animation_files.comment_gif(output, animation_files.comments(clip.path))
             return written
         timed = {"final_delay": f"{delay.numerator}/{delay.denominator}"} if clip.container == APNG else {}
-        written = encode(replace(encoding, options={**encoding.options, **timed}), output)
+        written = frame_pipe.encode(replace(order, encoding=replace(encoding, options={**encoding.options, **timed})))
         if clip.container == APNG:
             plain = output.with_suffix(".plain")
             output.replace(plain)
@@ -111,14 +95,14 @@ def write(
         raise CannotWrite(f"The result cannot be written ({error.strerror}). Free some space, then retry.", path=output.parent) from error
 
 
-def _palette(clip: Clip, encoding: Encoding, raw: Path, output: Path, settings: Settings, delay: Fraction) -> None:
+def _palette(order: Order, raw: Path, delay: Fraction) -> None:
     """Two passes over ``raw``: one palette for the whole clip, then its use. A palette a frame would flicker itself."""
-    binary, palette = ffmpeg.tool(settings), output.with_suffix(".palette.png")
-    made = ffmpeg.source(raw).filter("palettegen", reserve_transparent=int(clip.has_alpha), stats_mode="full")
+    binary, output, palette = ffmpeg.tool(order.settings), order.output, order.output.with_suffix(".palette.png")
+    made = ffmpeg.source(raw).filter("palettegen", reserve_transparent=int(order.clip.has_alpha), stats_mode="full")
     passes = [(ffmpeg.graph.output(made, ffmpeg.url(palette), f="image2", update=1), palette)]
     used = ffmpeg.graph.filter([ffmpeg.source(raw), ffmpeg.source(palette)], "paletteuse", **_DITHER)
     timed = {"fps_mode": "passthrough", "enc_time_base": "demux", "final_delay": round(delay * 100)}
-    passes.append((ffmpeg.graph.output(used, ffmpeg.url(output), **encoding.options, **timed), output))
+    passes.append((ffmpeg.graph.output(used, ffmpeg.url(output), **order.encoding.options, **timed), output))
     for graph, target in passes:
         with ffmpeg.running(ffmpeg.arguments(binary, graph)) as run:
             run.finish(target)

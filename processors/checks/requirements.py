@@ -140,7 +140,7 @@ def _fallen(name: str, what: str, before: float, after: float, unit: str, still:
     passed = after < before and (after <= before * (1 - tolerances.LEAST_FALL) or after <= still < before)
     word = "fell" if after < before else "did not fall"
     unit = f" {unit}" if unit else ""
-    change = f" ({(after / before - 1):+.0%})" if before > 0 else ""
+    change = f" ({(after / before - 1):+.0%})" if before >= 0.005 else ""  # of what reads as 0.00 it would say nothing
     verdict = "" if passed else f"; at least {tolerances.LEAST_FALL:.0%} less is asked for"
     return _check(name, passed, before, after, f"{what} {word}: from {before:.2f} to {after:.2f}{unit}{change}{verdict}.")
 

@@ -21,13 +21,14 @@ from .. import candidates, diagnosis, encoding, media, results, timing, work_fol
 from ..prompts import finding
 from ..records import Candidate, Clip, Progress, Regeneration
 from ..writing import frame_pipe
+from ..writing.orders import Order
 from . import correction, failures, outputs
 from .correction import corrected_graph as corrected_graph
 from .following import Follower, Wire
 from .server import NOT_CONFIGURED, Graph, Rejected, Server, client_id
 
 if TYPE_CHECKING:
-    from ..treatment import Job
+    from ..jobs import Job
 
 NAME = "comfyui"
 _RENDERED = 0.85
@@ -191,14 +192,16 @@ def _encoded(rendering: _Rendering, picture: outputs.Picture, stem: Path, progre
         chosen = chosen.without_streams("the render is not as long as the clip")
     output = stem.with_name(stem.name + chosen.suffix)
     written = results.write(
-        clip,
-        _timed(rendering.clip, clip, picture.frames()),
-        chosen,
-        output,
-        rendering.job.settings,
-        frame_rate=clip.frame_rate,
-        progress=progress,
-        expected_frames=picture.count,
+        Order(
+            clip,
+            _timed(rendering.clip, clip, picture.frames()),
+            chosen,
+            output,
+            rendering.job.settings,
+            frame_rate=clip.frame_rate,
+            progress=progress,
+            expected_frames=picture.count,
+        )
     )
     return Candidate(output, treatment, chosen.description, written, 0.0, (*chosen.notes, *notes))
 

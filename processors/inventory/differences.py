@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _CHAPTER_TICK = Fraction(1, 1000)
 """The finest clock of chapters that MP4 and Matroska share."""
+_NO_DATE = "1970-01-01T00:00:00"
+"""What many encoders write that know no date; FFmpeg leaves it out of MP4 and MOV."""
 _NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?")
 _WITHOUT_TIMES = ("attachment", "cover")
 
@@ -211,7 +213,8 @@ def _tags(source: Inventory, result: Inventory) -> Iterator[Difference]:
     for key, value in source.tags.items():
         mine = result.tags.get(key)
         if mine is None:
-            yield Difference(tag_name(key), f"The {tag_name(key)} is gone.")
+            if not (key == "creation_time" and value.startswith(_NO_DATE)):
+                yield Difference(tag_name(key), f"The {tag_name(key)} is gone.")
         elif mine != value and not _is_same_place(key, value, mine):
             yield Difference(tag_name(key), f"The {tag_name(key)} reads otherwise.")
 

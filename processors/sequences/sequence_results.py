@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,9 +25,8 @@ from .frame_folders import Sequence
 from .sequence_codecs import is_half, is_multiplied
 
 if TYPE_CHECKING:
-    from ...config.settings import Settings
-    from ..encoding import Encoding
-    from ..records import Clip, Progress
+    from ..records import Clip
+    from ..writing.orders import Order
 
 SIDECAR = f"frames{sidecar.SUFFIX}"
 """Inside a result: how many frames a second it has."""
@@ -36,34 +35,32 @@ _DIGITS = 4  # of a movie's frames
 _SUFFIXES = {"png": ".png", "tiff": ".tif", "exr": ".exr"}
 
 
-def write(
-    clip: Clip,
-    frames: Iterable[av.VideoFrame],
-    encoding: Encoding,
-    output: Path,
-    settings: Settings,
-    *,
-    filters: str | None = None,
-    frame_rate: Fraction | None = None,
-    progress: Progress | None = None,
-    expected_frames: int | None = None,
-) -> int:
+def write(order: Order) -> int:
     """``frame_pipe.encode`` for a folder ``output``. Raises as that does."""
-    assert encoding.frames_of is not None
+    clip, kind, output = order.clip, order.encoding.frames_of, order.output
+    assert kind is not None
     raw = output.with_name(f"{output.name}.raw")
     for folder in (raw, output):
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
         folder.mkdir()
-    rate = frame_rate or clip.frame_rate
-    suffix = "png" if encoding.frames_of == "png" else "tif"
+    suffix = "png" if kind == "png" else "tif"
     pattern = Path(str(raw.absolute()).replace("%", "%%")) / f"%08d.{suffix}"
-    argv = frame_pipe.command(ffmpeg.tool(settings), clip, encoding, pattern, filters, media.origin(clip))
+    origin, settings = media.origin(clip), order.settings
+    argv = frame_pipe.command(ffmpeg.tool(settings), replace(order, output=pattern), origin)
     written = frame_pipe.feed(
-        argv, clip, frames, rate, raw / "frame", settings, progress=progress, expected_frames=expected_frames, origin=media.origin(clip)
+        argv,
+        clip,
+        order.frames,
+        order.rate,
+        raw / "frame",
+        settings,
+        progress=order.progress,
+        expected_frames=order.expected_frames,
+        origin=origin,
     )
     try:
-        _finish(clip, encoding.frames_of, [raw / f"{index:08d}.{suffix}" for index in range(written)], output)
-        (output / SIDECAR).write_bytes(sidecar.as_bytes(sidecar.checked({"schema": 1, "fps": float(rate)}, output / SIDECAR)))
+        _finish(clip, kind, [raw / f"{index:08d}.{suffix}" for index in range(written)], output)
+        (output / SIDECAR).write_bytes(sidecar.as_bytes(sidecar.checked({"schema": 1, "fps": float(order.rate)}, output / SIDECAR)))
         raw.rmdir()
     except OSError as error:
         raise CannotWrite(f"The frames cannot be written ({error.strerror}). Free some space, then retry.", path=output.parent) from error

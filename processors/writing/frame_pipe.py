@@ -20,10 +20,10 @@ from .picture_facts import PictureFacts
 
 if TYPE_CHECKING:
     from ...config.settings import Settings
-    from ..encoding import Encoding
     from ..inventory.clocks import Shown
     from ..records import Clip, Progress
     from .grid import Grid
+    from .orders import Encoding, Order
 
 _CHECK_EVERY_FRAMES = 16
 _READ_BEYOND = ("dnxhd",)
@@ -37,40 +37,37 @@ UNUSED = "d:99?"
 """A stream that is not there: FFmpeg knows an input only when something is mapped from it."""
 
 
-def encode(
-    clip: Clip,
-    frames: Iterable[av.VideoFrame],
-    encoding: Encoding,
-    output: Path,
-    settings: Settings,
-    *,
-    filters: str | None = None,
-    frame_rate: Fraction | None = None,
-    progress: Progress | None = None,
-    expected_frames: int | None = None,
-) -> int:
-    """Write ``frames`` (in the clip's working format, pts rising) to ``output``; the number of frames written.
+def encode(order: Order) -> int:
+    """Write the frames; how many were written. Sound, subtitles, chapters and metadata come from the source.
 
-    Sound, subtitles, chapters and metadata come from the source. ``frame_rate`` (frames per second, the clip's where
-    it is None) says how long the last frame is shown; ``expected_frames`` is for ``progress``.
     Raises ToolFailed with FFmpeg's own words, CannotWrite when the disk is full or its reserve is reached, NotSetUp without the encoder,
     and for an FFmpeg that cannot write the clip's HDR metadata.
     """
+    clip, encoding, output, settings = order.clip, order.encoding, order.output, order.settings
     require_space(output.parent, settings)
     encoders.require(encoding.options["c:v"], settings)
     facts = picture_facts.take(clip, settings)
     ffmpeg.require_options(picture_facts.input_options(facts), settings)
-    rate, origin, last = frame_rate or clip.frame_rate, clocks.common_origin(clip), None
-    as_source = rate == clip.frame_rate and expected_frames in (None, clip.frames)
+    rate, origin, last = order.rate, clocks.common_origin(clip), None
+    as_source = rate == clip.frame_rate and order.expected_frames in (None, clip.frames)
     exact = encoding.along.grid if as_source else None
     if as_source:
         rate, last = clocks.declared_rate(clip), clocks.last_frame(clip)
     if last is not None and exact is not None:
         last = last._replace(duration=exact.duration(last.duration))
     with enclosures.written(clip, encoding.along, output) as enclosed:
-        argv = command(ffmpeg.tool(settings), clip, encoding, output, filters, origin, enclosed, last, facts)
+        argv = command(ffmpeg.tool(settings), order, origin, enclosed, last, facts)
         written = feed(
-            argv, clip, frames, rate, output, settings, progress=progress, expected_frames=expected_frames, origin=origin, grid=exact
+            argv,
+            clip,
+            order.frames,
+            rate,
+            output,
+            settings,
+            progress=order.progress,
+            expected_frames=order.expected_frames,
+            origin=origin,
+            grid=exact,
         )
     if clip.container.startswith("mov,") and encoding.muxer in carrying.BOXED:
         vobsub.keep(clip.path, encoding.streams, output)
@@ -105,10 +102,7 @@ def feed(
 
 def command(
     binary: Path,
-    clip: Clip,
-    encoding: Encoding,
-    output: Path,
-    filters: str | None,
+    order: Order,
     origin: Fraction,
     enclosed: Enclosed = NOTHING,
     last: Shown | None = None,
@@ -119,20 +113,21 @@ def command(
     ``origin`` is the source's time, in seconds, that becomes 0; with ``-copyts`` nothing else moves sound against picture. ``last``: when
     the source's last frame is shown, and for how long, where that is known.
     """
+    clip, encoding = order.clip, order.encoding
     turned = {"display_rotation": -clip.rotation} if clip.rotation or clip.mirrored else {}
     flipped = {"display_hflip": None} if clip.mirrored else {}
     told = {**turned, **flipped, **(picture_facts.input_options(facts) if facts else {})}
     piped = ffmpeg.graph.input("pipe:0", f="nut", format_whitelist="nut", protocol_whitelist="pipe", noautorotate=None, copyts=None, **told)
     picture = {"c:v:0" if key == "c:v" else key: value for key, value in encoding.options.items()}
-    picture |= {"filter:v:0": _chain(clip, encoding, filters), "fps_mode:v:0": "passthrough", "enc_time_base:v:0": "demux"}
+    picture |= {"filter:v:0": _chain(clip, encoding, order.filters), "fps_mode:v:0": "passthrough", "enc_time_base:v:0": "demux"}
     if facts is not None and facts.chroma_location is not None:
         picture["chroma_sample_location:v:0"] = facts.chroma_location
     if last is not None:
         picture["bsf:v:0"] = _lasting(last, origin)
     inputs, options, repeated = _along(clip, encoding, origin, enclosed)
-    written = ffmpeg.graph.output(piped["v:0"], *inputs, ffmpeg.url(output), **picture, **options)
+    written = ffmpeg.graph.output(piped["v:0"], *inputs, ffmpeg.url(order.output), **picture, **options)
     argv = ffmpeg.arguments(binary, written)
-    place = argv.index(f"file:{output.absolute()}")
+    place = argv.index(f"file:{order.output.absolute()}")
     return [*argv[:place], *repeated, *argv[place:]]
 
 

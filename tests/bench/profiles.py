@@ -20,6 +20,7 @@ from deshimmer.config.settings import Settings
 from deshimmer.processors import encoding, ffmpeg, media
 from deshimmer.processors.records import Clip, Route, Treatment
 from deshimmer.processors.writing import coders, frame_pipe, picture_codecs
+from deshimmer.processors.writing.orders import Order
 
 FRAMES = 16
 SETTINGS = Settings()
@@ -45,7 +46,7 @@ def _measured(clip: Clip, treatment: Treatment, given: Path, folder: Path) -> st
     chosen = encoding.choose(clip, treatment)
     output = folder / f"made{chosen.suffix}"
     started = time.monotonic()
-    count = frame_pipe.encode(clip, _frames(clip), chosen, output, SETTINGS, expected_frames=FRAMES)
+    count = frame_pipe.encode(Order(clip, _frames(clip), chosen, output, SETTINGS, expected_frames=FRAMES))
     seconds = time.monotonic() - started
     size = sum(packet.size for packet in _packets(output))
     values = [_compared(given, output, clip, name) for name in ("psnr", "ssim", "libvmaf")]

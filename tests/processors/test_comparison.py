@@ -17,6 +17,7 @@ from deshimmer.processors import comparison, debanding, encoding, media
 from deshimmer.processors.measurement import cambi
 from deshimmer.processors.records import Clip, Route, Treatment
 from deshimmer.processors.writing import frame_pipe
+from deshimmer.processors.writing.orders import Order
 
 
 def made(source: Path, candidate: Path, **options: Any) -> Clip:
@@ -145,7 +146,7 @@ def test_ten_bits_stay_ten_bits_where_eight_would_band(tmp_path: Path) -> None:
     treatment = Treatment(Route.DEBAND, deband=True)
     frames = (media.to_format(frame, media.working_format(source)) for frame in media.frames(source))
     chosen, chain = encoding.choose(source, treatment), debanding.filters(source, treatment)
-    frame_pipe.encode(source, frames, chosen, tmp_path / "b.mp4", Settings(), filters=chain)
+    frame_pipe.encode(Order(source, frames, chosen, tmp_path / "b.mp4", Settings(), filters=chain))
     clip = made(source.path, tmp_path / "b.mp4")
     assert (clip.codec, clip.bit_depth) == ("hevc", 10)
     with media.open_container(clip.path) as container:

@@ -16,6 +16,7 @@ from deshimmer.processors import api, debanding, encoding, ffmpeg, media
 from deshimmer.processors.measurement import cambi
 from deshimmer.processors.records import AudioTrack, Clip, CodecReading, ColorTags, Outcome, Route, Treatment, Verdict
 from deshimmer.processors.writing import frame_pipe
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 DEBAND = Treatment(Route.DEBAND, deband=True)
@@ -26,7 +27,7 @@ def _debanded(source: Path, treatment: Treatment = DEBAND) -> Clip:
     chosen = encoding.choose(clip, treatment)
     output = source.with_name(f"out{chosen.suffix}")
     frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
-    assert frame_pipe.encode(clip, frames, chosen, output, SETTINGS, filters=debanding.filters(clip, treatment)) == clip.frames
+    assert frame_pipe.encode(Order(clip, frames, chosen, output, SETTINGS, filters=debanding.filters(clip, treatment))) == clip.frames
     return media.probe(output)
 
 

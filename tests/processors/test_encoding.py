@@ -20,6 +20,7 @@ from deshimmer.config.settings import Disk, Settings
 from deshimmer.processors import encoding, ffmpeg, media, results
 from deshimmer.processors.records import Clip, Route, Treatment
 from deshimmer.processors.writing import frame_pipe, picture_facts
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH)
@@ -29,7 +30,7 @@ def delivered(source: Path, treatment: Treatment = SMOOTH, settings: Settings = 
     clip = media.probe(source)
     chosen = encoding.choose(clip, treatment)
     output = source.with_name(f"delivered{chosen.suffix}")
-    assert results.write(clip, _working(clip), chosen, output, settings) == clip.frames
+    assert results.write(Order(clip, _working(clip), chosen, output, settings)) == clip.frames
     return media.probe(output), chosen
 
 
@@ -255,7 +256,7 @@ def test_a_higher_rate_lasts_as_long(tmp_path: Path) -> None:
             again.pts, again.time_base = index, Fraction(1, 48)
             yield again
 
-    frame_pipe.encode(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48))
+    frame_pipe.encode(Order(clip, doubled(), encoding.choose(clip, SMOOTH), twice, SETTINGS, frame_rate=Fraction(48)))
     result = media.probe(twice)
     assert (result.frames, result.frame_rate) == (8, 48)
     with av.open(str(twice)) as container:
@@ -267,7 +268,9 @@ def test_large_pictures_get_a_short_lookahead(tmp_path: Path) -> None:
     assert encoding.choose(clip, SMOOTH).options["rc-lookahead"] == 10
     assert "rc-lookahead=10" in encoding.choose(clip, Treatment(Route.DEBAND, deband=True)).options["x265-params"]
     facts = picture_facts.take(clip, SETTINGS)
-    argv = frame_pipe.command(Path("ffmpeg"), clip, encoding.choose(clip, SMOOTH), tmp_path / "b.mp4", None, Fraction(0), facts=facts)
+    argv = frame_pipe.command(
+        Path("ffmpeg"), Order(clip, [], encoding.choose(clip, SMOOTH), tmp_path / "b.mp4", SETTINGS), Fraction(0), facts=facts
+    )
     assert argv[argv.index("-rc-lookahead") + 1] == "10"
     small = media.probe(write(tmp_path / "c.mp4", pan(1, (2560, 1440))))
     assert "rc-lookahead" not in encoding.choose(small, SMOOTH).options
@@ -284,7 +287,7 @@ def test_ffmpegs_own_words_when_it_dies(tmp_path: Path) -> None:
     taken = tmp_path / "out.mp4"
     taken.mkdir()
     with pytest.raises(ToolFailed, match="Is a directory"):
-        frame_pipe.encode(clip, _working(clip), chosen, taken, SETTINGS)
+        frame_pipe.encode(Order(clip, _working(clip), chosen, taken, SETTINGS))
 
 
 def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
@@ -295,7 +298,7 @@ def test_an_error_of_the_maker_is_not_ffmpegs(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        frame_pipe.encode(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS)
+        frame_pipe.encode(Order(clip, broken(), encoding.choose(clip, SMOOTH), tmp_path / "out.mp4", SETTINGS))
 
 
 def _mean_luma(clip: Clip) -> float:

@@ -30,6 +30,7 @@ from deshimmer.processors.records import (
     Verdict,
 )
 from deshimmer.processors.writing import frame_pipe
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH, bands=(Band.GLOBAL_LUMA,))
@@ -121,7 +122,7 @@ def test_smoothed_as_fields_it_flickers_less_and_keeps_its_moments(tmp_path: Pat
     chosen = encoding.choose(source, SMOOTH)
     output = tmp_path / f"out{chosen.suffix}"
     frames = fields.each(source, lambda clip: smoothing.smooth(clip, _diagnosis(clip.frames), SMOOTH))
-    frame_pipe.encode(source, frames, chosen, output, SETTINGS)
+    frame_pipe.encode(Order(source, frames, chosen, output, SETTINGS))
     result = media.probe(output)
     assert (result.field_order, result.frames, result.height) == ("top", 16, SIZE[1])
     assert combing.scan(result).is_interlaced
@@ -135,7 +136,7 @@ def test_a_comb_of_brightness_is_no_sharpness(tmp_path: Path) -> None:
     chosen = encoding.choose(source, SMOOTH)
     output = tmp_path / f"out{chosen.suffix}"
     frames = fields.each(source, lambda clip: smoothing.smooth(clip, _diagnosis(clip.frames), SMOOTH))
-    frame_pipe.encode(source, frames, chosen, output, SETTINGS)
+    frame_pipe.encode(Order(source, frames, chosen, output, SETTINGS))
     found = diagnosis.diagnose(source, None, lambda _: None)
     candidate = Candidate(output, SMOOTH, chosen.description, source.frames, 0.0, chosen.notes)
     sharp = [

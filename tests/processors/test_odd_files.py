@@ -20,6 +20,7 @@ from deshimmer.processors import encoding, media, probing, road, work_folders
 from deshimmer.processors.inventory import inventories
 from deshimmer.processors.records import Clip, Passage, Request, Route, Treatment
 from deshimmer.processors.writing import frame_pipe
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 
@@ -214,4 +215,4 @@ def test_names_are_names(tmp_path: Path, name: str) -> None:
     clip = _probe(tmp_path / name)
     chosen = encoding.choose(clip, Treatment(Route.SMOOTH))
     frames = (media.to_format(frame, media.working_format(clip)) for frame in media.frames(clip))
-    assert frame_pipe.encode(clip, frames, chosen, tmp_path / f"out {name}", SETTINGS) == 2
+    assert frame_pipe.encode(Order(clip, frames, chosen, tmp_path / f"out {name}", SETTINGS)) == 2

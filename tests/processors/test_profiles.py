@@ -20,6 +20,7 @@ from deshimmer.daemon.page import settings_fields
 from deshimmer.processors import api, encoding, media
 from deshimmer.processors.records import Clip, ColorTags, Route, Treatment
 from deshimmer.processors.writing import coders, encoders, frame_pipe, picture_codecs, profiles_page
+from deshimmer.processors.writing.orders import Order
 from deshimmer.processors.writing.picture_needs import Layout, Need
 
 SETTINGS = Settings()
@@ -266,7 +267,7 @@ def test_containers(tmp_path: Path, name: str, profile: Profile, suffix: str) ->
 def delivered(clip: Clip, profile: Profile) -> tuple[Clip, encoding.Encoding]:
     picture = encoding.choose(clip, Treatment(Route.SMOOTH, profile=profile))
     output = clip.path.with_name(f"delivered{picture.suffix}")
-    assert frame_pipe.encode(clip, _working(clip), picture, output, SETTINGS) == clip.frames
+    assert frame_pipe.encode(Order(clip, _working(clip), picture, output, SETTINGS)) == clip.frames
     return media.probe(output), picture
 
 

@@ -21,6 +21,7 @@ from deshimmer.processors import diagnosis, media, regeneration, rendering, trea
 from deshimmer.processors.families import ladder, pipelines
 from deshimmer.processors.families.family import Kind, Means
 from deshimmer.processors.interpolators import rife
+from deshimmer.processors.jobs import Job
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Candidate, Regeneration, Route, Treatment
 
@@ -54,16 +55,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> treatment.Job:
+def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("clip")
     clip = media.probe(write(folder / "clip.mp4", exposure_flicker(pan(9, (128, 64))), fps=8))
     found = diagnosis.diagnose(clip, None, lambda part: None)
-    return treatment.Job(clip, found, Treatment(Route.REGENERATE), folder / "candidate", Settings(), lambda part: None)
+    return Job(clip, found, Treatment(Route.REGENERATE), folder / "candidate", Settings(), lambda part: None)
 
 
-def asked(
-    job: treatment.Job, out: Path, model: Path, kind: Kind, frames: int | None = 9, candidates: int = 1, **more: Any
-) -> treatment.Job:
+def asked(job: Job, out: Path, model: Path, kind: Kind, frames: int | None = 9, candidates: int = 1, **more: Any) -> Job:
     prompt = StoredPrompt(
         Source.DESHIMMER, prompt="a cat", seed=7, num_frames=frames, num_inference_steps=3, width=64, height=64, extra=more.pop("extra", {})
     )
@@ -77,7 +76,7 @@ def pictures(candidate: Candidate) -> np.ndarray:
 
 @pytest.mark.parametrize(("name", "kind", "frames"), KINDS, ids=lambda value: str(value))
 def test_each_family_renders_each_of_its_kinds(
-    job: treatment.Job, folders: dict[str, Path], tmp_path: Path, name: str, kind: Kind, frames: int
+    job: Job, folders: dict[str, Path], tmp_path: Path, name: str, kind: Kind, frames: int
 ) -> None:
     parts: list[float] = []
     candidate = treatment.make(replace(asked(job, tmp_path, folders[name], kind, frames), progress=parts.append))
@@ -91,14 +90,14 @@ def test_each_family_renders_each_of_its_kinds(
         assert result.duration == job.clip.duration
 
 
-def test_the_same_seed_gives_the_same_frames_and_another_gives_others(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_frames_and_another_gives_others(job: Job, folders: dict[str, Path], tmp_path: Path) -> None:
     wan = folders["WanPipeline"]
     made = [pictures(treatment.make(asked(job, tmp_path, wan, Kind.TEXT, seed=seed))) for seed in (7, 7, 8)]
     assert np.array_equal(made[0], made[1])
     assert not np.array_equal(made[0], made[2])
 
 
-def test_the_stored_shift_is_the_schedulers_for_this_clip_alone(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_the_stored_shift_is_the_schedulers_for_this_clip_alone(job: Job, folders: dict[str, Path], tmp_path: Path) -> None:
     wan = folders["WanPipeline"]
     made = {
         shift: pictures(treatment.make(asked(job, tmp_path, wan, Kind.TEXT, extra={} if shift is None else {"flow_shift": shift})))
@@ -110,7 +109,7 @@ def test_the_stored_shift_is_the_schedulers_for_this_clip_alone(job: treatment.J
 
 
 @pytest.mark.parametrize("name", ["StableVideoDiffusionPipeline", "WanPipeline"])
-def test_cancelling_stops_within_a_step(job: treatment.Job, folders: dict[str, Path], tmp_path: Path, name: str) -> None:
+def test_cancelling_stops_within_a_step(job: Job, folders: dict[str, Path], tmp_path: Path, name: str) -> None:
     calls: list[float] = []
 
     def progress(part: float) -> None:
@@ -126,7 +125,7 @@ def test_cancelling_stops_within_a_step(job: treatment.Job, folders: dict[str, P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_best_of_several_seeds_is_kept(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_the_best_of_several_seeds_is_kept(job: Job, folders: dict[str, Path], tmp_path: Path) -> None:
     candidate = treatment.make(asked(job, tmp_path, folders["WanPipeline"], Kind.VIDEO, candidates=3))
     (told,) = [note for note in candidate.notes if "flicker by seed" in note]
     scores = {int(seed): float(score) for seed, score in re.findall(r"(\d+): ([\d.]+)", told)}
@@ -140,7 +139,7 @@ def test_the_best_of_several_seeds_is_kept(job: treatment.Job, folders: dict[str
 
 
 @pytest.mark.parametrize("error", [MemoryError("out of memory"), RuntimeError("stop"), KeyError("x"), KeyboardInterrupt()], ids=repr)
-def test_what_progress_raises_passes_untouched(job: treatment.Job, folders: dict[str, Path], tmp_path: Path, error: BaseException) -> None:
+def test_what_progress_raises_passes_untouched(job: Job, folders: dict[str, Path], tmp_path: Path, error: BaseException) -> None:
     calls: list[float] = []
 
     def progress(part: float) -> None:
@@ -156,7 +155,7 @@ def test_what_progress_raises_passes_untouched(job: treatment.Job, folders: dict
 
 @pytest.mark.parametrize(("after", "before"), [(0.45, 0.475), (0.475, 0.5)], ids=["encoding", "measuring"])
 def test_it_can_be_cancelled_while_it_encodes_and_measures(
-    job: treatment.Job, folders: dict[str, Path], tmp_path: Path, after: float, before: float
+    job: Job, folders: dict[str, Path], tmp_path: Path, after: float, before: float
 ) -> None:
     """Of two candidates the first has the first half: nine tenths of it rendering, a twentieth encoding."""
     reached: list[float] = []
@@ -172,7 +171,7 @@ def test_it_can_be_cancelled_while_it_encodes_and_measures(
 
 
 def test_out_of_memory_goes_one_rung_down_and_says_so(
-    job: treatment.Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -191,7 +190,7 @@ def test_out_of_memory_goes_one_rung_down_and_says_so(
     assert len(tries) == 2
 
 
-def test_only_plain_known_keywords_of_the_prompt_reach_the_pipeline(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_only_plain_known_keywords_of_the_prompt_reach_the_pipeline(job: Job, folders: dict[str, Path], tmp_path: Path) -> None:
     extra = {"max_sequence_length": 32, "eta": "1", "num_videos_per_prompt": 8, "callback_on_step_end": "x", "noise_aug_strength": 0.02}
     mine = asked(job, tmp_path, folders["CogVideoXPipeline"], Kind.TEXT, extra=extra)
     wanted = mine.treatment.regeneration
@@ -204,7 +203,7 @@ def test_only_plain_known_keywords_of_the_prompt_reach_the_pipeline(job: treatme
 
 
 def test_pickles_code_and_foreign_parts_are_refused_before_loading(
-    job: treatment.Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipelines, "_from_folder", lambda *asked: pytest.fail("it was loaded"))
 
@@ -232,15 +231,13 @@ def test_pickles_code_and_foreign_parts_are_refused_before_loading(
             treatment.make(asked(job, tmp_path, model, Kind.TEXT))
 
 
-def test_longer_clips_than_the_model_renders_are_refused(job: treatment.Job, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_longer_clips_than_the_model_renders_are_refused(job: Job, folders: dict[str, Path], tmp_path: Path) -> None:
     long = replace(job, clip=replace(job.clip, frames=50))
     with pytest.raises(RouteRefused, match="49"):
         treatment.make(asked(long, tmp_path, folders["CogVideoXPipeline"], Kind.VIDEO))
 
 
-def test_without_torch_it_says_what_to_install(
-    job: treatment.Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_torch_it_says_what_to_install(job: Job, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(NotSetUp, match="pip install"):
         regeneration.regenerate(asked(job, tmp_path, folders["WanPipeline"], Kind.TEXT))

@@ -11,6 +11,7 @@ from clipmaker import Picture, pan, patch_flicker, write
 
 from deshimmer.processors import api, treatment
 from deshimmer.processors.families.cost import Cost
+from deshimmer.processors.jobs import Job
 from deshimmer.processors.records import Candidate, Outcome, Receipt, Route
 
 FRAMES, SIZE = 25, (256, 160)
@@ -28,7 +29,7 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def renders(monkeypatch: pytest.MonkeyPatch, shots: list[Picture]) -> None:
-    def render(job: treatment.Job) -> Candidate:
+    def render(job: Job) -> Candidate:
         made = job.treatment.regeneration
         assert made is not None
         assert made.model == Path("/weights")

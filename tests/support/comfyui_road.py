@@ -11,6 +11,7 @@ from deshimmer.config.settings import Settings
 from deshimmer.processors import delivery, probing, treatment
 from deshimmer.processors.comfyui import user_comfyui
 from deshimmer.processors.families.family import Means
+from deshimmer.processors.jobs import Job
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Passage, Plan, Progress, Regeneration, Route, Treatment
 
@@ -28,7 +29,7 @@ def _plan(passage: Passage, settings: Settings, progress: Progress) -> Passage:
 def _process(passage: Passage, settings: Settings, progress: Progress) -> Passage:
     assert passage.clip is not None
     assert passage.treatment is not None
-    job = treatment.Job(passage.clip, faulty_road.DIAGNOSIS, passage.treatment, passage.work_folder / "candidate-0", settings, progress)
+    job = Job(passage.clip, faulty_road.DIAGNOSIS, passage.treatment, passage.work_folder / "candidate-0", settings, progress)
     made = user_comfyui.render(job)
     return replace(passage, plan=Plan(Route.KEEP, (), False, f"Rendered: {made.frames} frames."))
 

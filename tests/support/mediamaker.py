@@ -13,6 +13,7 @@ from deshimmer.config import spawn
 from deshimmer.config.settings import Settings
 from deshimmer.processors import encoding, ffmpeg, media, results
 from deshimmer.processors.records import Clip, Route, Treatment
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH)
@@ -58,7 +59,7 @@ def delivered(source: Path, treatment: Treatment = SMOOTH) -> tuple[Clip, Clip, 
     folder = source.parent / "delivered"
     folder.mkdir(exist_ok=True)
     output = folder / f"{source.stem}{chosen.suffix}"
-    results.write(clip, working_frames(clip), chosen, output, SETTINGS)
+    results.write(Order(clip, working_frames(clip), chosen, output, SETTINGS))
     assert [each.name for each in folder.iterdir() if each.name.startswith(f"{output.name}.")] == []
     return clip, media.probe_result(output, clip), chosen
 

@@ -19,6 +19,7 @@ from deshimmer.processors import api, encoding, media, results
 from deshimmer.processors.animations import animation_files, png_chunks, webp, webp_parts
 from deshimmer.processors.prompts import picture_texts
 from deshimmer.processors.records import Clip, Outcome, Route, Treatment
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 SMOOTH = Treatment(Route.SMOOTH)
@@ -65,7 +66,7 @@ def delivered(source: Path, treatment: Treatment = SMOOTH) -> tuple[Clip, Clip, 
     clip = media.probe(source)
     chosen = encoding.choose(clip, treatment)
     output = source.with_name(f"delivered{chosen.suffix}")
-    assert results.write(clip, _working(clip), chosen, output, SETTINGS) == clip.frames
+    assert results.write(Order(clip, _working(clip), chosen, output, SETTINGS)) == clip.frames
     return clip, media.probe(output), chosen
 
 
@@ -163,7 +164,7 @@ def test_frames_that_repeat_come_back_each(tmp_path: Path, make: type, alpha: in
     output = tmp_path / f"delivered{chosen.suffix}"
     tick = clip.time_base.denominator // 100 * clip.time_base.numerator
     shown = [frame for frame in _working(clip) for _ in range(3)]
-    results.write(clip, _retimed(shown, 4 * tick), chosen, output, SETTINGS, frame_rate=Fraction(25), expected_frames=12)
+    results.write(Order(clip, _retimed(shown, 4 * tick), chosen, output, SETTINGS, frame_rate=Fraction(25), expected_frames=12))
     result = media.probe(output)
     assert (result.frames, _times_ms(result)) == (12, [40 * index for index in range(12)])
     each = [frame.to_ndarray(format="rgba").astype(int) for frame in media.frames(result)]
@@ -176,7 +177,7 @@ def test_a_webp_of_one_picture_has_all_its_frames(tmp_path: Path) -> None:
     clip = media.probe(_webp(tmp_path))
     chosen = encoding.choose(clip, SMOOTH)
     still = next(_working(clip))
-    results.write(clip, _retimed([still] * 3, 40), chosen, tmp_path / "b.webp", SETTINGS, frame_rate=Fraction(25), expected_frames=3)
+    results.write(Order(clip, _retimed([still] * 3, 40), chosen, tmp_path / "b.webp", SETTINGS, frame_rate=Fraction(25), expected_frames=3))
     assert _times_ms(media.probe(tmp_path / "b.webp")) == [0, 40, 80]
 
 

@@ -22,9 +22,9 @@ from deshimmer.processors.comfyui import following, outputs, user_comfyui
 from deshimmer.processors.comfyui import server as comfyui_server_module
 from deshimmer.processors.comfyui.server import Server
 from deshimmer.processors.families.family import Means
+from deshimmer.processors.jobs import Job
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Candidate, Change, Clip, Diagnosis, Regeneration, Route, Treatment
-from deshimmer.processors.treatment import Job
 
 STEPS = Change("num_inference_steps", 20, 40, "cogvideox-steps")
 

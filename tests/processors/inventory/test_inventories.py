@@ -65,6 +65,14 @@ def test_what_changed_is_seen(source: Path, arguments: str, subject: str, is_gra
     assert not media_checks.is_named(mine[0], ("sound is left out",))
 
 
+def test_a_date_that_says_there_is_none_may_go(tmp_path: Path) -> None:
+    """Old encoders wrote 1970, counted from 1904; FFmpeg shows it and writes it nowhere."""
+    source = made(tmp_path / "a.mp4", f"{NTSC} -metadata creation_time=1970-01-01T00:00:01Z {X264}")
+    source.write_bytes(source.read_bytes().replace((2082844801).to_bytes(4, "big"), (2082844800).to_bytes(4, "big")))
+    assert inventories.take(source).tags["creation_time"] == "1970-01-01T00:00:00.000000Z"
+    assert _found(source, "-i a.mp4 -map 0 -map_metadata:g 0") == ()
+
+
 def test_an_unnamed_loss_makes_a_result_broken(tmp_path: Path) -> None:
     source = made(tmp_path / "a.mp4", f"{NTSC} -i tags.txt -map_metadata 1 {X264}")
     clip = media.probe(source)

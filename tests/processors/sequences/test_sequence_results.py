@@ -26,6 +26,7 @@ from deshimmer.processors.prompts import picture_texts
 from deshimmer.processors.records import Candidate, Clip, Outcome, Receipt, Route, Treatment
 from deshimmer.processors.reports import proxy
 from deshimmer.processors.sequences import frame_files, tiff_alpha
+from deshimmer.processors.writing.orders import Order
 
 SETTINGS = Settings()
 SHOTS = pan(3, (48, 32))
@@ -36,7 +37,7 @@ def delivered(source: Path, output: Path, treatment: Treatment | None = None) ->
     """The clip, unchanged, on its way through the working format and back."""
     clip = media.probe(source)
     chosen = encoding.choose(clip, treatment or Treatment(Route.SMOOTH))
-    assert results.write(clip, _working(clip), chosen, output, SETTINGS) == clip.frames
+    assert results.write(Order(clip, _working(clip), chosen, output, SETTINGS)) == clip.frames
     return media.probe_result(output, clip), chosen
 
 
@@ -266,7 +267,7 @@ def test_more_frames_go_on_counting_with_the_texts_of_those_they_come_from(tmp_p
         png_chunks.write(plain, source / f"f{index}.png", png_chunks.texts([("n", str(index))]))
     clip, twice = media.probe(source), Treatment(Route.INTERPOLATE, factor=2)
     chosen = encoding.choose(clip, twice)
-    written = results.write(clip, _twice(clip), chosen, tmp_path / "result", SETTINGS, frame_rate=Fraction(48))
+    written = results.write(Order(clip, _twice(clip), chosen, tmp_path / "result", SETTINGS, frame_rate=Fraction(48)))
     found = media.probe(tmp_path / "result")
     assert (written, found.frames, found.frame_rate) == (6, 6, 48)
     assert [picture_texts.read(tmp_path / "result" / f"f{n}.png")["n"] for n in range(8, 14)] == ["8", "8", "9", "9", "10", "10"]

@@ -22,6 +22,7 @@ from deshimmer.processors.inventory import inventories
 from deshimmer.processors.prompts import finding
 from deshimmer.processors.records import Route, Treatment
 from deshimmer.processors.writing import carrying, frame_pipe
+from deshimmer.processors.writing.orders import Order
 
 PRORES = Treatment(Route.SMOOTH, profile=Profile.PRORES)
 GAP = r"-vf select='not(between(n\,6\,15))' -fps_mode vfr"
@@ -202,7 +203,7 @@ def test_timecode_counts_at_the_new_rate(tmp_path: Path) -> None:
             again.pts, again.time_base = index * 1001, Fraction(1, 60000)
             yield again
 
-    frame_pipe.encode(clip, doubled(), chosen, output, SETTINGS, frame_rate=Fraction(60000, 1001), expected_frames=60)
+    frame_pipe.encode(Order(clip, doubled(), chosen, output, SETTINGS, frame_rate=Fraction(60000, 1001), expected_frames=60))
     assert inventories.take(output).timecode == "01:00:00;24"
     assert inventories.differences(inventories.of(clip), inventories.take(output), twice) == ()
 

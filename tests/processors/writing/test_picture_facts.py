@@ -22,6 +22,7 @@ from deshimmer.processors.checks import picture_checks
 from deshimmer.processors.hdr import Mastering
 from deshimmer.processors.records import Candidate, Clip, ColorTags, Route, Treatment
 from deshimmer.processors.writing import frame_pipe, picture_facts
+from deshimmer.processors.writing.orders import Encoding, Order
 from deshimmer.processors.writing.picture_facts import PictureFacts
 
 SETTINGS = Settings()
@@ -53,7 +54,7 @@ def through(source: Path, chosen: encoding.Encoding | None = None) -> tuple[Clip
     clip = media.probe(source)
     chosen = chosen or encoding.choose(clip, SMOOTH)
     output = source.with_name(f"delivered{chosen.suffix}")
-    count = frame_pipe.encode(clip, _working(clip), chosen, output, SETTINGS)
+    count = frame_pipe.encode(Order(clip, _working(clip), chosen, output, SETTINGS))
     return clip, media.probe(output), Candidate(output, SMOOTH, "", count, 0.0, chosen.notes)
 
 
@@ -97,7 +98,7 @@ CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".ts": "mpegts"}
 def test_hdr10_is_whole_in_every_codec_and_container(tmp_path: Path, codec: str, suffix: str) -> None:
     pixel_format, options = CODECS[codec]
     source = hdr10(tmp_path / "a.mp4", "libx265", "yuv420p10le", "-chroma_sample_location", "topleft")
-    chosen = encoding.Encoding(suffix, CONTAINERS[suffix], pixel_format, {**options, "f": CONTAINERS[suffix]}, "")
+    chosen = Encoding(suffix, CONTAINERS[suffix], pixel_format, {**options, "f": CONTAINERS[suffix]}, "")
     clip, result, candidate = through(source, chosen)
     facts = picture_facts.take(result, SETTINGS)
     assert MASTERING.is_like(facts.mastering)
@@ -216,7 +217,7 @@ def test_odd_sizes_in_every_codec(tmp_path: Path, codec: str) -> None:
     source = write(tmp_path / "a.mkv", pan(2, (161, 121)), codec="ffv1", pixel_format="yuv444p", options={"level": "3"})
     profile = {"profile:v": "4444"} if codec == "prores" else {}
     options = {**CODECS[codec][1], **profile, "f": "matroska"}
-    chosen = encoding.Encoding(".mkv", "matroska", "yuv444p10le", options, "")
+    chosen = Encoding(".mkv", "matroska", "yuv444p10le", options, "")
     clip, result, candidate = through(source, chosen)
     assert (result.width, result.height) == (161, 121)
     assert failed(clip, result, candidate) == []
