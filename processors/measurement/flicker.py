@@ -137,9 +137,9 @@ class Products(NamedTuple):
 
 
 def products(previous: Residual, current: Residual, motion: Motion) -> dict[str, Products]:
-    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``mid`` and ``fine``."""
+    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``fine``; ``redrawn`` has those of ``mid``."""
     found: dict[str, Products] = {}
-    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("mid", motion.mid), ("fine", motion.picture)):
+    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("fine", motion.picture)):
         now: Plane = getattr(current, name)
         product = now * fl.warp(getattr(previous, name), flow)
         energy = now * now
@@ -241,10 +241,17 @@ class Meter:
         return self._band(amplitude, float(seen.mean()), correlation)
 
     def _means(self, name: str) -> tuple[Plane, Plane, float | None]:
-        product, energy = (plane / np.float32(self.counted) for plane in self.sums[name])
+        product, energy = (plane / np.float32(self.counted) for plane in self._sums(name))
         total = float(energy.sum())
         correlation = float(np.clip(product.sum() / total, -1, 1)) if total > 1e-3 * energy.size else None
         return product, energy, correlation
+
+    def _sums(self, name: str) -> Products:
+        if name != "mid":
+            return self.sums[name]
+        assert self.redrawn.following is not None
+        assert self.redrawn.energy is not None
+        return Products(self.redrawn.following, self.redrawn.energy)
 
     def _band(self, amplitude: Plane, visible: float, correlation: float | None) -> Band:
         map_ = amplitude * np.float32(self.levels)

@@ -31,37 +31,47 @@ _LEAST_PRODUCTS = 3
 
 @dataclass
 class RedrawnMeter:
-    """Sums of one shot. Add the residuals of detail in order; read with ``levels``."""
+    """Sums of one shot. Add the residuals of detail, (h, w), in order; read with ``levels``."""
 
-    _product: Plane | None = None
-    _energy: Plane | None = None
-    _products: int = 0
-    _energies: int = 0
+    following: Plane | None = None  # sum of d_t * d_(t-1), one value a tile
+    energy: Plane | None = None  # of d_t * d_t
+    counted: int = 0
+    _earlier: Plane | None = None  # of d_t * (2 d_(t-2) - d_(t-3)), one value a pixel
+    _complete: int = 0
     _carried: list[Plane] = field(default_factory=lambda: [])  # the last residuals where the last frame has them, newest first
 
     def add(self, residual: Plane, motion: fl.Flow, *, begins: bool) -> None:
         """``motion``: back to the frame before; ``begins``: no residual of that one is known."""
         carried = [] if begins else [fl.warp(each, motion) for each in self._carried]
+        if carried:
+            size = _tiles(residual)
+            self.following = _added(self.following, area(residual * carried[0], *size))
+            self.energy = _added(self.energy, area(residual * residual, *size))
+            self.counted += 1
         if len(carried) == _LAGS:
-            self._product = _added(self._product, residual * (2 * carried[1] - carried[0] - carried[2]))
-            self._products += 1
-        self._energy = _added(self._energy, residual * residual)
-        self._energies += 1
+            self._earlier = _added(self._earlier, residual * (np.float32(2) * carried[1] - carried[2]))
+            self._complete += 1
         self._carried = [residual, *carried[: _LAGS - 1]]
 
     def levels(self, moved: float) -> float:
         """Root mean square of what is drawn anew in quiet places, in levels of luma, less what motion hides: ``moved``, shares of the shorter
         side a frame. 0 where too few frames tell, or nothing changes.
         """
-        if self._products < _LEAST_PRODUCTS or self._product is None or self._energy is None:
+        if self._complete < _LEAST_PRODUCTS or self._earlier is None or self.following is None or self.energy is None:
             return 0.0
-        size = scaled(self._product.shape[::-1], _TILES)
-        product = area(self._product / np.float32(self._products), *size)
-        energy = area(self._energy / np.float32(self._energies), *size)
+        energy = self.energy / np.float32(self.counted)
+        variance = area(self._earlier / np.float32(self._complete), *_tiles(self._earlier)) - self.following / np.float32(self.counted)
         weights = (energy > _STATIC) / np.square(energy + _QUIET)
         total = float(weights.sum())
-        return max(0.0, float((weights * product).sum()) / total) ** 0.5 / (1 + moved / _TRACKED) if total else 0.0
+        return max(0.0, float((weights * variance).sum()) / total) ** 0.5 / (1 + moved / _TRACKED) if total else 0.0
+
+
+def _tiles(plane: Plane) -> tuple[int, int]:
+    return scaled(plane.shape[::-1], _TILES)
 
 
 def _added(total: Plane | None, more: Plane) -> Plane:
-    return more if total is None else total + more
+    if total is None:
+        return more
+    total += more
+    return total

@@ -38,7 +38,7 @@ COHERENT, INCOHERENT = 0.55, 0.4
 nothing does.
 """
 
-_BORDER_SPREAD, _RIVAL_SPREAD = 0.35, 0.25  # of the faults' logarithms; docs/benchmarks.md has the reliability that they give
+_BORDER_SPREAD, _RIVAL_SPREAD = 0.25, 0.25  # of the faults' logarithms; docs/benchmarks.md has the reliability that they give
 _HALF_SURE_PRODUCTS = 4
 _SUBSTANTIAL_FRAMES = 24
 _SUBSTANTIAL_SHARE = 0.15
