@@ -334,7 +334,9 @@ def timed(clip: Clip, count: int, pts: tuple[int, ...]) -> Clip:
     typical = statistics.median(steps) if steps else 0
     rate = clip.frame_rate
     span = (pts[-1] - pts[0]) * clip.time_base if steps else Fraction(0)
-    if steps and abs(rate - len(steps) / span) > rate / 50:
+    if steps and min(steps) == max(steps) and abs(span - len(steps) / rate) > clip.time_base:
+        rate = len(steps) / span  # an edit list hides frames, or the last one lasts longer: the header's is an average of all
+    elif steps and abs(rate - len(steps) / span) > rate / 50:
         rate = Fraction(len(steps) / span).limit_denominator(1001)
     return replace(
         clip,

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from clipmaker import pan, write
+from mediamaker import made
 from PIL import Image
 
 from deshimmer.config import spawn
@@ -229,3 +230,12 @@ def _tagged(source: Path, output: Path, matrix: int) -> Path:
     words = ["-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={matrix}", str(output)]
     spawn.run([binary, "-v", "error", "-i", str(source), *words], timeout_s=30)
     return output
+
+
+def test_a_last_frame_that_stays_longer_does_not_slow_the_others(tmp_path: Path) -> None:
+    """The header's rate is an average: a result at that one would have other times."""
+    even = made(tmp_path / "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=25 -frames:v 30 -c:v libx264 -preset ultrafast -bf 0")
+    longer = made(tmp_path / "b.mp4", f"-i {even} -c copy -bsf:v setts=duration=if(eq(N\\,29)\\,DURATION*1.4\\,DURATION)")
+    with av.open(str(longer)) as container:
+        assert container.streams.video[0].average_rate not in (25, None)
+    assert media.probe(longer).frame_rate == media.probe(even).frame_rate == 25
