@@ -49,7 +49,8 @@ class RedrawnMeter:
             self.energy = _added(self.energy, area(residual * residual, *size))
             self.counted += 1
         if len(carried) == _LAGS:
-            self._earlier = _added(self._earlier, residual * (carried[1] + carried[1] - carried[2]))
+            apart: Plane = carried[1] + carried[1] - carried[2]
+            self._earlier = _added(self._earlier, residual * apart)
             self._complete += 1
         self._carried = [residual, *carried[: _LAGS - 1]]
 
