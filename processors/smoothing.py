@@ -22,18 +22,22 @@ from numpy.typing import NDArray
 
 from . import cadence, media
 from .bands import detailband, lowband
-from .bands.trails import Trails
-from .bands.windows import in_parallel, windows
+from .bands.trails import Trails, enlarged
+from .bands.windows import T, in_parallel, windows
 from .flow import guide, warp
 from .levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
 from .records import Band, Clip, Diagnosis, Treatment
 
-RADIUS, _DETAIL_RADIUS = 6, 5  # moments on either side
+RADIUS = 6  # moments on either side
+_NEAR, _FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
+_TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
+_LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 _MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 _LONGEST_PULSE = 24  # frames: a window holds one, on which the flow is followed half as far to either side
 _GUIDE_LINES = 360
 _THREADS = min(8, os.cpu_count() or 1)
 _LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
+_DRIVERS = 2  # moments whose detail is under way at once; one alone of large ones
 
 _Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 
@@ -46,6 +50,14 @@ class _Moment:
     light: NDArray[np.float32] | None = None  # (h, w, 3) levels of Y, U, V at the view's size, once corrected
 
 
+@dataclass(frozen=True)
+class _Averaged:
+    """A moment whose detail was averaged, once or twice."""
+
+    moment: _Moment
+    means: list[detailband.Mean]  # of Y, U and V
+
+
 def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
     """The clip's frames in ``media.working_format``, same count, pts and time base; bands outside ``treatment.bands`` untouched.
 
@@ -54,13 +66,15 @@ def smooth(clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[
     planar = partial(media.to_format, pixel_format=media.working_format(clip))
     starts = sorted(shot.start for shot in diagnosis.shots)
     numbered = enumerate(media.frames(clip))
-    threads = min(_THREADS, _LARGE_THREADS) if clip.width * clip.height > _LARGE_PIXELS else _THREADS
+    is_large = clip.width * clip.height > _LARGE_PIXELS
+    threads, drivers = (min(_THREADS, _LARGE_THREADS), 1) if is_large else (_THREADS, _DRIVERS)
     with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
         for number, shot in groupby(numbered, key=lambda item: bisect_right(starts, item[0])):
             frames = (frame for _, frame in shot)
             due = _due(diagnosis, number - 1, treatment)
             trails = Trails(lowband.view_size(clip.width, clip.height), workers, fine=Band.DETAIL in due.bands)
-            smoothed = _smoothed_shot(frames, planar, trails, due, _pulse(diagnosis, number - 1), workers, ahead=threads + 1)
+            pulse = _pulse(diagnosis, number - 1)
+            smoothed = _smoothed_shot(frames, planar, trails, due, pulse, workers, ahead=threads + 1, drivers=drivers)
             for frame in smoothed if due.bands else map(planar, frames):
                 frame.time_base = clip.time_base
                 yield frame
@@ -95,16 +109,19 @@ def _smoothed_shot(
     workers: Executor,
     *,
     ahead: int,
+    drivers: int,
 ) -> Iterator[av.VideoFrame]:
-    """``ahead``: moments under way at once. ``pulse``: frames of one up and down of the whole frame's light, if it pulses."""
+    """``ahead``: moments under way at once; ``drivers``: of those whose detail is. ``pulse``: frames of one up and down of the whole frame's
+    light, if it pulses.
+    """
     radius = _radius(pulse)
-    oldest = 2 * radius + ahead - 1 + 2 * _DETAIL_RADIUS  # moments from the newest one back to the last one that detail is carried from
+    oldest = 2 * (radius + _NEAR + _FAR + drivers) + ahead - 1  # moments back to the last that detail is carried from
     reach = radius if set(treatment.bands) != {Band.DETAIL} else 0
     windowed = windows(_moments(frames, planar, trails, oldest), reach, full=True)
     low = partial(_low_corrected, planar=planar, trails=trails, treatment=treatment, follows_light=pulse is None)
     corrected = in_parallel(lambda seen: low(*seen), windowed, workers, ahead)
     if Band.DETAIL in treatment.bands:
-        yield from _detail_smoothed(corrected, trails, treatment, workers)
+        yield from _detail_smoothed(corrected, trails, treatment, workers, drivers)
     else:
         for moment in corrected:
             yield from moment.frames
@@ -139,59 +156,94 @@ def _low_neighbour(here: _Moment, other: _Moment, trails: Trails) -> lowband.Nei
     return lowband.Neighbour(other.place - here.place, other.view, there, back)
 
 
-def _detail_smoothed(moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor) -> Iterator[av.VideoFrame]:
-    """The frames of moments whose planes were put by."""
-    keeps_luma = not {Band.GLOBAL_LUMA, Band.LOW_LUMA} & set(treatment.bands)
-    keeps_chroma = Band.LOW_CHROMA not in treatment.bands
-    for window, centre in windows(moments, _DETAIL_RADIUS):
-        here = window[centre]
-        others = [other for other in window if other is not here]
-        ways = [trails.flow(here.place, other.place) for other in others]
-        trusts = [trails.trust(here.place, other.place) * _alike(here, other, trails) for other in others]
-        distances = [other.place - here.place for other in others]
-        luma = list(map(detailband.Neighbour, distances, map(_luma, others), ways, trusts))
-        change = _detail_change(unpacked(_luma(here)), luma, treatment.strength, workers, keeps_low=keeps_luma)
-        chroma = list(map(detailband.Neighbour, distances, map(_chroma, others), ways, trusts))
-        colour = _detail_change(unpacked(_chroma(here)), chroma, treatment.strength, workers, keeps_low=keeps_chroma)
-        for frame in here.frames:
-            yield _shown(frame, [change, colour[..., 0], colour[..., 1]])
-        del luma, chroma, change, colour  # a hundred megabytes at 4K, while the next moments are corrected
+def _detail_smoothed(
+    moments: Iterable[_Moment], trails: Trails, treatment: Treatment, workers: Executor, drivers: int
+) -> Iterator[av.VideoFrame]:
+    """The frames of moments whose planes were put by. ``drivers``: moments under way at once."""
+
+    def once(seen: tuple[list[_Moment], int]) -> _Averaged:
+        here, others = seen[0][seen[1]], _two(*seen, _NEAR)
+        own, theirs = kept(here.frames[0]), [kept(other.frames[0]) for other in others]
+        around = _neighbours(here, others, theirs, trails, treatment)
+        return _Averaged(here, [detailband.averaged(*task, workers, tolerance=tolerance) for task in zip(own, around, strict=True)])
+
+    def twice(seen: tuple[list[_Averaged], int]) -> list[av.VideoFrame]:
+        here, others = seen[0][seen[1]], _two(*seen, _FAR)
+        theirs = [[mean.plane for mean in other.means] for other in others]
+        around = _neighbours(here.moment, [other.moment for other in others], theirs, trails, treatment)
+        means = [detailband.averaged_again(*task, workers, tolerance=tolerance) for task in zip(here.means, around, strict=True)]
+        shown = _finished(here.moment, means, treatment.strength, workers)
+        here.moment.frames.clear()  # later moments look at its mean alone
+        return shown
+
+    tolerance = _TOLERANCE * max(1.0, treatment.strength)
+    with ThreadPoolExecutor(drivers, thread_name_prefix="detail") as pool:  # its threads wait for the workers, who wait for nobody
+        near = in_parallel(once, windows(moments, _NEAR, full=True), pool, drivers)
+        for frames in in_parallel(twice, windows(near, _FAR, full=True), pool, drivers):
+            yield from frames
 
 
-def _alike(here: _Moment, other: _Moment, trails: Trails) -> NDArray[np.float32]:
-    """0-1 at the views' size: is the light there what it is here? Where the low bands could not be brought together, the mean of what
+def _two(window: list[T], centre: int, step: int) -> list[T]:
+    """Those a step before and after; near an end of the shot, one and two steps to the side where there are more."""
+    before, after = centre, len(window) - 1 - centre
+    if min(before, after) >= step or max(before, after) < 2:
+        offsets = {-min(step, before), min(step, after)}
+    else:
+        far = min(2 * step, max(before, after)) * (1 if after > before else -1)
+        offsets = {far, int(far / 2)}
+    return [window[centre + offset] for offset in sorted(offsets - {0})]
+
+
+def _neighbours(
+    here: _Moment, others: list[_Moment], planes: list[list[NDArray[np.uint16]]], trails: Trails, treatment: Treatment
+) -> list[list[detailband.Neighbour]]:
+    """For each of Y, U and V the others' ``planes`` as seen from here."""
+    places = [other.place for other in others]
+    is_even = len(places) > 1 and places[0] < here.place < places[-1]
+    found: list[list[detailband.Neighbour]] = [[], [], []]
+    for other, theirs in zip(others, planes, strict=True):
+        way = trails.way(here.place, other.place)
+        sized = {(height, width): enlarged(way, width, height) for height, width in {plane.shape for plane in theirs}}
+        trust, near, far, apart = _seen(here, other, trails)
+        for index, plane in enumerate(theirs):
+            is_treated = bool(_LIGHT[index] & set(treatment.bands))
+            lighter = None if is_treated and is_even else apart[..., index]
+            found[index].append(detailband.Neighbour(plane, sized[plane.shape], trust * (near if is_treated else far), lighter))
+    return found
+
+
+def _seen(here: _Moment, other: _Moment, trails: Trails) -> tuple[Plane, Plane, Plane, NDArray[np.float32]]:
+    """At the views' size: 0-1, does the way there lead back? Is the light there what it is here? Is it where the frame's own light is
+    left out? Then what the light there has more, (h, w, 3) levels. Where the low bands could not be brought together, the mean of what
     lies over them would draw the borders of its own trust.
     """
     assert here.light is not None
     assert other.light is not None
     apart = warp(other.light, trails.small_flow(here.place, other.place)) - here.light
-    apart = np.square(cv2.GaussianBlur(apart, (0, 0), apart.shape[0] / 32, borderType=cv2.BORDER_REPLICATE)).sum(-1, dtype=np.float32)
-    return np.exp(apart / np.float32(-(_MOST_APART**2)))
+    lines = apart.shape[0]
+    apart = np.asarray(cv2.GaussianBlur(apart, (0, 0), lines / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
+    patchy = apart - cv2.GaussianBlur(apart, (0, 0), lines / 6, borderType=cv2.BORDER_REPLICATE)
+    near, far = (np.exp(np.square(levels).sum(-1, dtype=np.float32) / np.float32(-(_MOST_APART**2))) for levels in (apart, patchy))
+    return trails.trust(here.place, other.place), near, far, apart
 
 
-def _luma(moment: _Moment) -> NDArray[np.uint16]:
-    return kept(moment.frames[0])[0]
+def _finished(here: _Moment, means: list[detailband.Mean], strength: float, workers: Executor) -> list[av.VideoFrame]:
+    """The moment's frames with their detail smoothed; repeats get what smoothing adds to the picture."""
+    own = kept(here.frames[0])
+    smoothed = [detailband.finished(plane, mean, workers) for plane, mean in zip(own, means, strict=True)]
+    if strength >= 1 and len(here.frames) == 1:
+        return [_shown(here.frames[0], smoothed)]
+    changes = [np.float32(min(1.0, strength)) * (new - unpacked(old)) for new, old in zip(smoothed, own, strict=True)]
+    return [
+        _shown(frame, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+        for frame in here.frames
+    ]
 
 
-def _chroma(moment: _Moment) -> NDArray[np.uint16]:
-    return np.dstack(kept(moment.frames[0])[1:])
-
-
-def _detail_change(own: Plane, neighbours: list[detailband.Neighbour], strength: float, workers: Executor, *, keeps_low: bool) -> Plane:
-    """What smoothing the detail of planes adds to them; ``keeps_low`` leaves their low bands where they are."""
-    if not neighbours:
-        return np.zeros_like(own)
-    change = detailband.smoothed(own, neighbours, workers, tolerance=3.0 * max(1.0, strength)) - own
-    if keeps_low:
-        change = lowband.without_low(change)
-    change *= np.float32(min(1.0, strength))
-    return change
-
-
-def _shown(frame: av.VideoFrame, changes: list[Plane]) -> av.VideoFrame:
-    """What was put by in the frame, changed, in a frame of its own: other moments still look at what was put by."""
+def _shown(frame: av.VideoFrame, planes: list[Plane]) -> av.VideoFrame:
+    """The planes in a frame of its own: other moments still look at what was put by in this one."""
     made = media.blank_like(frame)
-    put(made, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
+    put(made, planes)
     alpha, target = media.planes(frame).a, media.planes(made).a
     if alpha is not None and target is not None:
         target[:] = alpha

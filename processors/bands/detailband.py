@@ -1,180 +1,222 @@
 """The detail band: fine texture that is drawn anew for each frame, averaged along motion wherever it is noise.
 
-Carried onto a frame, its neighbours differ from it by flicker or by motion that was not found. What the frame alone shows stands
-out from the frames before and from those after alike, so the product of both differences is the energy of its flicker. Edges that
-motion misses look like that too, but stand alone, so no place may flicker much more than its surroundings do. A neighbour counts
-where it differs by no more than the flicker; nothing is averaged where nothing flickers.
+A frame is averaged with one neighbour on either side, and what came of it with the same of frames farther off: nine frames for the
+price of four. Carried onto a frame, its neighbours differ from it by flicker or by motion that was not found. What the frame alone shows
+stands out from both alike, so the product of both differences is the energy of its flicker. Edges that motion misses look like that too,
+but stand alone, so no place may flicker much more than its surroundings do. A neighbour counts where it differs by no more than the
+flicker; nothing is averaged where nothing flickers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..flow import Flow, warp
-from ..levels import Plane, unpacked
+from ..levels import Plane, raised, unpacked, unpacked_difference
+from .trails import Way
 
-_ROWS = 192  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
+_ROWS = 128  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
+_MARGIN = 8  # rows beside a strip that blurs look at
+_CELL_PX = 4  # of the maps of energy
 _ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
 _FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
-_SOFTENING = 0.007  # of the squared Laplacian: what carried frames lose alike, which is no flicker
+_STILL = 0.25  # levels squared: a plane that nowhere flickers more is left alone
 _PLAIN = 30.0  # squared Laplacian of a surface without texture
-_MOST_SHARPENING = 0.5
-_FINEST_PX, _FINEST_KEPT = 0.8, 0.8  # of what an average loses that is finer than this: edges alias there, and redrawn texture has little
+_FINEST_PX = 0.6  # what is finer stays the frame's own: edges alias there, and redrawn texture has little
+
+T = TypeVar("T")
 
 
 class Neighbour(NamedTuple):
-    distance: int  # frames, negative before
-    planes: NDArray[np.uint16]  # (h, w) luma or (h, w, 2) chroma, as ``levels.keep`` has them
-    way: Flow  # for each pixel of the centre frame, where it is here; at the guides' size and in their pixels
+    plane: NDArray[np.uint16]  # (h, w), as ``levels.keep`` has it
+    way: Way  # for each pixel of the centre frame, where it is here
     trust: Plane  # 0-1, how sure the way is; at any size
+    lighter: Plane | None  # levels that are taken off it once it is carried: light that stays as it is; at any size
 
 
-class _Strip(NamedTuple):
-    mean: Plane
-    noise: float  # sum of squared Laplacian that is flicker
-    pixels: int
+class Mean(NamedTuple):
+    plane: NDArray[np.uint16]
+    energy: Plane  # levels squared, at half the size: of what flicker is left in it
+    is_own: bool = False  # nothing was to be averaged
 
 
-def smoothed(own: Plane, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float = 1.5) -> Plane:
-    """``own``, (h, w) luma or (h, w, 2) chroma, averaged with its neighbours (at least one) along motion, and as sharp as it was
-    without its flicker.
+def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float) -> Mean:
+    """``own`` (h, w) averaged along motion with its neighbours: two, or one, which tells no flicker from motion and is hardly heard.
+    A plane that hardly flickers is returned as it is.
     """
-    height = own.shape[0]
-    neighbours = [_in_pixels_of(own, neighbour) for neighbour in sorted(neighbours, key=lambda neighbour: neighbour.distance)]
+    if not neighbours:
+        return Mean(own, np.zeros(_half_size(own)[::-1], np.float32), is_own=True)
+    differences = [_difference(own, neighbour, workers) for neighbour in neighbours]
+    parts = _strips(own, workers, lambda rows: _seen(own[rows], differences[0][rows], differences[-1][rows]))
+    product, texture = (np.concatenate(maps) for maps in zip(*parts, strict=True))
+    energy = flicker_energy(product, texture, _box_cells(own)) if len(neighbours) > 1 else np.zeros_like(product)
+    energy = _f32(cv2.resize(energy, _half_size(own), interpolation=cv2.INTER_LINEAR))
+    if float(energy.max()) < _STILL:
+        return Mean(own, energy, is_own=True)
+    return _mean(own, differences, [neighbour.trust for neighbour in neighbours], energy, workers, tolerance)
 
-    def strip(top: int) -> _Strip:
-        return _strip(own, neighbours, top, min(top + _ROWS, height), tolerance)
 
-    strips = list(workers.map(strip, range(0, height, _ROWS)))
-    mean: Plane = np.concatenate([strip.mean for strip in strips])
-    noise = sum(strip.noise for strip in strips) / sum(strip.pixels for strip in strips)
-    del strips
-    return _sharpened(_with_finest(mean, own), float(np.square(_laplacian(own)).mean()) - noise)
+def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float) -> Mean:
+    """The same of what was averaged before, with neighbours that were so too."""
+    if before.is_own:
+        return before
+    differences = [_difference(before.plane, neighbour, workers) for neighbour in neighbours]
+    trusts = [neighbour.trust for neighbour in neighbours]
+    return _mean(before.plane, differences, trusts, before.energy, workers, tolerance)
 
 
-def flicker_energy(own: Plane, before: Sequence[Plane], after: Sequence[Plane], box_px: int) -> Plane:
-    """The variance, levels squared, of what ``own`` alone shows, from its neighbours' differences to it."""
-    if before and after:
-        product = sum(before[1:], before[0]) * sum(after[1:], after[0]) / np.float32(len(before) * len(after))
-    else:
-        side = before or after
-        total = sum(side[1:], side[0])
-        product = (total * total - sum(d * d for d in side)) / np.float32(max(1, len(side) * (len(side) - 1)))
-    count = np.float32(len(before) + len(after))
-    texture = np.square(_laplacian(own + (sum(before) + sum(after)) / count))
-    energy = np.maximum(cv2.blur(product - np.float32(_SOFTENING) * texture, (box_px, box_px)), 0)
-    ground = cv2.blur(texture, (box_px, box_px)) + np.float32(_PLAIN)
+def finished(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
+    """The mean with the finest detail of the frame itself, which no two frames carry alike."""
+    mean = averaged.plane
+    if averaged.is_own:
+        return unpacked(own)
+    result = np.empty(own.shape, np.float32)
+
+    def refine(rows: slice) -> None:
+        first = max(0, rows.start - _MARGIN)
+        seen, inner = slice(first, rows.stop + _MARGIN), slice(rows.start - first, rows.stop - first)
+        lost = unpacked_difference(own[seen], mean[seen])
+        lost -= _blurred(lost, _FINEST_PX)
+        np.add(unpacked(mean[rows]), lost[inner], out=result[rows])
+
+    _strips(own, workers, refine)
+    return result
+
+
+def flicker_energy(product: Plane, texture: Plane, box_cells: int) -> Plane:
+    """The variance, levels squared, of what a frame alone shows, in cells: from the products of its differences to two others, and the
+    texture it has.
+    """
+    box = box_cells, box_cells
+    energy = np.maximum(cv2.blur(product, box), 0)
+    ground = cv2.blur(texture, box) + np.float32(_PLAIN)
     return np.minimum(_capped(energy), _capped(_f32(energy / ground)) * ground)
 
 
 def _capped(energy: Plane) -> Plane:
     """Energy of at most twice what is usual around, by the geometric mean, which single edges hardly raise."""
     height, width = energy.shape[:2]
-    small = _f32(cv2.resize(energy, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA))
-    usual = np.exp(cv2.GaussianBlur(np.log(small + np.float32(1e-4)), (0, 0), 5, borderType=cv2.BORDER_REPLICATE))
+    small = _f32(cv2.resize(energy, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA))
+    usual = np.exp(_blurred(np.log(small + np.float32(1e-4)), 5))
     return np.minimum(energy, 2 * _f32(cv2.resize(usual, (width, height), interpolation=cv2.INTER_LINEAR)))
 
 
-def _box_px(own: Plane) -> int:
-    return max(9, own.shape[0] // 10) | 1
+def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor) -> Plane:
+    """What the neighbour, carried onto ``own``, has more than it."""
+    found = np.empty(own.shape, np.float32)
+    across, down = neighbour.way
+
+    def carry(rows: slice) -> None:
+        below = down[rows] + np.float32(rows.start)  # a relative map starts at row 0
+        flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
+        carried = cv2.remap(neighbour.plane, across[rows], below, flags, borderMode=cv2.BORDER_REPLICATE)
+        unpacked_difference(carried, own[rows], out=found[rows])
+        if neighbour.lighter is not None:
+            found[rows] -= _rows(neighbour.lighter, own.shape, rows)
+
+    _strips(own, workers, carry)
+    return found
 
 
-def _differences(own: Plane, neighbours: Sequence[Neighbour], first: int, last: int, box_px: int) -> tuple[list[Plane], list[Plane]]:
-    """What rows of the neighbours before and after, carried onto ``own``, differ from it."""
-    centre = own[first:last]
-    before = [_carried(n, own.shape, first, last) - centre for n in neighbours if n.distance < 0]
-    after = [_carried(n, own.shape, first, last) - centre for n in neighbours if n.distance > 0]
-    if not (before and after):  # a fade would stand out from one side: only what is finer than the box counts there
-        before, after = ([_f32(d - cv2.blur(d, (box_px, box_px))) for d in side] for side in (before, after))
-    return before, after
+def _seen(own: NDArray[np.uint16], one: Plane, other: Plane) -> tuple[Plane, Plane]:
+    """In cells: the product of both differences, and the squared Laplacian of the mean."""
+    mean = _f32(cv2.addWeighted(one, 0.5, other, 0.5, 0))
+    mean += unpacked(own)
+    return _shrunk(one * other, _CELL_PX), _shrunk(np.square(_laplacian(mean)), _CELL_PX)
 
 
-def _strip(own: Plane, neighbours: Sequence[Neighbour], top: int, bottom: int, tolerance: float) -> _Strip:
-    box_px = _box_px(own)
-    margin = box_px // 2 + 4
-    first, last = max(0, top - margin), min(own.shape[0], bottom + margin)
-    centre = own[first:last]
-    before, after = _differences(own, neighbours, first, last, box_px)
-    expected = _halved(2 * flicker_energy(centre, before, after, box_px) + np.float32(_FLOOR))
-    sums, weights = np.zeros_like(centre), np.ones_like(centre)
-    for difference, neighbour in zip((*before, *after), neighbours, strict=True):
-        excess = np.maximum(cv2.blur(_halved(difference * difference), (_ALIKE_PX, _ALIKE_PX)) / expected - 1, 0)
-        weight = _f32(cv2.resize(np.exp(excess * excess / np.float32(-tolerance * tolerance)), centre.shape[1::-1]))
-        trust = _rows(neighbour.trust, own.shape, first, last)
-        weight *= trust if own.ndim == 2 else trust[..., None]
-        sums += weight * difference
-        weights += weight
-    inner = slice(top - first, bottom - first)
-    one, other = _nearest_two(before, after)
-    noise = float((_laplacian(one)[inner] * _laplacian(other)[inner]).sum())
-    return _Strip(_f32(centre + sums / weights)[inner].copy(), noise, centre[inner].size)
+def _mean(
+    own: NDArray[np.uint16], differences: Sequence[Plane], trusts: Sequence[Plane], energy: Plane, workers: Executor, tolerance: float
+) -> Mean:
+    expected = 2 * energy + np.float32(_FLOOR)
+    weights = [_weight(difference, expected, trust, workers, tolerance) for difference, trust in zip(differences, trusts, strict=True)]
+    mean = np.empty_like(own)
+    _strips(own, workers, lambda rows: _write_mean(mean[rows], own[rows], [each[rows] for each in differences], weights, rows))
+    total = sum(weights, np.float32(1))
+    return Mean(mean, energy * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total))
 
 
-def _nearest_two(before: list[Plane], after: list[Plane]) -> tuple[Plane, Plane]:
-    if before and after:
-        return before[-1], after[0]
-    side = after or before[::-1]
-    return side[0], side[min(1, len(side) - 1)]
+def _weight(difference: Plane, expected: Plane, trust: Plane, workers: Executor, tolerance: float) -> Plane:
+    """0-1, at half the size: how much a neighbour counts."""
+    size = expected.shape[::-1]
+    squares = np.concatenate(_strips(difference, workers, lambda rows: _shrunk(np.square(difference[rows]), 2)))
+    excess = _f32(cv2.blur(squares, (_ALIKE_PX, _ALIKE_PX)))
+    excess /= expected
+    excess -= 1
+    np.maximum(excess, 0, out=excess)
+    excess *= excess
+    excess *= np.float32(-1 / tolerance**2)
+    weight = np.exp(excess, out=excess)
+    weight *= cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
+    return weight
 
 
-def _carried(neighbour: Neighbour, shape: tuple[int, ...], first: int, last: int) -> Plane:
-    """Rows ``first`` to ``last`` of the neighbour as the centre frame has them."""
-    way = _rows(neighbour.way, shape, first, last).copy()
-    way[..., 1] += np.float32(first)  # a relative map starts at row 0
-    return unpacked(warp(neighbour.planes, way, interpolation=cv2.INTER_CUBIC))
+def _write_mean(
+    mean: NDArray[np.uint16], own: NDArray[np.uint16], differences: Sequence[Plane], weights: Sequence[Plane], rows: slice
+) -> None:
+    """Into rows of the mean."""
+    counts = [_doubled(weight, rows, own.shape[1]) for weight in weights]
+    sums = counts[0] * differences[0]
+    total = np.float32(1) + counts[0]
+    for count, difference in zip(counts[1:], differences[1:], strict=True):
+        total += count
+        count *= difference
+        sums += count
+    sums /= total
+    raised(own, sums, out=mean)
 
 
-def _in_pixels_of(own: Plane, neighbour: Neighbour) -> Neighbour:
-    """Its way, measured at another size, in pixels of ``own``."""
-    way = neighbour.way.copy()
-    for axis, scale in enumerate((own.shape[1] / way.shape[1], own.shape[0] / way.shape[0])):
-        way[..., axis] *= np.float32(scale)
-    return neighbour._replace(way=way)
+def _doubled(half: Plane, rows: slice, width: int) -> Plane:
+    """Rows of a plane that is here at half the size; a strip begins at an even row."""
+    first, last = max(0, rows.start // 2 - 1), min(half.shape[0], -(-rows.stop // 2) + 1)
+    double = _f32(cv2.resize(half[first:last], (width, 2 * (last - first)), interpolation=cv2.INTER_LINEAR))
+    begin, lacking = rows.start - 2 * first, rows.stop - 2 * last
+    if lacking > 0:  # the last of an odd number of rows
+        double = _f32(cv2.copyMakeBorder(double, 0, lacking, 0, 0, cv2.BORDER_REPLICATE))
+    return double[begin : begin + rows.stop - rows.start]
 
 
-def _halved(plane: Plane) -> Plane:
-    """At half the size, for what is blurred all the same."""
-    height, width = plane.shape[:2]
-    return _f32(cv2.resize(plane, (-(-width // 2), -(-height // 2)), interpolation=cv2.INTER_AREA))
+def _strips(own: NDArray[np.uint16] | Plane, workers: Executor, work: Callable[[slice], T]) -> list[T]:
+    height = own.shape[0]
+    return list(workers.map(work, [slice(top, min(top + _ROWS, height)) for top in range(0, height, _ROWS)]))
 
 
-def _rows(field: Plane, shape: tuple[int, ...], first: int, last: int) -> Plane:
-    """Rows ``first`` to ``last`` of a field, of any size, that covers a plane of ``shape``."""
-    if field.shape[:2] == shape[:2]:
-        return field[first:last]
+def _half_size(own: NDArray[np.uint16]) -> tuple[int, int]:
+    """(width, height), as ``_shrunk`` makes it."""
+    height, width = own.shape
+    return max(1, width // 2), max(1, height // 2)
+
+
+def _box_cells(own: NDArray[np.uint16]) -> int:
+    return max(2, own.shape[0] // 10 // _CELL_PX) | 1
+
+
+def _shrunk(plane: Plane, times: int) -> Plane:
+    """At a whole part of the size; a rest of rows or columns is left out."""
+    height, width = (max(1, length // times) for length in plane.shape)
+    return _f32(cv2.resize(plane[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA))
+
+
+def _rows(field: Plane, shape: tuple[int, int], rows: slice) -> Plane:
+    """Rows of a field, of any size, that covers a plane of ``shape``."""
     scale_x, scale_y = field.shape[1] / shape[1], field.shape[0] / shape[0]
-    onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (first + 0.5) * scale_y - 0.5]])
+    onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (rows.start + 0.5) * scale_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _f32(cv2.warpAffine(field, onto, (shape[1], last - first), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+    return _f32(cv2.warpAffine(field, onto, (shape[1], rows.stop - rows.start), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _with_finest(mean: Plane, own: Plane) -> Plane:
-    """``mean`` with most of the finest detail of the frame itself, which no two frames carry alike."""
-    lost = own - mean
-    return _f32(mean + np.float32(_FINEST_KEPT) * (lost - cv2.GaussianBlur(lost, (0, 0), _FINEST_PX, borderType=cv2.BORDER_REPLICATE)))
+def _blurred(plane: Plane, sigma: float) -> Plane:
+    return _f32(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
 
-def _sharpened(mean: Plane, target: float) -> Plane:
-    """``mean`` with its finest detail raised until its squared Laplacian is ``target``: an average of carried frames is a little soft."""
-    fine = mean - cv2.GaussianBlur(mean, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
-    of_mean, of_fine = _laplacian(mean), _laplacian(fine)
-    square, cross = float(np.square(of_fine).mean()), float((of_mean * of_fine).mean())
-    missing = target - float(np.square(of_mean).mean())
-    if missing <= 0 or square == 0:
-        return mean
-    amount = (np.sqrt(cross * cross + square * missing) - cross) / square
-    return _f32(mean + min(amount, _MOST_SHARPENING) * fine)
+def _laplacian(plane: Plane) -> Plane:
+    return _f32(cv2.Laplacian(plane, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE))
 
 
 def _f32(values: NDArray[np.floating] | cv2.typing.MatLike) -> Plane:
     return np.asarray(values, np.float32)
-
-
-def _laplacian(plane: Plane) -> Plane:
-    return np.asarray(cv2.Laplacian(plane, cv2.CV_32F, borderType=cv2.BORDER_REPLICATE), np.float32)

@@ -12,25 +12,39 @@ from numpy.typing import NDArray
 
 from ..flow import Flow, flow, miss, resized, warp
 
-_REACH_FRAMES, _FINE_REACH_FRAMES = 1, 3  # measured; joined flows serve the low bands as well, detail loses 0.5 dB by them
+_MEASURED, _FINELY_MEASURED = (1,), (1, 3)  # frames apart; joined flows serve beyond, where detail loses by them
+_SMALL_LINES = 240
 _MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
 _STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
+
+Way = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""A flow at the guides' size as two planes, across and down: whatever works on one channel is twice as fast."""
+
+
+def enlarged(way: Way, width: int, height: int) -> Way:
+    """The same for pictures of another size, in their pixels."""
+    x, y = way
+    if x.shape == (height, width):
+        return way
+    x, y = x * np.float32(width / x.shape[1]), y * np.float32(height / x.shape[0])
+    across, down = (np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) for each in (x, y))
+    return across, down
 
 
 class Trails:
     """Flows between the frames of one shot: at the guides' size, or at the smaller ``size`` (width, height).
 
-    ``fine`` asks for motion that detail can be averaged along, at five times the cost.
+    ``fine`` asks for motion that detail can be averaged along, at three times the cost.
     """
 
     def __init__(self, size: tuple[int, int], workers: Executor, *, fine: bool) -> None:
         self._fine = fine
-        self._direct = _FINE_REACH_FRAMES if fine else _REACH_FRAMES
+        self._measured_at = _FINELY_MEASURED if fine else _MEASURED
         self._size = size
         self._workers = workers
         self._guides: dict[int, NDArray[np.uint8]] = {}
-        self._flows: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self._steps: dict[tuple[int, int], NDArray[np.int16]] = {}  # (2, h, w)
         self._small: dict[tuple[int, int], Flow] = {}
 
     def add(self, place: int, guide: NDArray[np.uint8], keep: int) -> None:
@@ -41,20 +55,24 @@ class Trails:
         self._guides[place] = guide
         pairs = list(self._new_pairs(place))
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
-            self._flows[pair] = np.rint(found * _STEPS_PER_PX).astype(np.int16)
+            if self._fine:
+                self._steps[pair] = np.rint(np.moveaxis(found, -1, 0) * _STEPS_PER_PX).astype(np.int16)
             self._small[pair] = resized(found, *self._size)
-        self._guides.pop(place - self._direct, None)
-        for known in (self._flows, self._small):
+        self._guides.pop(place - max(self._measured_at), None)
+        for known in (self._steps, self._small):
             for pair in [pair for pair in tuple(known) if min(pair) < place - keep]:
                 del known[pair]
 
-    def flow(self, here: int, there: int) -> Flow:
-        """For each pixel of the frame at ``here``, where it is in the frame at ``there``; lengths in pixels of the guides."""
-        if abs(there - here) <= self._direct:
-            return np.multiply(self._flows[here, there], 1 / _STEPS_PER_PX, dtype=np.float32)
+    def way(self, here: int, there: int) -> Way:
+        """For each pixel of the frame at ``here``, where it is in the frame at ``there``. Only of fine motion."""
+        if abs(there - here) in self._measured_at:
+            x, y = self._steps[here, there]
+            return np.multiply(x, 1 / _STEPS_PER_PX, dtype=np.float32), np.multiply(y, 1 / _STEPS_PER_PX, dtype=np.float32)
         halfway = _halfway(here, there)
-        first = self.flow(here, halfway)
-        return first + warp(self.flow(halfway, there), first)
+        first, then = self.way(here, halfway), self.way(halfway, there)
+        flags = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
+        x, y = (one + cv2.remap(other, *first, flags, borderMode=cv2.BORDER_REPLICATE) for one, other in zip(first, then, strict=True))
+        return x, y
 
     def small_flow(self, here: int, there: int) -> Flow:
         """The same at ``size``."""
@@ -71,7 +89,7 @@ class Trails:
         return np.exp(-miss(way, self.small_flow(there, here)) / np.float32((_MISS * self._size[1]) ** 2))
 
     def _new_pairs(self, place: int) -> Iterator[tuple[int, int]]:
-        for other in range(place - self._direct, place):
+        for other in (place - apart for apart in self._measured_at):
             if other in self._guides:
                 yield place, other
                 yield other, place
@@ -80,19 +98,26 @@ class Trails:
         here, there = (self._guides[place] for place in pair)
         if not self._fine:
             return flow(there, here)
-        return np.asarray(_engine().calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
+        return np.asarray(_engine(here.shape[0]).calc(here, there, None), np.float32)  # pyright: ignore  # the stub wants a flow to start from
 
 
 def _halfway(here: int, there: int) -> int:
     return here + (abs(there - here) + 1) // 2 * (1 if there > here else -1)
 
 
-def _engine() -> cv2.DISOpticalFlow:
-    """DIS at its medium preset, smoother and on fewer patches: redrawn texture is noise to it. One a thread, as it keeps buffers."""
-    if not hasattr(_local, "engine"):
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        engine.setVariationalRefinementAlpha(40)
-        engine.setPatchStride(4)
+def _engine(lines: int) -> cv2.DISOpticalFlow:
+    """DIS at its medium preset, smoother, on fewer and larger patches and refined less: redrawn texture is noise to it. One a thread, as
+    it keeps buffers. Small guides, of so many ``lines``, are searched at their full size, and as they cost
+    little, on the largest patches.
+    """
+    engines: dict[bool, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
+    is_small = lines < _SMALL_LINES
+    if is_small not in engines:
+        engine = engines[is_small] = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        engine.setFinestScale(0 if is_small else 1)
+        engine.setVariationalRefinementAlpha(100 if is_small else 40)
+        engine.setVariationalRefinementIterations(5 if is_small else 2)
+        engine.setPatchSize(20 if is_small else 12)
+        engine.setPatchStride(8)
         engine.setGradientDescentIterations(12)
-        _local.engine = engine
-    return _local.engine
+    return engines[is_small]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
 from deshimmer.processors import cadence, levels, media, smoothing
+from deshimmer.processors.bands import detailband
 from deshimmer.processors.bands.windows import windows
 from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
@@ -291,6 +293,58 @@ def test_a_machine_of_many_cores_makes_the_very_same(
         made.append(pictures(smooth(path, bands)))
     assert len(made[1]) == 40
     assert all(np.array_equal(one, other) for one, other in zip(*made, strict=True))
+
+
+def test_detail_is_calmed_while_a_camera_opens_up(tmp_path: Path) -> None:
+    """Light that changes on purpose stays as it is, and does not keep neighbours from counting."""
+    lit = [np.clip(shot * (0.7 + 0.03 * place), 0, 255).astype(np.float32) for place, shot in enumerate(pan(16, (256, 160), "chelsea"))]
+    path = write(tmp_path / "lit.mp4", detail_flicker(lit), options=LOSSLESS)
+    before, after = pictures(source(path)), pictures(smooth(path, (Band.DETAIL,)))
+    assert flicker_rms(after, lit) < 0.6 * flicker_rms(before, lit)
+    assert max(abs(float(one.mean() - other.mean())) for one, other in zip(before, after, strict=True)) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("count", "centre", "step", "places"),
+    [
+        (7, 3, 3, [0, 6]),
+        (7, 0, 3, [3, 6]),
+        (7, 5, 3, [3, 0]),
+        (3, 1, 1, [0, 2]),
+        (3, 0, 1, [1, 2]),
+        (2, 0, 1, [1]),
+        (1, 0, 1, []),
+        (4, 0, 3, [1, 3]),
+    ],
+)
+def test_a_moment_is_averaged_with_two_others(count: int, centre: int, step: int, places: list[int]) -> None:
+    assert sorted(smoothing._two(list(range(count)), centre, step)) == sorted(places)  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_plane_without_fine_flicker_comes_out_as_it_went_in() -> None:
+    still = np.full((64, 96), 20000, np.uint16)
+    nowhere = np.zeros((64, 96), np.float32)
+    neighbour = detailband.Neighbour(still, (nowhere, nowhere), nowhere + 1, None)
+    with ThreadPoolExecutor(1) as workers:
+        mean = detailband.averaged(still, [neighbour] * 2, workers, tolerance=5.0)
+        assert mean.is_own
+        assert detailband.averaged_again(mean, [neighbour] * 2, workers, tolerance=5.0) is mean
+
+
+def test_less_flicker_is_left_by_each_mean() -> None:
+    rng = np.random.default_rng(2)
+    planes = [(20000 + rng.normal(0, 4 * 128, (160, 192))).astype(np.uint16) for _ in range(9)]
+    nowhere = np.zeros((160, 192), np.float32)
+    with ThreadPoolExecutor(2) as workers:
+
+        def around(*others: np.ndarray) -> list[detailband.Neighbour]:
+            return [detailband.Neighbour(other, (nowhere, nowhere), nowhere + 1, None) for other in others]
+
+        means = [detailband.averaged(planes[at], around(planes[at - 1], planes[at + 1]), workers, tolerance=5.0) for at in (1, 4, 7)]
+        last = detailband.averaged_again(means[1], around(means[0].plane, means[2].plane), workers, tolerance=5.0)
+    spreads = [float(plane.std()) for plane in (planes[4], means[1].plane, last.plane)]
+    assert spreads[1] == pytest.approx(spreads[0] / 3**0.5, rel=0.1)
+    assert spreads[2] == pytest.approx(spreads[0] / 3, rel=0.15)
 
 
 def test_detail_is_not_carried_across_light_that_stays_apart(tmp_path: Path) -> None:
