@@ -25,7 +25,7 @@ _SHARP = 0.75  # of a step happens within five pixels
 _TREAD_PX = (8, 120)
 _EVERY_ROW = 4
 _NEAR = 6  # frames
-_UNEVEN = 2.2  # of the median absolute deviation: one and a half standard deviations; twice that where only two key frames tell
+_UNEVEN, _FEW = 2.2, 3  # of the median absolute deviation: one and a half standard deviations; so many times where only two key frames tell
 _MOTION_HIDES = 0.12  # of the change that motion leaves anyway
 _SMOOTH = 2.0  # levels a pixel: texture hides the grid
 
@@ -106,7 +106,8 @@ def keyframe_pulse(change: Sequence[float], is_key: Sequence[bool]) -> float | N
     """How much more the picture jumps at key frames than at the frames near them, in 8-bit levels, less what uneven change and motion
     hide of it; 0 when it does not.
 
-    ``change``: mean absolute residual along motion of each frame, NaN where there is none. None with fewer than two key frames
+    ``change``: absolute residual along motion of each frame, averaged by its root, so that most of the picture decides and not the few places
+    whose motion is missed; NaN where there is none. None with fewer than two key frames
     after the first, or when most frames are key frames.
     """
     values, keys = np.asarray(change, np.float64), np.asarray(is_key, bool)
@@ -121,5 +122,5 @@ def keyframe_pulse(change: Sequence[float], is_key: Sequence[bool]) -> float | N
     usual = [float(np.median(each)) for _, each in near]
     uneven = float(np.median([np.median(np.abs(each - middle)) for (_, each), middle in zip(near, usual, strict=True)]))
     jump = float(np.median([values[i] - middle for (i, _), middle in zip(near, usual, strict=True)]))
-    hidden = _UNEVEN * uneven * (1 if len(near) > 2 else 2) + _MOTION_HIDES * float(np.median(usual))
+    hidden = _UNEVEN * uneven * (1 if len(near) > 2 else _FEW) + _MOTION_HIDES * float(np.median(usual))
     return max(0.0, jump - hidden)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .. import flow as fl
 from . import exposure
+from .redrawn import RedrawnMeter
 from .samples import Layout, Sample, area, scaled
 
 Plane = NDArray[np.float32]
@@ -136,9 +137,9 @@ class Products(NamedTuple):
 
 
 def products(previous: Residual, current: Residual, motion: Motion) -> dict[str, Products]:
-    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``mid`` and ``fine``."""
+    """Means of ``d_t * warp(d_t-1)``: in cells for ``low`` and ``chroma``, in tiles for ``fine``; ``redrawn`` has those of ``mid``."""
     found: dict[str, Products] = {}
-    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("mid", motion.mid), ("fine", motion.picture)):
+    for name, flow in (("low", motion.cells), ("chroma", motion.cells), ("fine", motion.picture)):
         now: Plane = getattr(current, name)
         product = now * fl.warp(getattr(previous, name), flow)
         energy = now * now
@@ -164,6 +165,7 @@ class Flicker(NamedTuple):
     chroma: Band
     mid: Band
     fine: Band
+    redrawn: float  # display levels of detail in quiet places
     exposure_doubt: float  # levels: how far missed motion alone can move the exposure
 
 
@@ -175,6 +177,7 @@ class Meter:
     """Sums of one shot. Add in order; read with ``flicker``."""
 
     sums: dict[str, Products] = field(default_factory=lambda: {})
+    redrawn: RedrawnMeter = field(default_factory=RedrawnMeter)
     texture: Plane | None = None
     moved: Plane | None = None  # length of motion, shares of the shorter side, one value a cell
     low_rms: list[float] = field(default_factory=lambda: [])
@@ -183,8 +186,10 @@ class Meter:
     counted: int = 0  # products
     levels: float = 1.0
 
-    def add_pair(self, now: Residual, current: Sample, motion: Motion) -> None:
+    def add_pair(self, now: Residual, current: Sample, motion: Motion, *, begins: bool) -> None:
+        """``begins``: no residual of the frame before is known."""
         self.levels = current.levels
+        self.redrawn.add(now.mid, motion.mid, begins=begins)
         self.low_rms.append(float(np.sqrt(np.mean(now.low**2))))
         lengths = np.asarray(np.hypot(motion.cells[..., 0], motion.cells[..., 1]) / np.float32(min(now.low.shape)), np.float32)
         self.moved = lengths if self.moved is None else self.moved + lengths
@@ -208,8 +213,9 @@ class Meter:
         doubt = float(np.mean(self.low_rms)) * self.levels if self.low_rms else 0.0
         whole = exposure.read(exposures, frame_rate)
         if self.counted < _LEAST_PRODUCTS or self.texture is None or self.moved is None:
-            return Flicker(whole, NOWHERE, NOWHERE, NOWHERE, NOWHERE, doubt)
-        return Flicker(whole, self._patches("low"), self._patches("chroma"), self._detail("mid"), self._detail("fine"), doubt)
+            return Flicker(whole, NOWHERE, NOWHERE, NOWHERE, NOWHERE, 0.0, doubt)
+        redrawn = self.redrawn.levels(float(self.moved.mean()) / len(self.motion)) * self.levels
+        return Flicker(whole, self._patches("low"), self._patches("chroma"), self._detail("mid"), self._detail("fine"), redrawn, doubt)
 
     def _patches(self, name: str) -> Band:
         product, energy, correlation = self._means(name)
@@ -235,10 +241,17 @@ class Meter:
         return self._band(amplitude, float(seen.mean()), correlation)
 
     def _means(self, name: str) -> tuple[Plane, Plane, float | None]:
-        product, energy = (plane / np.float32(self.counted) for plane in self.sums[name])
+        product, energy = (plane / np.float32(self.counted) for plane in self._sums(name))
         total = float(energy.sum())
         correlation = float(np.clip(product.sum() / total, -1, 1)) if total > 1e-3 * energy.size else None
         return product, energy, correlation
+
+    def _sums(self, name: str) -> Products:
+        if name != "mid":
+            return self.sums[name]
+        assert self.redrawn.following is not None
+        assert self.redrawn.energy is not None
+        return Products(self.redrawn.following, self.redrawn.energy)
 
     def _band(self, amplitude: Plane, visible: float, correlation: float | None) -> Band:
         map_ = amplitude * np.float32(self.levels)

@@ -286,7 +286,7 @@ class _Walk:
 
     def _pair(self, change: flicker.Residual, now: Sample, motion: flicker.Motion, likeness: float, index: int) -> None:
         shot = self._shot
-        shot.meter.add_pair(change, now, motion)
+        shot.meter.add_pair(change, now, motion, begins=shot.residual is None)
         if len(shot.pairs) % _TILES_EVERY == 0:
             shot.tiles.add_residual(change.flat)
         if len(shot.pairs) % _PICTURE_EVERY == 0:
@@ -294,7 +294,7 @@ class _Walk:
         before, levels = shot.residual, now.levels
         tint = change.tint[0] * levels, change.tint[1] * levels
         shot.pairs.append(Pair(index, change.exposure * levels, tint, change.jump * levels, likeness, before is None))
-        self._change[-1] = cv2.norm(change.fine, cv2.NORM_L1) / change.fine.size * levels
+        self._change[-1] = float(np.sqrt(np.abs(change.fine)).mean()) ** 2 * levels
         if before is not None:
             found = flicker.products(before, change, motion)
             shot.meter.add_products(found)

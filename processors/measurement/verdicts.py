@@ -18,10 +18,11 @@ PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
 """Levels, and the share of missed motion (root mean square of the low band's residual) that is added: it may pass for exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-DETAIL_LEVELS = 0.048
-REDRAWN_BESIDE = 0.6
-"""Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under half of it (96 % of made clips);
-with patches, hue and detail redrawn too it is over 0.7 (97 %).
+DETAIL_LEVELS, REDRAWN_LEVELS = 0.048, 0.18
+"""Of detail as it is seen over the frame, and in quiet places: flicker may be tied to texture, or be weak and everywhere."""
+REDRAWN_BESIDE = 0.75
+"""Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under it (at most 0.70 on made clips; encoders
+redraw detail when brightness changes); with patches, hue and detail redrawn too it is over it (0.80 and more).
 """
 DITHERED = 3.0
 """Palettes draw noise of their own: so much more detail flicker counts as theirs."""
@@ -37,7 +38,7 @@ COHERENT, INCOHERENT = 0.55, 0.4
 nothing does.
 """
 
-_BORDER_SPREAD, _RIVAL_SPREAD = 0.35, 0.25  # of the faults' logarithms; docs/benchmarks.md has the reliability that they give
+_BORDER_SPREAD, _RIVAL_SPREAD = 0.25, 0.25  # of the faults' logarithms; docs/benchmarks.md has the reliability that they give
 _HALF_SURE_PRODUCTS = 4
 _SUBSTANTIAL_FRAMES = 24
 _SUBSTANTIAL_SHARE = 0.15
@@ -97,7 +98,7 @@ def faults(shot: ShotMeasure) -> Faults:
         ),
         low_luma=found.low.visible / LOW_LEVELS,
         low_chroma=found.chroma.visible / CHROMA_LEVELS,
-        detail=found.mid.visible / (DETAIL_LEVELS * (DITHERED if shot.is_dithered else 1)),
+        detail=max(found.mid.visible / DETAIL_LEVELS, found.redrawn / REDRAWN_LEVELS) / (DITHERED if shot.is_dithered else 1),
         steps=max(step.jump for step in shot.steps) / STEP_LEVELS if len(shot.steps) >= LEAST_STEPS else 0.0,
         incoherent_share=share,
     )

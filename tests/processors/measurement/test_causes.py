@@ -132,5 +132,5 @@ def test_frozen_ends_and_repeats_leave_the_verdict_clean(tmp_path: Path) -> None
 
 
 def test_kinds_are_those_of_the_docs() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
     assert [kind for kind in causes.KINDS if f"| `{kind}` |" not in text] == []

@@ -36,7 +36,7 @@ def _meter(frames: list[Sample]) -> flicker.Flicker:
     exposures: list[float] = []
     for previous, current in pairwise(frames):
         now = flicker.residual(previous.luma, previous, current, STILL)
-        meter.add_pair(now, current, STILL)
+        meter.add_pair(now, current, STILL, begins=last is None)
         exposures.append(now.exposure)
         if last is not None:
             meter.add_products(flicker.products(last, now, STILL))
