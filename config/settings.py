@@ -101,7 +101,7 @@ class Queue(_Section):
 
 class Repair(_Section):
     strength: float = Field(default=1.0, ge=0, le=2, description="of smoothing; 1 removes what was measured")
-    gpu: bool = Field(default=True, description="smooth on the GPU where PyTorch finds one")
+    gpu: bool = Field(default=False, description="smooth on the GPU where PyTorch finds one; it then waits as all work on the GPU does")
 
 
 class Sequences(_Section):

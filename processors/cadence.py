@@ -11,7 +11,8 @@ import numpy as np
 from .levels import steps_per_level
 from .media import planes
 
-_LONGEST = 6  # frames; a still shot is cut into runs, so that memory stays bounded
+_LONGEST, _SHORTEST = 6, 2  # frames; a still shot is cut into runs, so that memory stays bounded
+_PIXELS = 6 * 1920 * 1080  # of a run: those of larger frames are cut sooner
 _BLOCK_PX = 16
 _WORST_BLOCK = 5.0  # levels
 _MEAN = 0.35  # levels; decoded repeats differ by 0.0-0.2, the stillest real footage by 0.6
@@ -20,12 +21,15 @@ _MEAN = 0.35  # levels; decoded repeats differ by 0.0-0.2, the stillest real foo
 def runs(
     frames: Iterable[av.VideoFrame], planar: Callable[[av.VideoFrame], av.VideoFrame]
 ) -> Iterator[tuple[av.VideoFrame, list[av.VideoFrame]]]:
-    """Pictures, as ``planar`` makes them to be compared, each with the 1 to 6 frames, as they came and in order, that show it."""
+    """Pictures, as ``planar`` makes them to be compared, each with the frames, as they came and in order, that show it: at most six,
+    and two above 1440p.
+    """
     run: list[av.VideoFrame] = []
     first: av.VideoFrame | None = None
     for frame in frames:
         picture = planar(frame)
-        if first is None or len(run) == _LONGEST or not is_repeat(first, picture):
+        longest = min(_LONGEST, max(_SHORTEST, _PIXELS // (frame.width * frame.height)))
+        if first is None or len(run) >= longest or not is_repeat(first, picture):
             if first is not None:
                 yield first, run
             run, first = [], picture

@@ -38,11 +38,12 @@ def test_interpolation_and_smoothing_want_it_and_only_where_there_is_one(monkeyp
         assert wishes(Settings(), route) == set()
     assert wishes(Settings(), Route.SMOOTH, Route.INTERPOLATE, rivals=2) == {"try"}
     monkeypatch.setattr(gpus, "may_be_here", lambda: True)
+    smoothing_there = Settings.model_validate({"repair": {"gpu": True}})
     for route in (Route.SMOOTH, Route.DEBAND_SMOOTH):
-        assert wishes(Settings(), route) == {"process"}
-        assert wishes(Settings.model_validate({"repair": {"gpu": False}}), route) == set()
-    assert wishes(Settings(), Route.DEBAND) == set()
-    assert wishes(Settings(), Route.DEBAND, Route.SMOOTH, rivals=2) == {"try"}
+        assert wishes(smoothing_there, route) == {"process"}
+        assert wishes(Settings(), route) == set()
+    assert wishes(smoothing_there, Route.DEBAND) == set()
+    assert wishes(smoothing_there, Route.DEBAND, Route.SMOOTH, rivals=2) == {"try"}
 
 
 def test_rendering_again_wants_it_where_there_is_one_and_in_comfyui(monkeypatch: pytest.MonkeyPatch) -> None:

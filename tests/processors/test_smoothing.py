@@ -241,6 +241,11 @@ def test_runs_are_found_and_cut(tmp_path: Path, truth: list[Picture]):
     assert [len(run) for _, run in cadence.runs(source(path), lambda frame: frame)] == [6, 2, 2, 1]
 
 
+def test_runs_of_large_frames_are_short():
+    still = av.VideoFrame.from_ndarray(np.full((2160 * 3 // 2, 3840), 128, np.uint8), format="yuv420p")
+    assert [len(run) for _, run in cadence.runs([still] * 5, lambda frame: frame)] == [2, 2, 1]
+
+
 @pytest.mark.parametrize("name", ["ai/cmp_bear_pix2video.mp4", "ai/cmp_carturn_pix2video.mp4", "ai/cmp_bear_fatezero.mp4"])
 def test_real_flicker_is_calmed(shared_clips: Path, name: str):
     def steps(frames) -> float:

@@ -27,6 +27,9 @@ def diagnosis(*starts: int) -> Diagnosis:
     return Diagnosis(Verdict.GENERATIVE, 1, Route.SMOOTH, "", {}, (), reading, shots, None, None)
 
 
+ON_GPU = Settings.model_validate({"repair": {"gpu": True}})
+
+
 @pytest.fixture
 def clip(tmp_path: Path):
     return media.probe(write(tmp_path / "clip.mp4", exposure_flicker(pan(14, (128, 96), "coffee", 1.0))))
@@ -44,21 +47,21 @@ def bits(frames: Any) -> list[bytes]:
 
 @pytest.mark.usefixtures("gpu_here")
 def test_a_gpu_is_used_where_it_may_be(monkeypatch: pytest.MonkeyPatch):
-    assert smoothers.uses_gpu(Settings())
-    assert not smoothers.uses_gpu(Settings.model_validate({"repair": {"gpu": False}}))
+    assert smoothers.uses_gpu(ON_GPU)
+    assert not smoothers.uses_gpu(Settings())
 
     def absent() -> bool:
         raise NotSetUp("no torch")
 
     monkeypatch.setattr(rife, "finds_gpu", absent)
-    assert not smoothers.uses_gpu(Settings())
+    assert not smoothers.uses_gpu(ON_GPU)
 
 
 def test_torch_is_not_loaded_to_look_for_a_gpu_that_cannot_be_here(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gpus, "may_be_here", lambda: False)
     monkeypatch.setattr(rife, "finds_gpu", lambda: pytest.fail("asked"))
-    assert not smoothers.uses_gpu(Settings())
-    with smoothers.chosen(Settings(), pytest.fail) as smooth:
+    assert not smoothers.uses_gpu(ON_GPU)
+    with smoothers.chosen(ON_GPU, pytest.fail) as smooth:
         assert smooth is smoothing.smooth
 
 
@@ -67,7 +70,7 @@ def test_the_gpu_has_one_holder_meanwhile(monkeypatch: pytest.MonkeyPatch):
     from deshimmer.config import paths
 
     monkeypatch.setattr(rife, "best_device", lambda: "cuda")
-    with smoothers.chosen(Settings(), pytest.fail), locks.trying(paths.gpu_lock()) as free:
+    with smoothers.chosen(ON_GPU, pytest.fail), locks.trying(paths.gpu_lock()) as free:
         assert not free
     with locks.trying(paths.gpu_lock()) as free:
         assert free
