@@ -20,6 +20,8 @@ LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
 DETAIL_LEVELS, REDRAWN_LEVELS = 0.048, 0.18
 """Of detail as it is seen over the frame, and in quiet places: flicker may be tied to texture, or be weak and everywhere."""
+REDRAWN_ANYWAY_LEVELS = 0.1
+"""What encoders and cameras draw anew in the quiet places of most steady clips."""
 REDRAWN_BESIDE = 0.75
 """Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under it (at most 0.70 on made clips; encoders
 redraw detail when brightness changes); with patches, hue and detail redrawn too it is over it (0.80 and more).
@@ -98,10 +100,17 @@ def faults(shot: ShotMeasure) -> Faults:
         ),
         low_luma=found.low.visible / LOW_LEVELS,
         low_chroma=found.chroma.visible / CHROMA_LEVELS,
-        detail=max(found.mid.visible / DETAIL_LEVELS, found.redrawn / REDRAWN_LEVELS) / (DITHERED if shot.is_dithered else 1),
+        detail=max(found.mid.visible / DETAIL_LEVELS, redrawn_fault(found.redrawn)) / (DITHERED if shot.is_dithered else 1),
         steps=max(step.jump for step in shot.steps) / STEP_LEVELS if len(shot.steps) >= LEAST_STEPS else 0.0,
         incoherent_share=share,
     )
+
+
+def redrawn_fault(levels: float) -> float:
+    """In proportion over the border; under it the share of power that is not drawn anew anyway, which changes with each encode and size."""
+    if levels >= REDRAWN_LEVELS:
+        return levels / REDRAWN_LEVELS
+    return max(0.0, levels**2 - REDRAWN_ANYWAY_LEVELS**2) / (REDRAWN_LEVELS**2 - REDRAWN_ANYWAY_LEVELS**2)
 
 
 def pulses(found: Flicker) -> bool:
