@@ -105,6 +105,7 @@ class CpuShot:
         """The moment at ``centre``. Its frames hold corrected planes: to be shown, or put by where their detail is treated too."""
         work = self._work
         here = replace(window[centre], frames=list(map(work.planar, window[centre].frames)))
+        window[centre].frames.clear()  # later moments look at its view alone
         write = keep if work.smooths_detail else put
         before = levels(here.frames[0])
         neighbours = [self._low_neighbour(here, other) for other in window if other.place != here.place]
