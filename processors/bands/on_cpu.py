@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from .windows import in_parallel
 
 _THREADS = min(8, os.cpu_count() or 1)
 _LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
+_MMAP_THRESHOLD, _PLANE_BYTES = -3, 1 << 20  # malloc.h: M_MMAP_THRESHOLD
 _DRIVERS = 2  # moments whose detail is under way at once; one alone of large ones
 
 
@@ -33,8 +36,19 @@ def engine(clip: Clip) -> Generator[Callable[[Work], CpuShot], None, None]:
     """``engine.Engine``."""
     is_large = clip.width * clip.height > _LARGE_PIXELS
     threads, drivers = (min(_THREADS, _LARGE_THREADS), 1) if is_large else (_THREADS, _DRIVERS)
+    if is_large:
+        _give_planes_back()
     with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
         yield partial(CpuShot, clip, workers, threads + 1, drivers)
+
+
+def _give_planes_back() -> None:
+    """Has glibc map every plane by itself from now on, so that it is given back when it is freed: kept in heaps of many threads, what was
+    freed took a third of the memory at 4K. Elsewhere nothing is done.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
 
 
 @dataclass(frozen=True)
