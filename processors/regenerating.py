@@ -13,7 +13,6 @@ from ..config.errors import NotSetUp, RouteRefused
 from .families import needs, pipelines, store
 from .families.family import Family, Kind, Means
 from .families.table import family_of
-from .interpolators import rife
 from .prompts.lint import corrected
 from .prompts.stored import Stored, StoredPrompt
 from .records import Change, Clip, Diagnosis, Plan, Regeneration, Request, Route, Treatment, Verdict
@@ -78,14 +77,6 @@ def ready(made: Regeneration, settings: Settings, *, fetch: bool = True) -> Rege
 def offline(settings: Settings) -> Settings:
     """The same, but nothing is fetched: what is not on this disk is not here."""
     return settings.model_copy(update={"models": settings.models.model_copy(update={"allow_download": False})})
-
-
-def finds_gpu() -> bool:
-    """Whether diffusers would work on a GPU of this machine. Loads torch."""
-    try:
-        return rife.finds_gpu()
-    except NotSetUp:
-        return False
 
 
 def starts_from(made: Regeneration) -> str:

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 
 import av
 
-from . import debanding, depulsing, encoding, ffmpeg, fields, interpolation, media, regenerating, regeneration, results, timing
+from . import (
+    debanding,
+    depulsing,
+    encoding,
+    ffmpeg,
+    fields,
+    interpolation,
+    media,
+    regeneration,
+    results,
+    timing,
+    torch_devices,
+)
 from .bands import smoothers
 from .comfyui import user_comfyui
 from .families.family import Means
@@ -45,7 +57,7 @@ def is_on_gpu(treatment: Treatment, settings: Settings) -> bool:
     if treatment.regeneration is not None and treatment.regeneration.means is Means.COMFYUI:
         return user_comfyui.is_on_this_machine(settings)
     if treatment.regeneration is not None:
-        return regenerating.finds_gpu()
+        return torch_devices.has_gpu()
     return treatment.route in _ON_GPU and _ON_GPU[treatment.route](settings)
 
 

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import av
 
-from ...config import locks
-from ...config.errors import NotSetUp
-from .. import gpus, smoothing
-from ..interpolators import rife
+from .. import gpus, smoothing, torch_devices
 
 if TYPE_CHECKING:
     from ...config.settings import Settings
@@ -37,18 +34,14 @@ def chosen(settings: Settings, tell: Tell) -> Generator[Smooth, None, None]:
     if not uses_gpu(settings):
         yield smoothing.smooth
         return
-    with locks.holding_gpu():
-        yield partial(on_gpu, rife.best_device(), tell)
+    device = torch_devices.best()
+    with torch_devices.held(device):
+        yield partial(on_gpu, device, tell)
 
 
 def uses_gpu(settings: Settings) -> bool:
     """Whether smoothing works on a GPU of this machine. Loads torch where there may be one."""
-    if not settings.repair.gpu or not gpus.may_be_here():
-        return False
-    try:
-        return rife.finds_gpu()
-    except NotSetUp:
-        return False
+    return settings.repair.gpu and gpus.may_be_here() and torch_devices.has_gpu()
 
 
 def on_gpu(device: str, tell: Tell, clip: Clip, diagnosis: Diagnosis, treatment: Treatment) -> Generator[av.VideoFrame, None, None]:
@@ -64,7 +57,7 @@ def on_gpu(device: str, tell: Tell, clip: Clip, diagnosis: Diagnosis, treatment:
     except ladder.GaveUpError as error:
         gave_up = str(error)
     finally:
-        rife.release(device)
+        torch_devices.release(device)
     if gave_up is None:
         for note in steps.notes():
             tell(note)

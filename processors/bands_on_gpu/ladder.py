@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import torch
 
-from ..interpolators import rife
+from .. import torch_devices
 from ..interpolators.thrift import is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Ladder:
             raise GaveUpError(f"memory did not suffice for {self._what}")
         given_up = self._ways.pop(0)
         log.warning("out of memory: %s, %s; going on %s", self._what, given_up, self.way)
-        rife.release(self._device)
+        torch_devices.release(self._device)
 
 
 def _first(work: Callable[[Sequence[T], Way], Sequence[R]], items: Sequence[T], detailed: bool, way: Way) -> Sequence[R]:

@@ -9,7 +9,6 @@ import gc
 import importlib
 import inspect
 import logging
-import os
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...config import locks
 from ...config.errors import NotSetUp
-from ..interpolators import rife
+from .. import torch_devices
 from . import guard, needs
 from .adapter import Adapter
 from .family import Family, Kind
@@ -45,7 +43,7 @@ _kept: list[_Kept] = []  # one, or none
 
 def require() -> None:
     """Import what pipelines need. Raises NotSetUp, which says how to install what is missing."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see ``rife.require_torch``
+    torch_devices.wait_patiently()
     try:
         with quiet():
             for name in ("safetensors.torch", *needs.PACKAGES.values()):
@@ -57,18 +55,15 @@ def require() -> None:
 @contextmanager
 def device() -> Generator[str, None, None]:
     """The best device for the length of the block; a GPU is nobody else's meanwhile, and is empty again afterwards."""
-    best = rife.best_device()
-    if best == "cpu":
-        yield best
-        return
-    with locks.holding_gpu():
-        rife.release(best)
+    best = torch_devices.best()
+    with torch_devices.held(best):
+        torch_devices.release(best)
         try:
             yield best
         finally:
-            _park()
-            gc.collect()
-            rife.release(best)
+            if best != "cpu":
+                _park()
+                gc.collect()
 
 
 def load(folder: Path, family: Family, adapter: Adapter, kind: Kind, device: str, options: dict[str, Any]) -> Any:

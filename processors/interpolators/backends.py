@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...config.errors import NotSetUp
+from .. import torch_devices
 from . import film, rife, rife_ncnn, thrift
 from .rife import Made
 from .through_rgb import Conversion, ThroughRgb
@@ -84,17 +85,14 @@ def uses_gpu(settings: Settings) -> bool:
 
 def _rife_finds_gpu(settings: Settings) -> bool:
     try:
-        return rife.finds_gpu()
+        return torch_devices.finds_gpu()
     except NotSetUp:
         return settings.models.rife is None and rife_ncnn.probe(settings).ok  # which then takes its place
 
 
 def _film_finds_gpu(settings: Settings) -> bool:
     path = settings.models.film
-    try:
-        return path is not None and path.is_file() and rife.finds_gpu()  # a SavedModel runs on the CPU
-    except NotSetUp:
-        return False
+    return path is not None and path.is_file() and torch_devices.has_gpu()  # a SavedModel runs on the CPU
 
 
 _ON_GPU: dict[str, Callable[[Settings], bool]] = {
@@ -107,7 +105,7 @@ _ON_GPU: dict[str, Callable[[Settings], bool]] = {
 def _rife(clip: Clip, settings: Settings, work_folder: Path, tell: Tell) -> AbstractContextManager[Interpolator]:
     own = settings.models.rife
     try:
-        rife.require_torch()
+        torch_devices.require_torch()
     except NotSetUp as missing:
         if own is not None or not rife_ncnn.probe(settings).ok:
             raise

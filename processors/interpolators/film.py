@@ -6,15 +6,14 @@ The model is the user's (``film_models``); here it is asked for moments it was t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ...config import locks
 from ...config.errors import DeshimmerError, ToolFailed
-from . import rife
+from .. import torch_devices
 from .film_models import MULTIPLE_PX, Model, last_line, load
 from .thrift import is_out_of_memory
 from .through_rgb import Rgb
@@ -103,10 +102,6 @@ def loaned(path: Path, tell: Callable[[str], None]) -> Generator[Film, None, Non
     ``tell`` gets what a person should know of how the frames were made. Raises NotSetUp, or SettingsError for a path that is no model.
     """
     model = load(path)
-    with nullcontext() if model.device == "cpu" else locks.holding_gpu():
+    with torch_devices.held(model.device):
         tell(f"the inserted frames are made by FILM ({model.name})")
-        try:
-            yield Film(model, tell)
-        finally:
-            if model.device != "cpu":
-                rife.release(model.device)
+        yield Film(model, tell)

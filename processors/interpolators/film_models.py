@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...config.errors import NotSetUp, SettingsError
-from . import rife
+from .. import torch_devices
 from .through_rgb import Rgb
 
 MULTIPLE_PX = 64
@@ -58,15 +58,15 @@ def check(path: Path) -> None:
     if path.is_dir() and find_spec("tensorflow") is None:
         raise NotSetUp(_TENSORFLOW, path=path)
     if path.is_file() and find_spec("torch") is None:
-        raise NotSetUp(rife.REMEDY, path=path)
+        raise NotSetUp(torch_devices.REMEDY, path=path)
 
 
 @cache
 def _load_torchscript(path: Path, changed_ns: int) -> Model:
-    rife.require_torch()
+    torch_devices.require_torch()
     import torch
 
-    device = rife.best_device()
+    device = torch_devices.best()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)  # FILM is published in no newer form

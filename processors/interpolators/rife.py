@@ -7,8 +7,6 @@ passes through an RGB conversion and back.
 from __future__ import annotations
 
 import copy
-import importlib
-import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import locks
-from ...config.errors import NotSetUp, ToolFailed
+from ...config.errors import ToolFailed
+from .. import torch_devices
 from .thrift import WHOLE, Way
 
 if TYPE_CHECKING:
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
     from .rife_weights import Network
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "rife_4.25.safetensors"
-
-REMEDY = (
-    "Interpolation needs PyTorch and safetensors. Install them with: pipx install --force 'deshimmer[ai]' "
-    "(in a virtual environment: pip install 'deshimmer[ai]'; from a checkout: python3 dev.py run --ai), then try again."
-)
 
 _LUMA = np.array((0.2126, 0.7152, 0.0722), np.float32)
 _GHOST_LINES = 288  # finer differences are not seen as a second image
@@ -132,9 +125,9 @@ def load(device: str | None = None, weights: Path = WEIGHTS) -> Rife:
 
     Raises NotSetUp, which says how to install what is missing, and SettingsError for ``weights`` that cannot be used.
     """
-    require_torch()
+    torch_devices.require_torch()
     changed_ns = weights.stat().st_mtime_ns if weights.exists() else 0
-    return _load(device or best_device(), weights, changed_ns)
+    return _load(device or torch_devices.best(), weights, changed_ns)
 
 
 @contextmanager
@@ -144,50 +137,8 @@ def loaned(weights: Path = WEIGHTS) -> Generator[Rife, None, None]:
     Raises as ``load`` does.
     """
     rife = load(weights=weights)
-    if rife.device == "cpu":
+    with torch_devices.held(rife.device):
         yield rife
-        return
-    with locks.holding_gpu():
-        try:
-            yield rife
-        finally:
-            release(rife.device)
-
-
-def release(device: str) -> None:
-    """Give the memory back that a GPU's allocator keeps for later; the weights (23 MB) stay."""
-    import torch
-
-    if device == "cpu":
-        return
-    (torch.cuda if device.startswith("cuda") else torch.mps).empty_cache()
-
-
-def require_torch() -> None:
-    """Import torch and safetensors. Raises NotSetUp, which says how to install what is missing."""
-    # Read when torch is first imported. Threads that spin while they wait for one another take up to twenty times as long, and the
-    # editor's cores besides, as soon as another program is busy.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        importlib.import_module("torch")
-        importlib.import_module("safetensors.torch")
-    except (ImportError, OSError) as error:  # OSError: a library that torch needs is missing
-        raise NotSetUp(f"{REMEDY} ({error})") from error
-
-
-def finds_gpu() -> bool:
-    """Whether torch works on a GPU of this machine. Loads it; raises NotSetUp where it is absent."""
-    require_torch()
-    return best_device() != "cpu"
-
-
-def best_device() -> str:
-    """``cuda``, else ``mps``, else ``cpu``. Needs torch."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 @cache

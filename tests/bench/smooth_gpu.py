@@ -27,11 +27,10 @@ import torch
 from numpy.typing import NDArray
 
 from deshimmer.config.settings import Settings
-from deshimmer.processors import ffmpeg, media, smoothing
+from deshimmer.processors import ffmpeg, media, smoothing, torch_devices
 from deshimmer.processors.bands.engine import Work
 from deshimmer.processors.bands_on_gpu import ladder, search, shots
 from deshimmer.processors.bands_on_gpu.trails import Measure
-from deshimmer.processors.interpolators import rife
 from deshimmer.processors.records import Band, Clip
 
 BARS = "Bars on an H200 at 1920 x 1080: 300 frames a second of compute, 150 from decode to a sink."
@@ -170,7 +169,7 @@ def _synchronize(device: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default=rife.best_device())
+    parser.add_argument("--device", default=torch_devices.best())
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

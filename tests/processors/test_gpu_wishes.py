@@ -12,9 +12,8 @@ from prompts import COGVIDEOX
 
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
-from deshimmer.processors import gpus, road, treatment
+from deshimmer.processors import gpus, road, torch_devices, treatment
 from deshimmer.processors.families.family import Means
-from deshimmer.processors.interpolators import rife
 from deshimmer.processors.records import Passage, Plan, Regeneration, Request, Route, Treatment
 
 
@@ -32,7 +31,7 @@ def models(**models: Any) -> Settings:
 def test_interpolation_and_smoothing_want_it_and_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpus, "may_be_here", lambda: False)
     assert wishes(Settings(), Route.INTERPOLATE) == set()
-    monkeypatch.setattr(rife, "best_device", lambda: "cuda")
+    monkeypatch.setattr(torch_devices, "best", lambda: "cuda")
     assert wishes(Settings(), Route.INTERPOLATE) == {"process"}
     for route in (Route.SMOOTH, Route.DEBAND, Route.DEBAND_SMOOTH):
         assert wishes(Settings(), route) == set()
@@ -49,9 +48,9 @@ def test_interpolation_and_smoothing_want_it_and_only_where_there_is_one(monkeyp
 def test_rendering_again_wants_it_where_there_is_one_and_in_comfyui(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Regeneration(Means.DIFFUSERS, COGVIDEOX, (), "")
     rendering = Treatment(Route.REGENERATE, regeneration=made)
-    monkeypatch.setattr(rife, "require_torch", lambda: None)
+    monkeypatch.setattr(torch_devices, "require_torch", lambda: None)
     for device, wants in (("cuda", True), ("mps", True), ("cpu", False)):
-        monkeypatch.setattr(rife, "best_device", lambda device=device: device)
+        monkeypatch.setattr(torch_devices, "best", lambda device=device: device)
         assert treatment.is_on_gpu(rendering, Settings()) is wants
     queued = replace(rendering, regeneration=replace(made, means=Means.COMFYUI))
     assert treatment.is_on_gpu(queued, models(comfyui="http://127.0.0.1:8188"))
@@ -60,7 +59,7 @@ def test_rendering_again_wants_it_where_there_is_one_and_in_comfyui(monkeypatch:
     def absent() -> None:
         raise NotSetUp("no torch")
 
-    monkeypatch.setattr(rife, "require_torch", absent)
+    monkeypatch.setattr(torch_devices, "require_torch", absent)
     assert not treatment.is_on_gpu(rendering, Settings())
 
 
@@ -70,7 +69,7 @@ def test_each_interpolator_says_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_
     torchscript.touch()
     assert wishes(models(interpolator="rife-ncnn-vulkan"), Route.INTERPOLATE) == {"process"}
     assert wishes(models(interpolator="film", film=torchscript), Route.INTERPOLATE) == set()
-    monkeypatch.setattr(rife, "best_device", lambda: "mps")
+    monkeypatch.setattr(torch_devices, "best", lambda: "mps")
     assert wishes(models(interpolator="film", film=torchscript), Route.INTERPOLATE) == {"process"}
     assert wishes(models(interpolator="film", film=saved_model), Route.INTERPOLATE) == set()
 
@@ -79,7 +78,7 @@ def test_what_takes_the_place_of_an_absent_torch_is_asked(monkeypatch: pytest.Mo
     def absent() -> None:
         raise NotSetUp("no torch")
 
-    monkeypatch.setattr(rife, "require_torch", absent)
+    monkeypatch.setattr(torch_devices, "require_torch", absent)
     program = fake_ncnn.install(tmp_path / "ncnn")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert wishes(Settings(), Route.INTERPOLATE) == set()

@@ -17,10 +17,9 @@ from clipmaker import exposure_flicker, pan, write
 
 from deshimmer.config.errors import DeshimmerError, NotSetUp, RouteRefused
 from deshimmer.config.settings import Settings
-from deshimmer.processors import diagnosis, media, regeneration, rendering, treatment
+from deshimmer.processors import diagnosis, media, regeneration, rendering, torch_devices, treatment
 from deshimmer.processors.families import ladder, pipelines
 from deshimmer.processors.families.family import Kind, Means
-from deshimmer.processors.interpolators import rife
 from deshimmer.processors.jobs import Job
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Candidate, Regeneration, Route, Treatment
@@ -45,7 +44,7 @@ class Cancelled(Exception):
 
 @pytest.fixture(autouse=True)
 def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rife, "best_device", lambda: "cpu")
+    monkeypatch.setattr(torch_devices, "best", lambda: "cpu")
 
 
 @pytest.fixture(scope="session")

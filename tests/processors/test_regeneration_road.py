@@ -14,8 +14,7 @@ from clipmaker import exposure_flicker, pan, write
 from deshimmer.config.settings import Disk, HotFolder, Models, Settings
 from deshimmer.daemon.app import Daemon
 from deshimmer.daemon.table import JobRow
-from deshimmer.processors import api, media
-from deshimmer.processors.interpolators import rife
+from deshimmer.processors import api, media, torch_devices
 from deshimmer.processors.records import Outcome, Receipt, Route
 
 pytest.importorskip("diffusers")
@@ -25,7 +24,7 @@ SIZE = (128, 64)
 
 @pytest.fixture(autouse=True)
 def _on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rife, "best_device", lambda: "cpu")
+    monkeypatch.setattr(torch_devices, "best", lambda: "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,8 @@ from clipmaker import exposure_flicker, pan, write
 from deshimmer.config import locks
 from deshimmer.config.errors import NotSetUp
 from deshimmer.config.settings import Settings
-from deshimmer.processors import gpus, media, smoothing
+from deshimmer.processors import gpus, media, smoothing, torch_devices
 from deshimmer.processors.bands import smoothers
-from deshimmer.processors.interpolators import rife
 from deshimmer.processors.records import Band, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
 
 LIGHT = Treatment(Route.SMOOTH, tuple(Band)[:3])
@@ -38,7 +37,7 @@ def clip(tmp_path: Path):
 @pytest.fixture
 def gpu_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpus, "may_be_here", lambda: True)
-    monkeypatch.setattr(rife, "finds_gpu", lambda: True)
+    monkeypatch.setattr(torch_devices, "finds_gpu", lambda: True)
 
 
 def bits(frames: Any) -> list[bytes]:
@@ -53,13 +52,13 @@ def test_a_gpu_is_used_where_it_may_be(monkeypatch: pytest.MonkeyPatch):
     def absent() -> bool:
         raise NotSetUp("no torch")
 
-    monkeypatch.setattr(rife, "finds_gpu", absent)
+    monkeypatch.setattr(torch_devices, "finds_gpu", absent)
     assert not smoothers.uses_gpu(ON_GPU)
 
 
 def test_torch_is_not_loaded_to_look_for_a_gpu_that_cannot_be_here(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gpus, "may_be_here", lambda: False)
-    monkeypatch.setattr(rife, "finds_gpu", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(torch_devices, "finds_gpu", lambda: pytest.fail("asked"))
     assert not smoothers.uses_gpu(ON_GPU)
     with smoothers.chosen(ON_GPU, pytest.fail) as smooth:
         assert smooth is smoothing.smooth
@@ -69,7 +68,7 @@ def test_torch_is_not_loaded_to_look_for_a_gpu_that_cannot_be_here(monkeypatch: 
 def test_the_gpu_has_one_holder_meanwhile(monkeypatch: pytest.MonkeyPatch):
     from deshimmer.config import paths
 
-    monkeypatch.setattr(rife, "best_device", lambda: "cuda")
+    monkeypatch.setattr(torch_devices, "best", lambda: "cuda")
     with smoothers.chosen(ON_GPU, pytest.fail), locks.trying(paths.gpu_lock()) as free:
         assert not free
     with locks.trying(paths.gpu_lock()) as free:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import real_pipelines
 
+from deshimmer.processors import torch_devices
 from deshimmer.processors.families import ladder, pipelines, table
 from deshimmer.processors.families.family import Family
 from deshimmer.processors.families.ladder import Rung
-from deshimmer.processors.interpolators import rife
 
 pytest.importorskip("diffusers")
 
@@ -48,7 +48,7 @@ def test_the_networks_have_the_numbers_of_parameters_of_the_model(real: real_pip
 
 @pytest.mark.parametrize("name", real_pipelines.SHRUNK)
 def test_it_is_built_loaded_rendered_and_measured(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(rife, "best_device", lambda: "cpu")
+    monkeypatch.setattr(torch_devices, "best", lambda: "cpu")
     pipelines.require()
     pipelines.unload()
     model = real_pipelines.build(real_pipelines.SHRUNK[name], tmp_path, "cpu")

@@ -13,7 +13,7 @@ from clipmaker import Picture, pan
 from numpy.typing import NDArray
 
 from deshimmer.config.errors import ToolFailed
-from deshimmer.processors import media
+from deshimmer.processors import media, torch_devices
 from deshimmer.processors.interpolators import rife
 
 torch = pytest.importorskip("torch")
@@ -67,7 +67,7 @@ def test_subsampled_planes_move_with_the_picture() -> None:
 
 def test_the_network_is_loaded_once_a_process() -> None:
     assert rife.load("cpu") is rife.load("cpu")
-    assert rife.best_device() in ("cuda", "mps", "cpu")
+    assert torch_devices.best() in ("cuda", "mps", "cpu")
 
 
 def test_the_shipped_weights_are_those_of_their_provenance() -> None:
