@@ -108,8 +108,7 @@ def halfway(here: int, there: int) -> int:
 
 def fine_engine(lines: int) -> cv2.DISOpticalFlow:
     """DIS at its medium preset, smoother, on fewer and larger patches and refined less: redrawn texture is noise to it. One a thread, as
-    it keeps buffers. Small guides, of so many ``lines``, are searched at their full size, and as they cost
-    little, on the largest patches.
+    it keeps buffers. Small guides, of so many ``lines``, are searched at their full size, and on the largest patches, as they cost little.
     """
     engines: dict[bool, cv2.DISOpticalFlow] = _local.__dict__.setdefault("engines", {})
     is_small = lines < SMALL_LINES

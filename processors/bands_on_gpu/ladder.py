@@ -5,7 +5,6 @@ Imports torch: import this module only where torch is known to be there.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +12,8 @@ from typing import TypeVar
 
 import torch
 
-from .. import torch_devices
-from ..interpolators.thrift import is_out_of_memory
+from .. import memory, torch_devices
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -49,14 +46,10 @@ class Ladder:
 
     def __init__(self, device: str, picture: str, ways: Sequence[Way] = WAYS) -> None:
         """``picture`` names the pictures for a person: "3840x2160"."""
-        self._ways = list(ways)
-        self._first = ways[0]
+        what = f"smoothing on '{device}' at {picture}"
+        gave_up, free = GaveUpError(f"memory did not suffice for {what}"), partial(torch_devices.release, device)
         self._device = device
-        self._what = f"smoothing on '{device}' at {picture}"
-
-    @property
-    def way(self) -> Way:
-        return self._ways[0]
+        self._steps = memory.Ladder(ways, what, "computed", lambda last: gave_up, free)
 
     def each(self, items: Sequence[T], work: Callable[[Sequence[T], Way], Sequence[R]], *, detailed: bool = False) -> list[R]:
         """``work`` done on all items, as many at once as there is memory for. Raises GaveUpError."""
@@ -67,27 +60,15 @@ class Ladder:
 
     def run(self, work: Callable[[Way], T]) -> T:
         """Do ``work`` in the best way that there is memory for. Raises GaveUpError when there is for none."""
-        while True:
-            try:
-                with torch.inference_mode():
-                    return work(self.way)
-            except NotImplementedError as missing:
-                raise GaveUpError(f"PyTorch lacks something on '{self._device}' ({str(missing).partition('.')[0]})") from missing
-            except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
-                if not is_out_of_memory(error):
-                    raise
-            self._step_down()
+        try:
+            with torch.inference_mode():
+                return self._steps.run(work)
+        except NotImplementedError as missing:
+            raise GaveUpError(f"PyTorch lacks something on '{self._device}' ({str(missing).partition('.')[0]})") from missing
 
     def notes(self) -> tuple[str, ...]:
         """For a person: what was done instead, where memory did not suffice."""
-        return () if self.way == self._first else (f"memory did not suffice for {self._what}: computed {self.way}",)
-
-    def _step_down(self) -> None:
-        if len(self._ways) == 1:
-            raise GaveUpError(f"memory did not suffice for {self._what}")
-        given_up = self._ways.pop(0)
-        log.warning("out of memory: %s, %s; going on %s", self._what, given_up, self.way)
-        torch_devices.release(self._device)
+        return self._steps.notes()
 
 
 def _first(work: Callable[[Sequence[T], Way], Sequence[R]], items: Sequence[T], detailed: bool, way: Way) -> Sequence[R]:

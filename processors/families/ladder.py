@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import psutil
 
 from ...config.errors import DeshimmerError
-from ..interpolators.thrift import is_out_of_memory
+from ..memory import is_out_of_memory
 from . import quantisation
 from .family import Family
 from .sizes import tokens, width_of

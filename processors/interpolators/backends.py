@@ -49,7 +49,7 @@ class ByRife:
     def __init__(self, network: rife.Rife, clip: Clip) -> None:
         self.network = network
         size = f"{clip.width}x{clip.height}"
-        self._ladder = thrift.Ladder(thrift.ways(network.device, clip.width, clip.height), f"RIFE on '{network.device}' at {size}")
+        self._ladder = thrift.ladder(thrift.ways(network.device, clip.width, clip.height), f"RIFE on '{network.device}' at {size}")
 
     def picture(self, rgb: NDArray[np.uint8], planes: Sequence[NDArray[Any]]) -> rife.Picture:
         return self._ladder.run(lambda way: self.network.picture(rgb, planes, way))

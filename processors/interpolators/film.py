@@ -14,8 +14,8 @@ import numpy as np
 
 from ...config.errors import DeshimmerError, ToolFailed
 from .. import torch_devices
+from ..memory import is_out_of_memory
 from .film_models import MULTIPLE_PX, Model, last_line, load
-from .thrift import is_out_of_memory
 from .through_rgb import Rgb
 from .tiles import in_tiles
 

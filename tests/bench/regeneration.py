@@ -22,11 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import real_pipelines
 from clipmaker import pan, write
 
-from deshimmer.processors import media, rendering
+from deshimmer.processors import media, memory, rendering
 from deshimmer.processors.families import devices, ladder, model_folder, pipelines, table
 from deshimmer.processors.families.family import Family, Kind, Means
 from deshimmer.processors.families.ladder import Rung
-from deshimmer.processors.interpolators import thrift
 from deshimmer.processors.prompts.stored import Source, StoredPrompt
 from deshimmer.processors.records import Regeneration
 
@@ -122,7 +121,7 @@ def measure(model: Path, ask: rendering.Ask, rung: Rung) -> Figures | None:
     try:
         return _measure(model, ask, rung)
     except (MemoryError, RuntimeError) as error:
-        if not thrift.is_out_of_memory(error):
+        if not memory.is_out_of_memory(error):
             raise
     ladder.free_memory()  # beyond the except block, which holds the tensors of what failed
     return None

@@ -34,16 +34,44 @@ def make(click: Click, theme: Theme) -> Backend:
     return Mended(_mended(click), click, theme, _SIZE_PX)
 
 
+class _OnThePanel:
+    """The picture upon what the panel shows behind it."""
+
+    _icon: Image.Image
+    _icon_data: Any  # what is painted, where it is made
+    _window: Any
+
+    def _assert_icon_data(self, width: int, height: int) -> None:
+        if self._icon_data is not None and self._icon_data.size == (width, height):
+            return
+        side = min(width, height)
+        picture = self._icon.resize((side, side), Image.Resampling.LANCZOS)
+        ground = self._ground(width, height)
+        ground.paste(picture, ((width - side) // 2, (height - side) // 2), picture)
+        ground.tostring = ground.tobytes  # type: ignore[attr-defined]  # python-xlib knows Pillow's old name only
+        self._icon_data = ground
+
+    def _ground(self, width: int, height: int) -> Image.Image:
+        from Xlib import X
+        from Xlib.error import XError
+
+        self._window.clear_area()
+        try:
+            seen = self._window.get_image(0, 0, width, height, X.ZPixmap, 0xFFFFFFFF)
+            return Image.frombytes("RGB", (width, height), seen.data, "raw", "BGRX")
+        except (XError, ValueError):  # not to be seen at the moment
+            return Image.new("RGB", (width, height))
+
+
 def _mended(click: Click) -> Any:
     from Xlib import X
-    from Xlib.error import XError
 
     from .stray import icon_class
     from .xmenu import XMenu
 
     original = icon_class("_xorg")
 
-    class Icon(original):
+    class Icon(_OnThePanel, original):
         tree: Menu = ()
 
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -61,25 +89,6 @@ def _mended(click: Click) -> Any:
                 self._icon_data = None
                 self._draw()
                 self._icon_valid = True
-
-        def _assert_icon_data(self, width: int, height: int) -> None:
-            """The picture upon what the panel shows behind it."""
-            if self._icon_data is not None and self._icon_data.size == (width, height):
-                return
-            side = min(width, height)
-            picture = self._icon.resize((side, side), Image.Resampling.LANCZOS)
-            ground = self._ground(width, height)
-            ground.paste(picture, ((width - side) // 2, (height - side) // 2), picture)
-            ground.tostring = ground.tobytes  # type: ignore[attr-defined]  # python-xlib knows Pillow's old name only
-            self._icon_data = ground
-
-        def _ground(self, width: int, height: int) -> Image.Image:
-            self._window.clear_area()
-            try:
-                seen = self._window.get_image(0, 0, width, height, X.ZPixmap, 0xFFFFFFFF)
-                return Image.frombytes("RGB", (width, height), seen.data, "raw", "BGRX")
-            except (XError, ValueError):  # not to be seen at the moment
-                return Image.new("RGB", (width, height))
 
         def _on_button_press(self, event: Any) -> None:
             if self._popup is not None and self._popup.is_open:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deshimmer.config.errors import DeshimmerError
+from deshimmer.processors import memory
 from deshimmer.processors.interpolators import thrift
-from deshimmer.processors.interpolators.thrift import Ladder, Way
+from deshimmer.processors.interpolators.thrift import Way
 
 GPU_4K = thrift.ways("cuda", 3840, 2160)
 
@@ -39,7 +40,7 @@ class Network:
     ],
 )
 def test_each_failure_is_one_step_down(failures: int, found: str) -> None:
-    ladder, network = Ladder(GPU_4K, "RIFE on 'cuda' at 3840x2160"), Network(failures)
+    ladder, network = thrift.ladder(GPU_4K, "RIFE on 'cuda' at 3840x2160"), Network(failures)
     assert ladder.run(network) == found
     assert network.tried == list(GPU_4K[: failures + 1])
     told = (f"memory did not suffice for RIFE on 'cuda' at 3840x2160: motion was looked for {found}",)
@@ -47,7 +48,7 @@ def test_each_failure_is_one_step_down(failures: int, found: str) -> None:
 
 
 def test_what_did_not_fit_once_is_not_tried_again() -> None:
-    ladder = Ladder(GPU_4K, "RIFE")
+    ladder = thrift.ladder(GPU_4K, "RIFE")
     ladder.run(Network(2))
     later = Network(0)
     ladder.run(later)
@@ -56,14 +57,14 @@ def test_what_did_not_fit_once_is_not_tried_again() -> None:
 
 def test_where_nothing_fits_a_person_is_told_what_to_do() -> None:
     with pytest.raises(DeshimmerError, match="Close other programs"):
-        Ladder(GPU_4K, "RIFE").run(Network(len(GPU_4K)))
+        thrift.ladder(GPU_4K, "RIFE").run(Network(len(GPU_4K)))
 
 
 def test_other_errors_are_not_memory() -> None:
     def broken(way: Way) -> None:
         raise RuntimeError("sizes do not match")
 
-    ladder = Ladder(GPU_4K, "RIFE")
+    ladder = thrift.ladder(GPU_4K, "RIFE")
     with pytest.raises(RuntimeError, match="sizes"):
         ladder.run(broken)
     assert ladder.way == GPU_4K[0]
@@ -80,9 +81,9 @@ def test_on_the_cpu_the_search_is_cheap_above_1080p(size: tuple[int, int], first
 
 @pytest.mark.parametrize("words", ["MPS backend out of memory", "[enforce fail] DefaultCPUAllocator: can't allocate memory"])
 def test_memory_errors_without_a_class_are_known_by_their_words(words: str) -> None:
-    assert thrift.is_out_of_memory(RuntimeError(words))
+    assert memory.is_out_of_memory(RuntimeError(words))
 
 
 def test_torch_s_own_error_is_known() -> None:
     torch = pytest.importorskip("torch")
-    assert thrift.is_out_of_memory(torch.OutOfMemoryError("CUDA"))
+    assert memory.is_out_of_memory(torch.OutOfMemoryError("CUDA"))
