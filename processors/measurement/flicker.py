@@ -179,6 +179,7 @@ class Meter:
     sums: dict[str, Products] = field(default_factory=lambda: {})
     redrawn: RedrawnMeter = field(default_factory=RedrawnMeter)
     texture: Plane | None = None
+    slope: Plane | None = None  # squared, levels a pixel of the middle band, one value a tile
     moved: Plane | None = None  # length of motion, shares of the shorter side, one value a cell
     low_rms: list[float] = field(default_factory=lambda: [])
     motion: list[float] = field(default_factory=lambda: [])
@@ -195,8 +196,9 @@ class Meter:
         self.moved = lengths if self.moved is None else self.moved + lengths
         self.motion.append(float(lengths.mean()) * min(current.luma.shape))
         if len(self.motion) % _TEXTURE_EVERY == 1:
-            texture = _texture(current.luma, _tiles(now.mid))
+            texture, slope = _texture(current.luma, _tiles(now.mid)), _slope(current.luma, now.mid)
             self.texture = texture if self.texture is None else self.texture + texture
+            self.slope = slope if self.slope is None else self.slope + slope
             self.textures += 1
 
     def add_products(self, found: dict[str, Products]) -> None:
@@ -212,9 +214,10 @@ class Meter:
         """``exposures``: shifts of the whole frame, display levels, a list for each stretch without a gap; ``frame_rate`` a second."""
         doubt = float(np.mean(self.low_rms)) * self.levels if self.low_rms else 0.0
         whole = exposure.read(exposures, frame_rate)
-        if self.counted < _LEAST_PRODUCTS or self.texture is None or self.moved is None:
+        if self.counted < _LEAST_PRODUCTS or self.texture is None or self.slope is None or self.moved is None:
             return Flicker(whole, NOWHERE, NOWHERE, NOWHERE, NOWHERE, 0.0, doubt)
-        redrawn = self.redrawn.levels(float(self.moved.mean()) / len(self.motion)) * self.levels
+        moved = float(self.moved.mean()) / len(self.motion)
+        redrawn = self.redrawn.levels(self.slope / np.float32(self.textures), moved) * self.levels
         return Flicker(whole, self._patches("low"), self._patches("chroma"), self._detail("mid"), self._detail("fine"), redrawn, doubt)
 
     def _patches(self, name: str) -> Band:
@@ -276,6 +279,13 @@ def _texture(luma: Plane, tiles: tuple[int, int]) -> Plane:
     """Variance of detail, one value a tile."""
     detail = luma - _plane(cv2.blur(luma, (_TEXTURE_PX, _TEXTURE_PX))).reshape(luma.shape)
     return area(np.square(detail), *tiles)
+
+
+def _slope(luma: Plane, mid: Plane) -> Plane:
+    """Mean squared rise a pixel, at the size of ``mid``, one value a tile."""
+    small = area(luma, *mid.shape[::-1])
+    across, down = _slopes(small + small)
+    return area(_plane(across * across + down * down), *_tiles(mid))
 
 
 def _blur(plane: Plane, sigma: float) -> Plane:

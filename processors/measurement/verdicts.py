@@ -18,9 +18,9 @@ PULSE_SWING_LEVELS, PULSE_DOUBT = 0.9, 0.2
 """Levels, and the share of missed motion (root mean square of the low band's residual) that is added: it may pass for exposure."""
 LOW_LEVELS = 0.38
 CHROMA_LEVELS = 0.42
-DETAIL_LEVELS, REDRAWN_LEVELS = 0.048, 0.18
+DETAIL_LEVELS, REDRAWN_LEVELS = 0.048, 0.165
 """Of detail as it is seen over the frame, and in quiet places: flicker may be tied to texture, or be weak and everywhere."""
-REDRAWN_ANYWAY_LEVELS = 0.1
+REDRAWN_ANYWAY_LEVELS = 0.12
 """What encoders and cameras draw anew in the quiet places of most steady clips."""
 REDRAWN_BESIDE = 0.75
 """Times the whole frame's fault: what exposure and gain alone leave in patches and detail stays under it (at most 0.70 on made clips; encoders
