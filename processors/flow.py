@@ -65,8 +65,8 @@ def miss(there: Flow, back: Flow) -> NDArray[np.float32]:
 
 
 def squared_length(flow: Flow) -> NDArray[np.float32]:
-    x, y = flow[..., 0], flow[..., 1]  # a sum over an axis of two takes numpy three times as long
-    return np.asarray(x * x + y * y, np.float32)
+    squares = flow * flow
+    return np.asarray(squares[..., 0] + squares[..., 1], np.float32)  # a sum over an axis of two takes numpy three times as long
 
 
 def resized(flow: Flow, width: int, height: int) -> Flow:

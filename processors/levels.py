@@ -33,16 +33,23 @@ def put(frame: av.VideoFrame, planes_yuv: Sequence[Plane]) -> None:
     frame.make_writable()
     steps, peak = steps_per_level(frame), (1 << frame.format.components[0].bits) - 1
     for index, plane in enumerate(planes_yuv):
-        _write(_codes(frame, index), plane * np.float32(steps), peak)
+        _write(_codes(frame, index), plane, steps, 0, peak)
+
+
+def put_below(frame: av.VideoFrame, kept_planes: Sequence[NDArray[np.uint16]], changes: Sequence[Plane], share: float) -> None:
+    """Write kept Y, U and V less a share of changes in levels into ``frame``, as ``put`` does."""
+    steps, peak = steps_per_level(frame), (1 << frame.format.components[0].bits) - 1
+    for index, (plane, change) in enumerate(zip(kept_planes, changes, strict=True)):
+        codes = _codes(frame, index)
+        cv2.addWeighted(plane, steps / KEPT_STEPS, change, -share * steps, -ZERO * steps, codes, cv2.CV_16U)
+        np.minimum(codes, np.uint16(peak), out=codes)
 
 
 def keep(frame: av.VideoFrame, planes_yuv: Sequence[Plane]) -> None:
     """Put Y, U and V by in ``frame``, which shows nothing until ``put``: half of float32's memory. ``kept`` and ``unpacked`` give them back."""
     frame.make_writable()
     for index, plane in enumerate(planes_yuv):
-        values = plane + np.float32(ZERO)
-        values *= np.float32(KEPT_STEPS)
-        _write(_codes(frame, index), values, 0xFFFF)
+        _write(_codes(frame, index), plane, KEPT_STEPS, KEPT_STEPS * ZERO, 0xFFFF)
 
 
 def kept(frame: av.VideoFrame) -> list[NDArray[np.uint16]]:
@@ -66,9 +73,9 @@ def raised(plane: NDArray[np.uint16], change: Plane, out: NDArray[np.uint16]) ->
     cv2.add(plane, change, out, dtype=cv2.CV_16U)
 
 
-def _write(codes: NDArray[np.uint16], values: Plane, peak: int) -> None:
-    """Round into ``codes``."""
-    cv2.addWeighted(values, 1, values, 0, 0, codes, cv2.CV_16U)
+def _write(codes: NDArray[np.uint16], levels: Plane, steps: int, zero: int, peak: int) -> None:
+    """Round into ``codes``, of which there are so many ``steps`` to a level."""
+    cv2.addWeighted(levels, steps, levels, 0, zero, codes, cv2.CV_16U)
     if peak < 0xFFFF:
         np.minimum(codes, np.uint16(peak), out=codes)
 

@@ -9,6 +9,8 @@ flicker; nothing is averaged where nothing flickers.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple, TypeVar
@@ -18,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..levels import Plane, raised, unpacked, unpacked_difference
-from .trails import Way
+from .strips import enlarged_rows, strips, whole_rows
+from .trails import STEPS_PER_PX, Way
 
-_ROWS = 128  # of a strip: planes are worked on in strips, for the cache's sake and so that threads share the work
+_TASK_STRIPS = 2  # that a thread takes at once
 _MARGIN = 8  # rows beside a strip that blurs look at
 CELL_PX = 4  # of the maps of energy
 ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
@@ -30,13 +33,22 @@ PLAIN = 30.0  # squared Laplacian of a surface without texture
 FINEST_PX = 0.6  # what is finer stays the frame's own: edges alias there, and redrawn texture has little
 
 T = TypeVar("T")
+_local = threading.local()
 
 
 class Neighbour(NamedTuple):
     plane: NDArray[np.uint16]  # (h, w), as ``levels.keep`` has it
-    way: Way  # for each pixel of the centre frame, where it is here
+    way: Way  # for each pixel of the centre frame, where it is here; at any size
     trust: Plane  # 0-1, how sure the way is; at any size
     lighter: Plane | None  # levels that are taken off it once it is carried: light that stays as it is; at any size
+
+
+class Carried(NamedTuple):
+    """Neighbours on the frame under repair."""
+
+    differences: list[Plane]  # levels by which each is above it
+    squares: list[Plane]  # of the differences, at half the size
+    trusts: list[Plane]  # 0-1, at any size
 
 
 class Mean(NamedTuple):
@@ -51,38 +63,31 @@ def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: 
     """
     if not neighbours:
         return Mean(own, np.zeros(_half_size(own)[::-1], np.float32), is_own=True)
-    differences = [_difference(own, neighbour, workers) for neighbour in neighbours]
-    parts = _strips(own, workers, lambda rows: _seen(own[rows], differences[0][rows], differences[-1][rows]))
-    product, texture = (np.concatenate(maps) for maps in zip(*parts, strict=True))
+    carried, looks = _carried(own, neighbours, workers, _seen)
+    product, texture = (np.concatenate(maps) for maps in zip(*looks, strict=True))
     energy = flicker_energy(product, texture, _box_cells(own)) if len(neighbours) > 1 else np.zeros_like(product)
     energy = _f32(cv2.resize(energy, _half_size(own), interpolation=cv2.INTER_LINEAR))
     if float(energy.max()) < STILL:
         return Mean(own, energy, is_own=True)
-    return _mean(own, differences, [neighbour.trust for neighbour in neighbours], energy, workers, tolerance)
+    return _mean(own, carried, energy, workers, tolerance)
 
 
 def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float) -> Mean:
     """The same of what was averaged before, with neighbours that were so too."""
     if before.is_own:
         return before
-    differences = [_difference(before.plane, neighbour, workers) for neighbour in neighbours]
-    trusts = [neighbour.trust for neighbour in neighbours]
-    return _mean(before.plane, differences, trusts, before.energy, workers, tolerance)
+    carried, _ = _carried(before.plane, neighbours, workers, _unseen)
+    return _mean(before.plane, carried, before.energy, workers, tolerance)
 
 
-def finished(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
-    """The mean with the finest detail of the frame itself, which no two frames carry alike."""
-    mean = averaged.plane
-    if averaged.is_own:
-        return unpacked(own)
+def finest(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
+    """Levels by which ``own`` lies above its mean with the finest detail of the frame itself, which no two frames carry alike."""
     result = np.empty(own.shape, np.float32)
 
     def refine(rows: slice) -> None:
         first = max(0, rows.start - _MARGIN)
         seen, inner = slice(first, rows.stop + _MARGIN), slice(rows.start - first, rows.stop - first)
-        lost = unpacked_difference(own[seen], mean[seen])
-        lost -= _blurred(lost, FINEST_PX)
-        np.add(unpacked(mean[rows]), lost[inner], out=result[rows])
+        result[rows] = _blurred(unpacked_difference(own[seen], averaged.plane[seen]), FINEST_PX)[inner]
 
     _strips(own, workers, refine)
     return result
@@ -106,84 +111,119 @@ def _capped(energy: Plane) -> Plane:
     return np.minimum(energy, 2 * _f32(cv2.resize(usual, (width, height), interpolation=cv2.INTER_LINEAR)))
 
 
-def _difference(own: NDArray[np.uint16], neighbour: Neighbour, workers: Executor) -> Plane:
-    """What the neighbour, carried onto ``own``, has more than it."""
-    found = np.empty(own.shape, np.float32)
-    across, down = neighbour.way
+def _carried(
+    own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: Executor, look: Callable[[NDArray[np.uint16], Plane, Plane], T]
+) -> tuple[Carried, list[T]]:
+    """The neighbours on ``own``, and what ``look`` makes of each strip of it and of its differences to the first and to the last."""
+    found = [_scratch(index, own.shape) for index in range(len(neighbours))]
 
-    def carry(rows: slice) -> None:
-        below = down[rows] + np.float32(rows.start)  # a relative map starts at row 0
-        flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
-        carried = cv2.remap(neighbour.plane, across[rows], below, flags, borderMode=cv2.BORDER_REPLICATE)
-        unpacked_difference(carried, own[rows], out=found[rows])
-        if neighbour.lighter is not None:
-            found[rows] -= _rows(neighbour.lighter, own.shape, rows)
+    def carry(rows: slice) -> tuple[list[Plane], T]:
+        differences = [difference[rows] for difference in found]
+        for neighbour, difference in zip(neighbours, differences, strict=True):
+            _write_difference(difference, own, neighbour, rows)
+        squares = [_shrunk(np.square(difference), 2) for difference in differences]
+        return squares, look(own[rows], differences[0], differences[-1])
 
-    _strips(own, workers, carry)
-    return found
+    parts = _strips(own, workers, carry, whole_rows(len(neighbours[0].way[0]), own.shape[0]))
+    squares = [np.concatenate(strips) for strips in zip(*(squares for squares, _ in parts), strict=True)]
+    return Carried(found, squares, [neighbour.trust for neighbour in neighbours]), [look for _, look in parts]
+
+
+def _scratch(index: int, shape: tuple[int, ...]) -> Plane:
+    """A plane that a thread uses again: one that is new is paid for page by page."""
+    held: dict[int, Plane] = _local.__dict__.setdefault("planes", {})
+    size = shape[0] * shape[1]
+    if index not in held or held[index].size < size:
+        held[index] = np.empty(size, np.float32)
+    return held[index][:size].reshape(shape)
+
+
+def _write_difference(difference: Plane, own: NDArray[np.uint16], neighbour: Neighbour, rows: slice) -> None:
+    """Into rows of what the neighbour, carried onto ``own``, has more than it."""
+    scales = [ours / theirs / STEPS_PER_PX for ours, theirs in zip(own.shape, neighbour.way[0].shape, strict=True)]
+    across = enlarged_rows(neighbour.way[0], own.shape, rows, scales[1])
+    below = enlarged_rows(neighbour.way[1], own.shape, rows, scales[0], rows.start)  # a relative map starts at row 0
+    flags = cv2.INTER_CUBIC | cv2.WARP_RELATIVE_MAP
+    carried = cv2.remap(neighbour.plane, across, below, flags, borderMode=cv2.BORDER_REPLICATE)
+    unpacked_difference(carried, own[rows], out=difference)
+    if neighbour.lighter is not None:
+        difference -= _rows(neighbour.lighter, own.shape, rows)
 
 
 def _seen(own: NDArray[np.uint16], one: Plane, other: Plane) -> tuple[Plane, Plane]:
     """In cells: the product of both differences, and the squared Laplacian of the mean."""
+    product = one * other
     mean = _f32(cv2.addWeighted(one, 0.5, other, 0.5, 0))
     mean += unpacked(own)
-    return _shrunk(one * other, CELL_PX), _shrunk(np.square(_laplacian(mean)), CELL_PX)
+    texture = _laplacian(mean)
+    return _shrunk(product, CELL_PX), _shrunk(np.square(texture, out=texture), CELL_PX)
 
 
-def _mean(
-    own: NDArray[np.uint16], differences: Sequence[Plane], trusts: Sequence[Plane], energy: Plane, workers: Executor, tolerance: float
-) -> Mean:
+def _unseen(own: NDArray[np.uint16], one: Plane, other: Plane) -> None:
+    """What is asked of planes whose energy is known."""
+
+
+def _mean(own: NDArray[np.uint16], carried: Carried, energy: Plane, workers: Executor, tolerance: float) -> Mean:
     expected = 2 * energy + np.float32(FLOOR)
-    weights = [_weight(difference, expected, trust, workers, tolerance) for difference, trust in zip(differences, trusts, strict=True)]
-    mean = np.empty_like(own)
-    _strips(own, workers, lambda rows: _write_mean(mean[rows], own[rows], [each[rows] for each in differences], weights, rows))
-    total = sum(weights, np.float32(1))
-    return Mean(mean, energy * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total))
+    trusts = [_f32(cv2.resize(trust, expected.shape[::-1], interpolation=cv2.INTER_LINEAR)) for trust in carried.trusts]
+    mean, left = np.empty_like(own), np.empty_like(energy)
+
+    def write(rows: slice) -> None:
+        near = slice(max(0, rows.start // 2 - 1), min(-(-rows.stop // 2) + 1, len(energy)))
+        weights = [_weight(squares, expected, trust, near, tolerance) for squares, trust in zip(carried.squares, trusts, strict=True)]
+        total = sum(weights, np.float32(1))
+        left[near] = (
+            energy[near] * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total)
+        )  # strips agree where they meet
+        shares = [_doubled(weight / total, near, rows, own.shape) for weight in weights]
+        _write_mean(mean[rows], own[rows], [each[rows] for each in carried.differences], shares)
+
+    _strips(own, workers, write)
+    return Mean(mean, left)
 
 
-def _weight(difference: Plane, expected: Plane, trust: Plane, workers: Executor, tolerance: float) -> Plane:
-    """0-1, at half the size: how much a neighbour counts."""
-    size = expected.shape[::-1]
-    squares = np.concatenate(_strips(difference, workers, lambda rows: _shrunk(np.square(difference[rows]), 2)))
-    excess = _f32(cv2.blur(squares, (ALIKE_PX, ALIKE_PX)))
-    excess /= expected
+def _weight(squares: Plane, expected: Plane, trust: Plane, rows: slice, tolerance: float) -> Plane:
+    """Rows of how much a neighbour counts, 0-1, at half the size."""
+    margin = min(ALIKE_PX // 2, rows.start)
+    blurred = cv2.blur(squares[rows.start - margin : rows.stop + ALIKE_PX // 2], (ALIKE_PX, ALIKE_PX))
+    excess = _f32(blurred)[margin:][: len(expected[rows])]
+    excess /= expected[rows]
     excess -= 1
     np.maximum(excess, 0, out=excess)
     excess *= excess
     excess *= np.float32(-1 / tolerance**2)
     weight = np.exp(excess, out=excess)
-    weight *= cv2.resize(trust, size, interpolation=cv2.INTER_LINEAR)
+    weight *= trust[rows]
     return weight
 
 
-def _write_mean(
-    mean: NDArray[np.uint16], own: NDArray[np.uint16], differences: Sequence[Plane], weights: Sequence[Plane], rows: slice
-) -> None:
-    """Into rows of the mean."""
-    counts = [_doubled(weight, rows, own.shape[1]) for weight in weights]
-    sums = counts[0] * differences[0]
-    total = np.float32(1) + counts[0]
-    for count, difference in zip(counts[1:], differences[1:], strict=True):
-        total += count
-        count *= difference
-        sums += count
-    sums /= total
-    raised(own, sums, out=mean)
+def _write_mean(mean: NDArray[np.uint16], own: NDArray[np.uint16], differences: Sequence[Plane], shares: Sequence[Plane]) -> None:
+    """Into rows of the mean; the shares of the neighbours in it are used up."""
+    for share, difference in zip(shares, differences, strict=True):
+        share *= difference
+    for share in shares[1:]:
+        shares[0][...] += share
+    raised(own, shares[0], out=mean)
 
 
-def _doubled(half: Plane, rows: slice, width: int) -> Plane:
-    """Rows of a plane that is here at half the size; a strip begins at an even row."""
-    first, last = max(0, rows.start // 2 - 1), min(half.shape[0], -(-rows.stop // 2) + 1)
-    double = _f32(cv2.resize(half[first:last], (width, 2 * (last - first)), interpolation=cv2.INTER_LINEAR))
-    begin, lacking = rows.start - 2 * first, rows.stop - 2 * last
+def _doubled(half: Plane, held: slice, rows: slice, shape: tuple[int, ...]) -> Plane:
+    """Rows of a plane of ``shape``, of which ``half`` holds some rows at half the size; a strip begins at an even row."""
+    double = _f32(cv2.resize(half, (shape[1], 2 * len(half)), interpolation=cv2.INTER_LINEAR))
+    lacking = rows.stop - 2 * (held.start + len(half))
     if lacking > 0:  # the last of an odd number of rows
         double = _f32(cv2.copyMakeBorder(double, 0, lacking, 0, 0, cv2.BORDER_REPLICATE))
-    return double[begin : begin + rows.stop - rows.start]
+    return double[rows.start - 2 * held.start :][: rows.stop - rows.start]
 
 
-def _strips(own: NDArray[np.uint16] | Plane, workers: Executor, work: Callable[[slice], T]) -> list[T]:
-    height = own.shape[0]
-    return list(workers.map(work, [slice(top, min(top + _ROWS, height)) for top in range(0, height, _ROWS)]))
+def _strips(own: NDArray[np.uint16] | Plane, workers: Executor, work: Callable[[slice], T], unit: int = 1) -> list[T]:
+    """What ``work`` makes of each strip, from the top: each begins at a whole cell, and unit of rows, and has at least one cell."""
+    parts = list(strips(own.shape, math.lcm(CELL_PX, unit), least=CELL_PX))
+    tasks = [parts[first : first + _TASK_STRIPS] for first in range(0, len(parts), _TASK_STRIPS)]
+
+    def done(task: list[slice]) -> list[T]:
+        return [work(rows) for rows in task]
+
+    return [each for found in workers.map(done, tasks) for each in found]
 
 
 def _half_size(own: NDArray[np.uint16]) -> tuple[int, int]:

@@ -17,17 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import media
-from ..flow import guide, warp
-from ..levels import Plane, keep, kept, levels, put, steps_per_level, unpacked
+from ..flow import guide, one_thread, warp
+from ..levels import Plane, keep, kept, levels, put, put_below, steps_per_level
 from ..records import Clip
 from . import detailband, lowband
 from .engine import GUIDE_LINES, LIGHT, MOST_APART, Around, Run, Work
-from .trails import Trails, enlarged
+from .trails import Trails
 from .windows import in_parallel
 
 _THREADS = min(8, os.cpu_count() or 1)
 _LARGE_PIXELS, _LARGE_THREADS = 2560 * 1440, 4  # each thread takes about 100 MB at 4K
-_MMAP_THRESHOLD, _PLANE_BYTES = -3, 1 << 20  # malloc.h: M_MMAP_THRESHOLD
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # malloc.h
+_ONE_BY_ONE = {_ARENA_MAX: 1, _MMAP_THRESHOLD: 1 << 20, _TRIM_THRESHOLD: 1 << 17}
+"""Every large plane is given back when it is freed: kept in heaps of many threads, what was freed took a third of the memory at 4K."""
+_IN_HEAPS = {_ARENA_MAX: 1, _MMAP_THRESHOLD: 1 << 25, _TRIM_THRESHOLD: 1 << 28}
+"""What was freed is kept for the next planes: to be given memory by the system costs more than most of the arithmetic on it."""
 _DRIVERS = 2  # moments whose detail is under way at once; one alone of large ones
 
 
@@ -36,19 +40,17 @@ def engine(clip: Clip) -> Generator[Callable[[Work], CpuShot], None, None]:
     """``engine.Engine``."""
     is_large = clip.width * clip.height > _LARGE_PIXELS
     threads, drivers = (min(_THREADS, _LARGE_THREADS), 1) if is_large else (_THREADS, _DRIVERS)
-    if is_large:
-        _give_planes_back()
-    with ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
+    _hold_planes(_ONE_BY_ONE if is_large else _IN_HEAPS)
+    with one_thread(), ThreadPoolExecutor(threads, thread_name_prefix="smooth") as workers:
         yield partial(CpuShot, clip, workers, threads + 1, drivers)
 
 
-def _give_planes_back() -> None:
-    """Has glibc map every plane by itself from now on, so that it is given back when it is freed: kept in heaps of many threads, what was
-    freed took a third of the memory at 4K. Elsewhere nothing is done.
-    """
+def _hold_planes(ways: dict[int, int]) -> None:
+    """Tells glibc how planes are held from now on; elsewhere nothing is done."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _PLANE_BYTES)
+        for way, size_bytes in ways.items():
+            mallopt(way, size_bytes)
 
 
 @dataclass(frozen=True)
@@ -138,48 +140,46 @@ class CpuShot:
         """For each of Y, U and V those of the others as seen from here."""
         is_even = len(others) > 1 and others[0].place < here.place < others[-1].place
         found: list[list[detailband.Neighbour]] = [[], [], []]
+        treated = [bool(bands & set(self._work.bands)) for bands in LIGHT]
         for other in others:
-            planes = other.planes
-            way = self._trails.way(here.place, other.place)
-            sized = {(height, width): enlarged(way, width, height) for height, width in {plane.shape for plane in planes}}
-            trust, near, far, apart = self._seen(here, other)
-            for index, plane in enumerate(planes):
-                is_treated = bool(LIGHT[index] & set(self._work.bands))
+            way, apart = self._trails.way(here.place, other.place), self._apart(here, other)
+            trusts = {is_treated: self._trust(here, other, apart, is_treated) for is_treated in set(treated)}
+            for index, (plane, is_treated) in enumerate(zip(other.planes, treated, strict=True)):
                 lighter = None if is_treated and is_even else apart[..., index]
-                found[index].append(detailband.Neighbour(plane, sized[plane.shape], trust * (near if is_treated else far), lighter))
+                found[index].append(detailband.Neighbour(plane, way, trusts[is_treated], lighter))
         return found
 
-    def _seen(self, here: Moment, other: Moment) -> tuple[Plane, Plane, Plane, NDArray[np.float32]]:
-        """At the views' size: 0-1, does the way there lead back? Is the light there what it is here? Is it where the frame's own light is
-        left out? Then what the light there has more, (h, w, 3) levels. Where the low bands could not be brought together, the mean of what
-        lies over them would draw the borders of its own trust.
-        """
+    def _apart(self, here: Moment, other: Moment) -> NDArray[np.float32]:
+        """What the light there has more than here, at the views' size: (h, w, 3) levels."""
         assert here.light is not None
         assert other.light is not None
         apart = warp(other.light, self._trails.small_flow(here.place, other.place)) - here.light
-        lines = apart.shape[0]
-        apart = np.asarray(cv2.GaussianBlur(apart, (0, 0), lines / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
-        patchy = apart - cv2.GaussianBlur(apart, (0, 0), lines / 6, borderType=cv2.BORDER_REPLICATE)
-        near, far = (np.exp(np.square(levels).sum(-1, dtype=np.float32) / np.float32(-(MOST_APART**2))) for levels in (apart, patchy))
-        return self._trails.trust(here.place, other.place), near, far, apart
+        return np.asarray(cv2.GaussianBlur(apart, (0, 0), len(apart) / 32, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+    def _trust(self, here: Moment, other: Moment, apart: NDArray[np.float32], is_treated: bool) -> Plane:
+        """0-1, at the views' size: does the way there lead back, and is the light there what it is here, the frame's own light left out where
+        it is not treated? Where the low bands could not be brought together, the mean of what lies over them would draw the borders of its
+        own trust.
+        """
+        if not is_treated:
+            apart = np.asarray(apart - cv2.GaussianBlur(apart, (0, 0), len(apart) / 6, borderType=cv2.BORDER_REPLICATE), np.float32)
+        alike = np.exp(np.square(apart).sum(-1, dtype=np.float32) / np.float32(-(MOST_APART**2)))
+        return self._trails.trust(here.place, other.place) * alike
 
     def _finished(self, here: Moment, means: list[detailband.Mean]) -> list[av.VideoFrame]:
         """The moment's frames with their detail smoothed; repeats get what smoothing adds to the picture."""
-        own, strength = kept(here.frames[0]), self._work.strength
-        smoothed = [detailband.finished(plane, mean, self._workers) for plane, mean in zip(own, means, strict=True)]
-        if strength >= 1 and len(here.frames) == 1:
-            return [_shown(here.frames[0], smoothed)]
-        changes = [np.float32(min(1.0, strength)) * (new - unpacked(old)) for new, old in zip(smoothed, own, strict=True)]
-        return [
-            _shown(frame, [np.add(unpacked(plane), change, dtype=np.float32) for plane, change in zip(kept(frame), changes, strict=True)])
-            for frame in here.frames
+        own, share = kept(here.frames[0]), min(1.0, self._work.strength)
+        changes = [
+            np.zeros(plane.shape, np.float32) if mean.is_own else detailband.finest(plane, mean, self._workers)
+            for plane, mean in zip(own, means, strict=True)
         ]
+        return [_shown(frame, changes, share) for frame in here.frames]
 
 
-def _shown(frame: av.VideoFrame, planes: list[Plane]) -> av.VideoFrame:
-    """The planes in a frame of its own: other moments still look at what was put by in this one."""
+def _shown(frame: av.VideoFrame, changes: list[Plane], share: float) -> av.VideoFrame:
+    """What was put by in the frame, changed, in a frame of its own: other moments still look at it."""
     made = media.blank_like(frame)
-    put(made, planes)
+    put_below(made, kept(frame), changes, share)
     alpha, target = media.planes(frame).a, media.planes(made).a
     if alpha is not None and target is not None:
         target[:] = alpha

@@ -15,21 +15,11 @@ from ..flow import Flow, flow, miss, resized, warp
 MEASURED, FINELY_MEASURED = (1,), (1, 3)  # frames apart; joined flows serve beyond, where detail loses by them
 SMALL_LINES = 240  # of guides that are searched at their full size
 MISS = 1 / 180  # of the height: a way back that misses by this much is half in doubt
-STEPS_PER_PX = np.float32(64)  # of flows as they are kept: finer than any measured flow, and room for 512 px
+STEPS_PER_PX = 64  # of flows as they are kept: finer than any measured flow, and room for 512 px
 _local = threading.local()
 
-Way = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""A flow at the guides' size as two planes, across and down: whatever works on one channel is twice as fast."""
-
-
-def enlarged(way: Way, width: int, height: int) -> Way:
-    """The same for pictures of another size, in their pixels."""
-    x, y = way
-    if x.shape == (height, width):
-        return way
-    x, y = x * np.float32(width / x.shape[1]), y * np.float32(height / x.shape[0])
-    across, down = (np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) for each in (x, y))
-    return across, down
+Way = tuple[NDArray[np.int16], NDArray[np.int16]]
+"""A flow at the guides' size, in steps, as two planes, across and down: whatever works on one channel is twice as fast."""
 
 
 class Trails:
@@ -56,7 +46,7 @@ class Trails:
         pairs = list(self._new_pairs(place))
         for pair, found in zip(pairs, self._workers.map(self._measured, pairs), strict=True):
             if self._fine:
-                self._steps[pair] = np.rint(np.moveaxis(found, -1, 0) * STEPS_PER_PX).astype(np.int16)
+                self._steps[pair] = np.rint(np.moveaxis(found, -1, 0) * np.float32(STEPS_PER_PX)).astype(np.int16)
             self._small[pair] = resized(found, *self._size)
         self._guides.pop(place - max(self._measured_at), None)
         for known in (self._steps, self._small):
@@ -66,12 +56,13 @@ class Trails:
     def way(self, here: int, there: int) -> Way:
         """For each pixel of the frame at ``here``, where it is in the frame at ``there``. Only of fine motion."""
         if abs(there - here) in self._measured_at:
-            x, y = self._steps[here, there]
-            return np.multiply(x, 1 / STEPS_PER_PX, dtype=np.float32), np.multiply(y, 1 / STEPS_PER_PX, dtype=np.float32)
+            return self._steps[here, there][0], self._steps[here, there][1]
         middle = halfway(here, there)
         first, then = self.way(here, middle), self.way(middle, there)
+        across, down = (steps * np.float32(1 / STEPS_PER_PX) for steps in first)
         flags = cv2.INTER_LINEAR | cv2.WARP_RELATIVE_MAP
-        x, y = (one + cv2.remap(other, *first, flags, borderMode=cv2.BORDER_REPLICATE) for one, other in zip(first, then, strict=True))
+        carried = (cv2.remap(steps, across, down, flags, borderMode=cv2.BORDER_REPLICATE) for steps in then)
+        x, y = (np.asarray(cv2.add(one, other), np.int16) for one, other in zip(first, carried, strict=True))
         return x, y
 
     def small_flow(self, here: int, there: int) -> Flow:
@@ -119,5 +110,5 @@ def fine_engine(lines: int) -> cv2.DISOpticalFlow:
         engine.setVariationalRefinementIterations(5 if is_small else 2)
         engine.setPatchSize(20 if is_small else 12)
         engine.setPatchStride(8)
-        engine.setGradientDescentIterations(12)
+        engine.setGradientDescentIterations(12 if is_small else 6)
     return engines[is_small]

@@ -126,19 +126,20 @@ def _mean(before: Mean, found: Tensor, trust: Tensor, way: Way, tolerance: float
     weights = excess.square_().div_(-(tolerance * tolerance)).exp_()
     trusts = resized(trust, _half(*own.shape[1:]))  # (n, b, 1, h', w')
     weights = (weights.view(*trusts.shape[:2], -1, *weights.shape[2:]) * trusts).view_as(weights)
-    left = energy * (weights.square().sum(0) + 1) / (weights.sum(0) + 1).square()
-    strips = [_rows_of_mean(own, found, weights.to(found.dtype), rows) for rows in _strips(own, way)]
+    total = weights.sum(0) + 1
+    left = energy * (weights.square().sum(0) + 1) / total.square()
+    shares = weights / total
+    strips = [_rows_of_mean(own, found, shares.to(found.dtype), rows) for rows in _strips(own, way)]
     keeps = is_own[:, None, None]
     return Mean(torch.where(keeps, own, torch.cat(strips, 1)), torch.where(keeps, energy, left), is_own)
 
 
-def _rows_of_mean(own: Tensor, found: Tensor, weights: Tensor, rows: slice) -> Tensor:
-    """``weights`` at half the size; a strip begins at an even row."""
-    first, last = max(0, rows.start // 2 - 1), min(weights.shape[2], -(-rows.stop // 2) + 1)
-    double = padded_to(resized(weights[:, :, first:last], (2 * (last - first), own.shape[2])), (rows.stop - 2 * first, own.shape[2]))
-    counts = double[:, :, rows.start - 2 * first : rows.stop - 2 * first].float()
-    sums = (counts * found[:, :, rows]).sum(0)
-    return kept(levels(own[:, rows]) + sums / (counts.sum(0) + 1))
+def _rows_of_mean(own: Tensor, found: Tensor, shares: Tensor, rows: slice) -> Tensor:
+    """``shares`` of the neighbours at half the size; a strip begins at an even row."""
+    first, last = max(0, rows.start // 2 - 1), min(shares.shape[2], -(-rows.stop // 2) + 1)
+    double = padded_to(resized(shares[:, :, first:last], (2 * (last - first), own.shape[2])), (rows.stop - 2 * first, own.shape[2]))
+    parts = double[:, :, rows.start - 2 * first : rows.stop - 2 * first].float()
+    return kept(levels(own[:, rows]) + (parts * found[:, :, rows]).sum(0))
 
 
 def _half(height: int, width: int) -> tuple[int, int]:

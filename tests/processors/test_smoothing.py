@@ -328,8 +328,8 @@ def test_a_moment_is_averaged_with_two_others(count: int, centre: int, step: int
 
 def test_a_plane_without_fine_flicker_comes_out_as_it_went_in() -> None:
     still = np.full((64, 96), 20000, np.uint16)
-    nowhere = np.zeros((64, 96), np.float32)
-    neighbour = detailband.Neighbour(still, (nowhere, nowhere), nowhere + 1, None)
+    nowhere = np.zeros((64, 96), np.int16)
+    neighbour = detailband.Neighbour(still, (nowhere, nowhere), np.ones((64, 96), np.float32), None)
     with ThreadPoolExecutor(1) as workers:
         mean = detailband.averaged(still, [neighbour] * 2, workers, tolerance=5.0)
         assert mean.is_own
@@ -339,11 +339,11 @@ def test_a_plane_without_fine_flicker_comes_out_as_it_went_in() -> None:
 def test_less_flicker_is_left_by_each_mean() -> None:
     rng = np.random.default_rng(2)
     planes = [(20000 + rng.normal(0, 4 * 128, (160, 192))).astype(np.uint16) for _ in range(9)]
-    nowhere = np.zeros((160, 192), np.float32)
+    nowhere, sure = np.zeros((160, 192), np.int16), np.ones((160, 192), np.float32)
     with ThreadPoolExecutor(2) as workers:
 
         def around(*others: np.ndarray) -> list[detailband.Neighbour]:
-            return [detailband.Neighbour(other, (nowhere, nowhere), nowhere + 1, None) for other in others]
+            return [detailband.Neighbour(other, (nowhere, nowhere), sure, None) for other in others]
 
         means = [detailband.averaged(planes[at], around(planes[at - 1], planes[at + 1]), workers, tolerance=5.0) for at in (1, 4, 7)]
         last = detailband.averaged_again(means[1], around(means[0].plane, means[2].plane), workers, tolerance=5.0)

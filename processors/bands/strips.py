@@ -1,0 +1,44 @@
+"""Planes worked on in strips of rows, for the cache's sake and so that threads share the work, and fields enlarged strip by strip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..levels import Plane
+
+PIXELS = 1 << 17  # of a strip, or as many more as whole rows of a field take
+
+
+def strips(shape: tuple[int, ...], unit: int, least: int = 1) -> Iterator[slice]:
+    """Rows of a plane (h, w), from the top: each strip begins at a whole ``unit`` of rows, and has at least so many, if there are."""
+    height, width = shape
+    step = max(1, PIXELS // width // unit) * unit
+    tops = range(0, max(1, height - least + 1), step)
+    for top in tops:
+        yield slice(top, height if top == tops[-1] else top + step)
+
+
+def whole_rows(field_lines: int, lines: int) -> int:
+    """The fewest rows of a plane of so many lines that are whole rows of a field which covers it."""
+    return lines // math.gcd(lines, field_lines)
+
+
+def enlarged_rows(
+    field: NDArray[np.float32] | NDArray[np.int16], shape: tuple[int, ...], rows: slice, scale: float = 1, more: float = 0
+) -> Plane:
+    """``scale * field + more``, enlarged to a plane of ``shape`` (h, w): those rows of it, which begin and end at whole ones."""
+    height, width = shape
+    ours = whole_rows(len(field), height)
+    theirs = len(field) // (height // ours)
+    beside = 0 if field.shape == shape else 1
+    first, last = max(0, rows.start // ours - beside), min(height // ours, -(-rows.stop // ours) + beside)
+    part = field[first * theirs : last * theirs]
+    part = np.asarray(cv2.addWeighted(part, scale, part, 0, more, dtype=cv2.CV_32F), np.float32).reshape(part.shape)
+    if part.shape != ((last - first) * ours, width):
+        part = np.asarray(cv2.resize(part, (width, (last - first) * ours), interpolation=cv2.INTER_LINEAR), np.float32)
+    return part[rows.start - first * ours :][: rows.stop - rows.start]
