@@ -4,12 +4,15 @@ A frame is compared at a fraction of its size with its neighbours, carried along
 frame should show; the difference becomes a gain and offset for the frame (global), a smooth field of gain and offset (patches of
 brightness) and a smooth field of offsets (hue). Light scales colour as it scales brightness, so chroma follows luma's gain as far as it
 is seen to. Detail goes through unchanged.
+
+Most is left where few frames could be trusted: at edges that turn, where things come into sight, in fast motion. It differs from frame to
+frame, so a frame is then settled with the one on either side, which motion finds best, all of them corrected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,7 +28,7 @@ FLOOR = 0.35  # levels: flicker below this is left alone
 OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what the mean has to be free of
 AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
 MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
-SURE_SHARE = 0.2  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
+SURE_SHARE = 0.1  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
 UNUSUAL, UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and levels: where half of what is missing is added
 NEAR, FAR = 6, 2.5  # frames: up to the middle window's reach all count alike; so many beyond it, a neighbour counts 1/e
 DARK = 8.0  # levels added before a division by luma
@@ -33,6 +36,9 @@ LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _ROWS = 3  # whole ones of a field, at least, in a strip: one more on either side is enlarged with it
 NEUTRAL = np.float32(128)
 PLAIN = 100.0  # variance, levels squared: of a picture with less the contrast tells nothing of the gain
+SETTLED = 1  # moments on either side that a corrected frame is settled with
+SETTLED_OVER = 1 / 16  # of the height: what is left is smoothed over it
+MOST_LEFT = 8.0  # levels between two corrected frames: what differs by more is no flicker, and hardly counts
 CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
 
 
@@ -150,12 +156,33 @@ def correction(here: View, neighbours: list[Neighbour], *, follows_light: bool =
     return Correction(gain, offset, _f32(scale), _f32(patches - scale * base), follows, _f32(hues))
 
 
+def corrected(seen: View, lack: Correction, bands: tuple[Band, ...], strength: float) -> View:
+    """What is seen of a frame once its bands are corrected."""
+    picture = lack.applied([np.ascontiguousarray(seen.picture[..., index]) for index in range(3)], bands, strength)
+    return View(np.dstack([*picture, seen.structure]))
+
+
+def settled(lack: Correction, here: View, neighbours: list[Neighbour]) -> Correction:
+    """``lack`` and what its frame, as corrected ``here``, lacks beside its corrected ``neighbours`` (at least one)."""
+    sigma = here.structure.shape[0] * SETTLED_OVER
+    contrast = _f32(cv2.blur(np.abs(here.structure), (9, 9)))
+    missing, total = np.zeros_like(here.picture), np.ones_like(here.picture)
+    for neighbour in neighbours:
+        change = warp(neighbour.view.layers, neighbour.there) - here.layers
+        beyond = np.square(_blurred(change[..., :3], sigma) / np.float32(MOST_LEFT))
+        weight = np.exp(-_doubt(change[..., 3], contrast, neighbour))[..., None] / (1 + beyond * beyond)
+        missing += weight * change[..., :3]
+        total += weight
+    more = _blurred(missing, sigma) / _blurred(total, sigma)
+    return replace(lack, local=lack.local + more[..., 0], hues=lack.hues + more[..., 1:])
+
+
 def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     """0 where motion leads back to where it began, to a place of the same structure; above 1 where it does not. ``change`` of structure
     is held against its ``contrast`` around.
     """
     there, lines = neighbour.there, change.shape[0]
-    slack = np.float32((lines / 60) ** 2) + np.float32(0.02) * squared_length(there)
+    slack = np.float32((lines / 42) ** 2) + np.float32(0.02) * squared_length(there)
     unlike = _f32(cv2.blur(np.abs(change), (5, 5))) / (contrast + np.float32(LUMA_NOISE))
     return _f32(miss(there, neighbour.back) / slack + unlike * unlike)
 
