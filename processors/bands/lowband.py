@@ -28,7 +28,7 @@ FLOOR = 0.35  # levels: flicker below this is left alone
 OWN_WEIGHT = 0.3  # of the frame under repair in the mean: its flicker is what the mean has to be free of
 AGREEMENT = 6.0  # variances: a neighbour this far from what most show counts 1/e
 MOST_GAIN = 0.4  # what is wanted beyond it is added, else a glow put into the dark would light up every star
-SURE_SHARE = 0.1  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
+SURE_SHARE = 0.2  # of the neighbours, trusted: with it half of what is missing is added, with three times as many nearly all
 UNUSUAL, UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and levels: where half of what is missing is added
 NEAR, FAR = 6, 2.5  # frames: up to the middle window's reach all count alike; so many beyond it, a neighbour counts 1/e
 DARK = 8.0  # levels added before a division by luma
@@ -182,7 +182,7 @@ def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:
     is held against its ``contrast`` around.
     """
     there, lines = neighbour.there, change.shape[0]
-    slack = np.float32((lines / 42) ** 2) + np.float32(0.02) * squared_length(there)
+    slack = np.float32((lines / 60) ** 2) + np.float32(0.02) * squared_length(there)
     unlike = _f32(cv2.blur(np.abs(change), (5, 5))) / (contrast + np.float32(LUMA_NOISE))
     return _f32(miss(there, neighbour.back) / slack + unlike * unlike)
 

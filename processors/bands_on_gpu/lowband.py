@@ -124,7 +124,7 @@ def miss(there: Tensor, back: Tensor) -> Tensor:
 
 
 def _doubt(change: Tensor, contrast: Tensor, others: Neighbours) -> Tensor:
-    slack = (change.shape[2] / 42) ** 2 + 0.02 * others.there.square().sum(2)
+    slack = (change.shape[2] / 60) ** 2 + 0.02 * others.there.square().sum(2)
     unlike = boxed(change.abs(), 5) / (contrast + rules.LUMA_NOISE)
     missed = miss(others.there.flatten(0, 1), others.back.flatten(0, 1)).view_as(change)
     return missed / slack + unlike * unlike
