@@ -3,8 +3,8 @@
 The residual of what is drawn anew is ``d_t = n_t - n_(t-1)``, so that ``d_t * d_(t-1)`` is minus its variance, and neither d_(t-2) nor d_(t-3)
 have anything in common with d_t. Motion that is missed by much the same part of a pixel in frame after frame, and light that rises or
 falls, give all of these products alike, or falling evenly. So ``d_t * (2.5 d_(t-2) - d_(t-1) - 1.5 d_(t-3))``, each carried along motion, is the
-variance of what is drawn anew, and next to nothing of the rest: of what is a share ``a`` as much from each product to the next it is
-``-a (1 - a) (1 - 1.5 a)``, at most a seventh.
+variance of what is drawn anew, and next to nothing of the rest: where missed motion is a share ``a`` as much from each frame to the next,
+``-a (1 - a) (1 - 1.5 a)`` of its energy, an eighth at most.
 
 Such a product is as uncertain in a place as the energy of its residual is large, so each place counts by the inverse square of that energy:
 quiet places tell, and edges that motion misses do not outvote them. What is missed there too hides more the steeper the picture is, so a
