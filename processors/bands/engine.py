@@ -10,8 +10,6 @@ from typing import Any, Protocol, TypeVar
 import av
 
 from ..records import Band, Clip
-from .lowband import SETTLED
-from .windows import windows
 
 NEAR, FAR = 1, 3  # moments apart: detail is averaged with those near, and what came of it with the same farther off
 TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neighbour's detail counts 1/e
@@ -46,7 +44,7 @@ class Work:
     @property
     def reach_moments(self) -> int:
         """From the newest moment of a window of the low bands back to the last one that detail is carried from."""
-        return 2 * self.radius + 2 * (SETTLED + NEAR + FAR)
+        return 2 * self.radius + 2 * (NEAR + FAR)
 
 
 class Shot(Protocol[M]):
@@ -81,12 +79,6 @@ def around(windows: Iterable[tuple[list[M], int]], step: int) -> Iterator[Around
     """The moment at each window's centre, and two others."""
     for window, centre in windows:
         yield window[centre], two(window, centre, step)
-
-
-def beside(moments: Iterable[M], step: int) -> Iterator[Around[M]]:
-    """Each moment, and those up to ``step`` before and after it: at an end of the shot those on one side."""
-    for window, centre in windows(moments, step):
-        yield window[centre], window[:centre] + window[centre + 1 :]
 
 
 def two(window: list[M], centre: int, step: int) -> list[M]:

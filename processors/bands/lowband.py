@@ -4,15 +4,12 @@ A frame is compared at a fraction of its size with its neighbours, carried along
 frame should show; the difference becomes a gain and offset for the frame (global), a smooth field of gain and offset (patches of
 brightness) and a smooth field of offsets (hue). Light scales colour as it scales brightness, so chroma follows luma's gain as far as it
 is seen to. Detail goes through unchanged.
-
-Most is left where few frames could be trusted: at edges that turn, where things come into sight, in fast motion. It differs from frame to
-frame, so a frame is then settled with the one on either side, which motion finds best, all of them corrected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -36,9 +33,6 @@ LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
 _ROWS = 3  # whole ones of a field, at least, in a strip: one more on either side is enlarged with it
 NEUTRAL = np.float32(128)
 PLAIN = 100.0  # variance, levels squared: of a picture with less the contrast tells nothing of the gain
-SETTLED = 1  # moments on either side that a corrected frame is settled with
-SETTLED_OVER = 1 / 16  # of the height: what is left is smoothed over it
-MOST_LEFT = 8.0  # levels between two corrected frames: what differs by more is no flicker, and hardly counts
 CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
 
 
@@ -154,27 +148,6 @@ def correction(here: View, neighbours: list[Neighbour], *, follows_light: bool =
     unlit = wanted[1:] - np.float32(follows) * lit
     hues = np.dstack([_believed(*each) for each in zip(unlit, trust[1:], shares[1:], strict=True)])
     return Correction(gain, offset, _f32(scale), _f32(patches - scale * base), follows, _f32(hues))
-
-
-def corrected(seen: View, lack: Correction, bands: tuple[Band, ...], strength: float) -> View:
-    """What is seen of a frame once its bands are corrected."""
-    picture = lack.applied([np.ascontiguousarray(seen.picture[..., index]) for index in range(3)], bands, strength)
-    return View(np.dstack([*picture, seen.structure]))
-
-
-def settled(lack: Correction, here: View, neighbours: list[Neighbour]) -> Correction:
-    """``lack`` and what its frame, as corrected ``here``, lacks beside its corrected ``neighbours`` (at least one)."""
-    sigma = here.structure.shape[0] * SETTLED_OVER
-    contrast = _f32(cv2.blur(np.abs(here.structure), (9, 9)))
-    missing, total = np.zeros_like(here.picture), np.ones_like(here.picture)
-    for neighbour in neighbours:
-        change = warp(neighbour.view.layers, neighbour.there) - here.layers
-        beyond = np.square(_blurred(change[..., :3], sigma) / np.float32(MOST_LEFT))
-        weight = np.exp(-_doubt(change[..., 3], contrast, neighbour))[..., None] / (1 + beyond * beyond)
-        missing += weight * change[..., :3]
-        total += weight
-    more = _blurred(missing, sigma) / _blurred(total, sigma)
-    return replace(lack, local=lack.local + more[..., 0], hues=lack.hues + more[..., 1:])
 
 
 def _doubt(change: Plane, contrast: Plane, neighbour: Neighbour) -> Plane:

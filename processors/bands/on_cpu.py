@@ -21,7 +21,7 @@ from ..flow import guide, one_thread, warp
 from ..levels import Plane, keep, kept, levels, put, put_below, steps_per_level
 from ..records import Clip
 from . import detailband, lowband
-from .engine import GUIDE_LINES, LIGHT, MOST_APART, Around, Run, Work, beside
+from .engine import GUIDE_LINES, LIGHT, MOST_APART, Around, Run, Work
 from .trails import Trails
 from .windows import in_parallel
 
@@ -58,8 +58,6 @@ class Moment:
     place: int  # in the shot
     frames: list[av.VideoFrame]  # the picture, and its repeats; as they were decoded until they are corrected
     view: lowband.View
-    lack: lowband.Correction | None = None  # once found, where there are others to compare with
-    corrected: lowband.View | None = None  # what is seen of it with that corrected
     light: NDArray[np.float32] | None = None  # (h, w, 3) levels of Y, U, V at the view's size, once corrected
     means: tuple[detailband.Mean, ...] = ()  # of Y, U and V, once averaged
 
@@ -84,12 +82,11 @@ class CpuShot:
             y, u, v, _ = media.planes(picture)
             codes = [np.asarray(plane, np.uint16) for plane in (y, u, v) if plane is not None]
             found = guide(y, GUIDE_LINES, bit_depth=picture.format.components[0].bits)
-            self._trails.add(place, found, keep=self._work.reach_moments + 2 * (self._ahead - 1 + self._drivers))
+            self._trails.add(place, found, keep=self._work.reach_moments + self._ahead - 1 + 2 * self._drivers)
             yield Moment(place, run, lowband.view(codes, steps_per_level(picture)))
 
     def corrected(self, windows: Iterable[tuple[list[Moment], int]]) -> Iterator[Moment]:
-        found = in_parallel(lambda seen: self._low_found(*seen), windows, self._workers, self._ahead)
-        return in_parallel(lambda found: self._low_corrected(*found), beside(found, lowband.SETTLED), self._workers, self._ahead)
+        return in_parallel(lambda seen: self._low_corrected(*seen), windows, self._workers, self._ahead)
 
     def shown(self, moments: Iterable[Moment]) -> Iterator[av.VideoFrame]:
         for moment in moments:
@@ -120,37 +117,24 @@ class CpuShot:
         here.frames.clear()  # later moments look at its mean alone
         return frames
 
-    def _low_found(self, window: list[Moment], centre: int) -> Moment:
-        work, here = self._work, window[centre]
-        neighbours = [self._low_neighbour(here, other, other.view) for other in window if other.place != here.place]
-        if not neighbours:
-            return here
-        lack = lowband.correction(here.view, neighbours, follows_light=work.follows_light)
-        return replace(here, lack=lack, corrected=lowband.corrected(here.view, lack, work.bands, min(1.0, work.strength)))
-
-    def _low_corrected(self, seen: Moment, others: list[Moment]) -> Moment:
-        """The moment with corrected planes in its frames: to be shown, or put by where their detail is treated too."""
+    def _low_corrected(self, window: list[Moment], centre: int) -> Moment:
+        """The moment at ``centre``. Its frames hold corrected planes: to be shown, or put by where their detail is treated too."""
         work = self._work
-        here = replace(seen, frames=list(map(work.planar, seen.frames)))
-        seen.frames.clear()  # other moments look at its views alone
+        here = replace(window[centre], frames=list(map(work.planar, window[centre].frames)))
+        window[centre].frames.clear()  # later moments look at its view alone
         write = keep if work.smooths_detail else put
         before = levels(here.frames[0])
-        lack = self._settled(here, others)
-        after = lack.applied(before, work.bands, min(1.0, work.strength)) if lack else before
+        neighbours = [self._low_neighbour(here, other) for other in window if other.place != here.place]
+        found = lowband.correction(here.view, neighbours, follows_light=work.follows_light) if neighbours else None
+        after = found.applied(before, work.bands, min(1.0, work.strength)) if found else before
         for frame in here.frames[1:]:  # a repeat gets what the first frame got, added to what it shows itself
             write(frame, [np.add(own, new - old, dtype=np.float32) for own, new, old in zip(levels(frame), after, before, strict=True)])
         write(here.frames[0], after)
         return replace(here, light=lowband.light(after)) if work.smooths_detail else here
 
-    def _settled(self, here: Moment, others: list[Moment]) -> lowband.Correction | None:
-        neighbours = [self._low_neighbour(here, other, other.corrected) for other in others if other.corrected]
-        if here.lack is None or here.corrected is None or not neighbours:
-            return here.lack
-        return lowband.settled(here.lack, here.corrected, neighbours)
-
-    def _low_neighbour(self, here: Moment, other: Moment, view: lowband.View) -> lowband.Neighbour:
+    def _low_neighbour(self, here: Moment, other: Moment) -> lowband.Neighbour:
         there, back = self._trails.small_flow(here.place, other.place), self._trails.small_flow(other.place, here.place)
-        return lowband.Neighbour(other.place - here.place, view, there, back)
+        return lowband.Neighbour(other.place - here.place, other.view, there, back)
 
     def _neighbours(self, here: Moment, others: list[Moment]) -> list[list[detailband.Neighbour]]:
         """For each of Y, U and V those of the others as seen from here."""

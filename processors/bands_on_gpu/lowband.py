@@ -8,7 +8,7 @@ Imports torch: import this module only where torch is known to be there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import torch
@@ -38,15 +38,9 @@ class Correction:
     follows: Tensor
     hues: Tensor  # (b, 2, h, w)
 
-    @classmethod
-    def joined(cls, parts: Sequence[Correction]) -> Correction:
-        return cls(*(torch.cat(each) for each in zip(*(part._parts() for part in parts), strict=True)))
-
     def of(self, frame: int) -> Correction:
-        return Correction(*(each[frame : frame + 1] for each in self._parts()))
-
-    def _parts(self) -> tuple[Tensor, ...]:
-        return self.gain, self.offset, self.scale, self.local, self.follows, self.hues
+        part = slice(frame, frame + 1)
+        return Correction(*(each[part] for each in (self.gain, self.offset, self.scale, self.local, self.follows, self.hues)))
 
     def applied(self, planes: Sequence[Tensor], bands: tuple[Band, ...], strength: float) -> list[Tensor]:
         """Luma and chroma of the only frame, (1, h, w) and (2, h', w') levels, with the treated bands corrected; what none touches is returned
@@ -100,22 +94,6 @@ def correction(here: Tensor, others: Neighbours, *, follows_light: bool) -> Corr
     follows = _follows(wanted[:, 1:], lit, trust[:, 1:])
     hues = _believed(wanted[:, 1:] - follows[:, None] * lit, trust[:, 1:], share[:, 1:])
     return Correction(gain, offset, scale, patches - scale * base, follows, hues)
-
-
-def corrected(seen: Tensor, lack: Correction, bands: tuple[Band, ...], strength: float) -> Tensor:
-    """What is seen of the only frame, (4, h, w), once its bands are corrected."""
-    return torch.cat((*lack.applied((seen[:1], seen[1:3]), bands, strength), seen[3:]))
-
-
-def settled(lack: Correction, here: Tensor, others: Neighbours) -> Correction:
-    """``lack`` and what its frames, as corrected ``here`` (b, 4, h, w), lack beside their corrected neighbours."""
-    sigma = here.shape[2] * rules.SETTLED_OVER
-    change = carried(others.views.flatten(0, 1), others.there.flatten(0, 1)).view_as(others.views) - here[:, None]
-    levels, contrast = change[:, :, :3], boxed(here[:, 3].abs(), 9)[:, None]
-    beyond = (blurred(levels, sigma) / rules.MOST_LEFT).square_()
-    weight = (-_doubt(change[:, :, 3], contrast, others)).exp_()[:, :, None] / (1 + beyond * beyond)
-    more = blurred((weight * levels).sum(1), sigma) / blurred(1 + weight.sum(1), sigma)
-    return replace(lack, local=lack.local + more[:, 0], hues=lack.hues + more[:, 1:])
 
 
 def miss(there: Tensor, back: Tensor) -> Tensor:

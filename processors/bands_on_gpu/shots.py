@@ -19,8 +19,8 @@ import av
 import torch
 from torch import Tensor
 
-from ..bands.engine import FAR, LIGHT, MOST_APART, Around, Run, Work, beside
-from ..bands.lowband import SETTLED, view_size
+from ..bands.engine import FAR, LIGHT, MOST_APART, Around, Run, Work
+from ..bands.lowband import view_size
 from ..records import Clip
 from . import detailband, frames, lowband, search
 from .frames import Codes, Tags
@@ -39,8 +39,6 @@ class Moment:
     tags: Tags
     codes: list[Codes]  # of the picture, until it is corrected; then of each frame: put by where detail is smoothed, else to be shown
     view: Tensor  # (4, h, w)
-    lack: lowband.Correction | None = None  # once found, where there are others to compare with
-    corrected: Tensor | None = None  # the view with that corrected
     light: Tensor | None = None  # (3, h, w) levels, once corrected
     means: tuple[detailband.Mean, ...] = ()  # of luma and of chroma, once averaged
 
@@ -69,14 +67,14 @@ class GpuShot:
         self._ladder = ladder
         self._work = work
         self._trails = Trails((height, width), fine=work.smooths_detail, measure=measure)
-        self._kept_moments = work.reach_moments + 2 * (2 * Way().moments + Way().detailed + FAR)
+        self._kept_moments = work.reach_moments + 2 * (Way().moments + Way().detailed + FAR)
 
     def seen(self, pictures: Iterable[Run]) -> Iterator[Moment]:
         for runs in _batches(enumerate(pictures), Way().moments):
             yield from self._ladder.each(runs, self._looked_at)
 
     def corrected(self, windows: Iterable[tuple[list[Moment], int]]) -> Iterator[Moment]:
-        for batch in _alike(beside(self._low_found_of(windows), SETTLED), Way().moments):
+        for batch in _batches(windows, Way().moments):
             yield from self._ladder.each(batch, self._low_corrected)
 
     def shown(self, moments: Iterable[Moment]) -> Iterator[av.VideoFrame]:
@@ -84,11 +82,11 @@ class GpuShot:
             yield from self._frames(moment, moment.codes)
 
     def averaged(self, moments: Iterable[Around[Moment]]) -> Iterator[Moment]:
-        for batch in _alike(moments, Way().detailed):
+        for batch in _alike(moments):
             yield from self._ladder.each(batch, self._averaged, detailed=True)
 
     def smoothed(self, moments: Iterable[Around[Moment]]) -> Iterator[av.VideoFrame]:
-        for batch in _alike(moments, Way().detailed):
+        for batch in _alike(moments):
             codes = self._ladder.each(batch, self._smoothed, detailed=True)
             for (here, _), each in zip(batch, codes, strict=True):
                 yield from self._frames(here, each)
@@ -107,48 +105,25 @@ class GpuShot:
         views = lowband.view(planes, tags[0].steps)
         return [Moment(place, run, tag, [each], view) for (place, (_, run)), tag, each, view in zip(runs, tags, codes, views, strict=True)]
 
-    def _low_found_of(self, windows: Iterable[tuple[list[Moment], int]]) -> Iterator[Moment]:
-        for batch in _batches(windows, Way().moments):
-            yield from self._ladder.each(batch, self._low_found)
-
-    def _low_found(self, batch: Sequence[tuple[list[Moment], int]], way: Way) -> list[Moment]:
+    def _low_corrected(self, batch: Sequence[tuple[list[Moment], int]], way: Way) -> list[Moment]:
         """The moments at the windows' centres. All windows of a shot have the same length."""
-        work = self._work
         heres = [window[centre] for window, centre in batch]
         others = [[other for other in window if other.place != here.place] for here, (window, _) in zip(heres, batch, strict=True)]
-        if not others[0]:
-            return heres
-        neighbours = self._low_neighbours(heres, others, [other.view for around in others for other in around])
-        found = lowband.correction(torch.stack([here.view for here in heres]), neighbours, follows_light=work.follows_light)
-        lacks = list(map(found.of, range(len(heres))))
-        views = [lowband.corrected(here.view, lack, work.bands, min(1.0, work.strength)) for here, lack in zip(heres, lacks, strict=True)]
-        return [replace(here, lack=lack, corrected=view) for here, lack, view in zip(heres, lacks, views, strict=True)]
-
-    def _low_corrected(self, batch: Sequence[Around[Moment]], way: Way) -> list[Moment]:
-        """Each with as many others."""
-        corrected = [self._applied(here, lack) for (here, _), lack in zip(batch, self._settled(batch), strict=True)]
-        for here, _ in batch:
-            here.codes.clear()  # other moments look at its views alone
+        found = self._correction(heres, others) if others[0] else None
+        corrected = [self._applied(here, found and found.of(index)) for index, here in enumerate(heres)]
+        for here in heres:
+            here.codes.clear()  # other moments look at its view alone
         return corrected
 
-    def _settled(self, batch: Sequence[Around[Moment]]) -> list[lowband.Correction | None]:
-        heres, others = [here for here, _ in batch], [others for _, others in batch]
-        lacks = [here.lack for here in heres if here.lack]
-        if not others[0] or not lacks:
-            return [here.lack for here in heres]
-        views = [view for around in others for other in around if (view := other.corrected) is not None]
-        seen = torch.stack([view for here in heres if (view := here.corrected) is not None])
-        found = lowband.settled(lowband.Correction.joined(lacks), seen, self._low_neighbours(heres, others, views))
-        return list(map(found.of, range(len(heres))))
-
-    def _low_neighbours(self, heres: list[Moment], others: list[list[Moment]], views: list[Tensor]) -> lowband.Neighbours:
-        """``views`` are the others'."""
+    def _correction(self, heres: list[Moment], others: list[list[Moment]]) -> lowband.Correction:
         pairs = [(here.place, other.place) for here, around in zip(heres, others, strict=True) for other in around]
         shape = len(heres), len(others[0])
         back = [(there, here) for here, there in pairs]
         there, back = (self._trails.small_flows(each) for each in (pairs, back))
         distances = torch.tensor([other - here for here, other in pairs], dtype=torch.float32, device=self._device).view(shape)
-        return lowband.Neighbours(distances, *(each.view(*shape, *each.shape[1:]) for each in (torch.stack(views), there, back)))
+        views = torch.stack([other.view for around in others for other in around])
+        neighbours = lowband.Neighbours(distances, *(each.view(*shape, *each.shape[1:]) for each in (views, there, back)))
+        return lowband.correction(torch.stack([here.view for here in heres]), neighbours, follows_light=self._work.follows_light)
 
     def _applied(self, here: Moment, found: lowband.Correction | None) -> Moment:
         work, steps = self._work, here.tags.steps
@@ -227,10 +202,10 @@ class GpuShot:
         return near, far, apart
 
 
-def _alike(moments: Iterable[Around[Moment]], size: int) -> Iterator[list[Around[Moment]]]:
+def _alike(moments: Iterable[Around[Moment]]) -> Iterator[list[Around[Moment]]]:
     """Batches of moments with as many others."""
     for _, group in groupby(moments, key=lambda each: len(each[1])):
-        yield from _batches(group, size)
+        yield from _batches(group, Way().detailed)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -15,7 +15,7 @@ import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
 from deshimmer.processors import cadence, levels, media, smoothing
-from deshimmer.processors.bands import detailband, engine, lowband, on_cpu
+from deshimmer.processors.bands import detailband, engine, on_cpu
 from deshimmer.processors.bands.windows import windows
 from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
@@ -365,21 +365,3 @@ def test_detail_is_not_carried_across_light_that_stays_apart(tmp_path: Path) -> 
     both, light = pictures(smooth(clip)), pictures(smooth(clip, ALL[:3]))
     added = cv2.GaussianBlur((both[9] - light[9]).mean(2), (0, 0), 2)
     assert np.abs(added - cv2.GaussianBlur(added, (0, 0), 6)).max() < 18
-
-
-def test_what_is_left_after_correction_is_settled_between_frames_side_by_side_and_things_are_not() -> None:
-    rng = np.random.default_rng(3)
-    picture = cv2.GaussianBlur(rng.normal(0, 60, (96, 160)).astype(np.float32), (0, 0), 3) + np.float32(120)
-    nowhere, thing = np.zeros((96, 160, 2), np.float32), np.zeros((96, 160), np.float32)
-    thing[60:, 110:] = 60
-
-    def seen(left: float, thing: np.ndarray | float = 0) -> lowband.View:
-        codes = [np.asarray(np.rint(4 * plane), np.uint16) for plane in (picture + left + thing, picture * 0 + 128, picture * 0 + 128)]
-        return lowband.view(codes, 4)
-
-    nothing = lowband.Correction(0, 0, thing * 0, thing * 0, 0, np.dstack([thing * 0] * 2))
-    sides = [lowband.Neighbour(-1, seen(-1), nowhere, nowhere), lowband.Neighbour(1, seen(-1, thing), nowhere, nowhere)]
-    found = lowband.settled(nothing, seen(2), sides)
-    assert found.local[20:70, 20:80] == pytest.approx(-2, abs=0.15)
-    assert np.abs(found.local[75:, 130:]).max() < 2.5
-    assert np.abs(found.hues).max() < 0.1
