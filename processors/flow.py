@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import cast
 
 import cv2
@@ -19,15 +20,35 @@ _NONE = cast("Flow", None)  # an array that OpenCV's stubs ask for and its funct
 _local = threading.local()
 
 
+@dataclass
+class _Threads:
+    """OpenCV's, as they are once nobody holds them at one."""
+
+    holders: int = 0
+    usual: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_threads = _Threads()
+
+
 @contextmanager
 def one_thread() -> Generator[None, None, None]:
-    """OpenCV on one thread: pictures as small as ours gain nothing from more, and pay for them with half as much processor time again."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    """OpenCV on one thread until the last who asked for it is done: small pictures gain nothing from more, and pay for them with half as much
+    processor time again; larger ones are shared out by those who ask.
+    """
+    with _threads.lock:
+        if not _threads.holders:
+            _threads.usual = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _threads.holders += 1
     try:
         yield
     finally:
-        cv2.setNumThreads(threads)
+        with _threads.lock:
+            _threads.holders -= 1
+            if not _threads.holders:
+                cv2.setNumThreads(_threads.usual)
 
 
 def flow(

@@ -38,7 +38,7 @@ _local = threading.local()
 
 class Neighbour(NamedTuple):
     plane: NDArray[np.uint16]  # (h, w), as ``levels.keep`` has it
-    way: Way  # for each pixel of the centre frame, where it is here; at any size
+    way: Way  # for each pixel of the centre frame, where it is here; at any size, in steps of its own pixels
     trust: Plane  # 0-1, how sure the way is; at any size
     lighter: Plane | None  # levels that are taken off it once it is carried: light that stays as it is; at any size
 
@@ -80,8 +80,8 @@ def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Execu
     return _mean(before.plane, carried, before.energy, workers, tolerance)
 
 
-def finest(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
-    """Levels by which ``own`` lies above its mean with the finest detail of the frame itself, which no two frames carry alike."""
+def excess(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
+    """Levels that are to be taken off ``own`` to make it its mean, but for the finest detail, which no two frames carry alike."""
     result = np.empty(own.shape, np.float32)
 
     def refine(rows: slice) -> None:

@@ -45,12 +45,12 @@ def engine(clip: Clip) -> Generator[Callable[[Work], CpuShot], None, None]:
         yield partial(CpuShot, clip, workers, threads + 1, drivers)
 
 
-def _hold_planes(ways: dict[int, int]) -> None:
+def _hold_planes(options: dict[int, int]) -> None:
     """Tells glibc how planes are held from now on; elsewhere nothing is done."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        for way, size_bytes in ways.items():
-            mallopt(way, size_bytes)
+        for option, value in options.items():
+            mallopt(option, value)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class CpuShot:
         """The moment's frames with their detail smoothed; repeats get what smoothing adds to the picture."""
         own, share = kept(here.frames[0]), min(1.0, self._work.strength)
         changes = [
-            np.zeros(plane.shape, np.float32) if mean.is_own else detailband.finest(plane, mean, self._workers)
+            np.zeros(plane.shape, np.float32) if mean.is_own else detailband.excess(plane, mean, self._workers)
             for plane, mean in zip(own, means, strict=True)
         ]
         return [_shown(frame, changes, share) for frame in here.frames]

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from ..levels import Plane
 
 PIXELS = 1 << 17  # of a strip, or as many more as whole rows of a field take
+MOST_WHOLE_ROWS = 64
 
 
 def strips(shape: tuple[int, ...], unit: int, least: int = 1) -> Iterator[slice]:
-    """Rows of a plane (h, w), from the top: each strip begins at a whole ``unit`` of rows, and has at least so many, if there are."""
+    """Rows of a plane (h, w), from the top: each strip begins at a whole ``unit`` of rows, and has ``least`` rows or more, if there are."""
     height, width = shape
     step = max(1, PIXELS // width // unit) * unit
     tops = range(0, max(1, height - least + 1), step)
@@ -24,8 +25,9 @@ def strips(shape: tuple[int, ...], unit: int, least: int = 1) -> Iterator[slice]
 
 
 def whole_rows(field_lines: int, lines: int) -> int:
-    """The fewest rows of a plane of so many lines that are whole rows of a field which covers it."""
-    return lines // math.gcd(lines, field_lines)
+    """The fewest rows of a plane of so many lines that are whole rows of a field which covers it; 1 where that would leave no strips."""
+    rows = lines // math.gcd(lines, field_lines)
+    return rows if rows <= MOST_WHOLE_ROWS else 1
 
 
 def enlarged_rows(
@@ -34,6 +36,8 @@ def enlarged_rows(
     """``scale * field + more``, enlarged to a plane of ``shape`` (h, w): those rows of it, which begin and end at whole ones."""
     height, width = shape
     ours = whole_rows(len(field), height)
+    if height % ours or len(field) % (height // ours):
+        return _blended_rows(field, shape, rows, scale, more)
     theirs = len(field) // (height // ours)
     beside = 0 if field.shape == shape else 1
     first, last = max(0, rows.start // ours - beside), min(height // ours, -(-rows.stop // ours) + beside)
@@ -42,3 +46,18 @@ def enlarged_rows(
     if part.shape != ((last - first) * ours, width):
         part = np.asarray(cv2.resize(part, (width, (last - first) * ours), interpolation=cv2.INTER_LINEAR), np.float32)
     return part[rows.start - first * ours :][: rows.stop - rows.start]
+
+
+def _blended_rows(field: NDArray[np.float32] | NDArray[np.int16], shape: tuple[int, ...], rows: slice, scale: float, more: float) -> Plane:
+    """The same of rows that are no whole ones of the field."""
+    height, width = shape
+    lines = np.arange(rows.start, rows.stop, dtype=np.float64)
+    places = np.minimum(np.maximum((lines + 0.5) * (len(field) / height) - 0.5, 0.0), len(field) - 1.0)
+    above = np.floor(places).astype(np.intp)
+    first, last = int(above[0]), min(len(field), int(above[-1]) + 2)
+    part = np.asarray(field[first:last], np.float32)
+    if part.shape[1] != width:
+        part = np.asarray(cv2.resize(part, (width, len(part)), interpolation=cv2.INTER_LINEAR), np.float32).reshape(len(part), width)
+    share = np.asarray(scale * (places - above), np.float32)[:, None]
+    below = np.minimum(above + 1, last - 1)
+    return np.asarray(part[above - first] * (np.float32(scale) - share) + part[below - first] * share + np.float32(more), np.float32)

@@ -2,9 +2,9 @@
 
 The residual of what is drawn anew is ``d_t = n_t - n_(t-1)``, so that ``d_t * d_(t-1)`` is minus its variance, and neither d_(t-2) nor d_(t-3)
 have anything in common with d_t. Motion that is missed by much the same part of a pixel in frame after frame, and light that rises or
-falls, give all of these products alike, or falling evenly. So ``d_t * (2.5 d_(t-2) - d_(t-1) - 1.5 d_(t-3))``, each carried along motion, is the
-variance of what is drawn anew, and next to nothing of the rest: where missed motion is a share ``a`` as much from each frame to the next,
-``-a (1 - a) (1 - 1.5 a)`` of its energy, an eighth at most.
+falls, give all of these products alike, or each a share of the one before. So ``d_t * (2.5 d_(t-2) - d_(t-1) - 1.5 d_(t-3))``, each carried
+along motion, is the variance of what is drawn anew, and next to nothing of the rest: where missed motion is a share ``a`` as much from each
+frame to the next, ``-a (1 - a) (1 - 1.5 a)`` of its energy, an eighth at most.
 
 Such a product is as uncertain in a place as the energy of its residual is large, so each place counts by the inverse square of that energy:
 quiet places tell, and edges that motion misses do not outvote them. What is missed there too hides more the steeper the picture is, so a
@@ -82,7 +82,7 @@ class RedrawnMeter:
         shorter side a frame. ``slope``: of luma, squared, one value a tile. 0 where too few frames tell, or nothing changes.
         """
         blocks = [block for block in self._blocks if block.complete]
-        if self.energy is None or sum(block.complete for block in blocks) < _LEAST_PRODUCTS:
+        if self.energy is None or len(blocks) < 2 or sum(block.complete for block in blocks) < _LEAST_PRODUCTS:
             return 0.0
         energy = self.energy / np.float32(self.counted)
         weights = np.asarray((energy > _STATIC) / np.square(energy + _QUIET), np.float32)
@@ -90,7 +90,7 @@ class RedrawnMeter:
             return 0.0
         variances = np.array([_on_the_level(_variances(block), slope, weights) for block in blocks])
         counts = np.array([block.complete for block in blocks])
-        error = float(variances.std(ddof=1)) / len(blocks) ** 0.5 if len(blocks) > 1 else 0.0
+        error = float(variances.std(ddof=1)) / len(blocks) ** 0.5
         return max(0.0, float(np.average(variances, weights=counts)) - _DOUBT * error) ** 0.5 / (1 + moved / _TRACKED)
 
 

@@ -85,3 +85,14 @@ def test_a_tiny_picture_leaves_no_trace_in_later_flow() -> None:
     tiny = np.random.default_rng(0).integers(0, 255, (16, 16), np.uint8)
     fl.flow(tiny, tiny)
     assert np.array_equal(fl.flow(previous, current), before)
+
+
+def test_opencv_has_its_threads_again_whoever_is_done_last() -> None:
+    usual = cv2.getNumThreads()
+    first, second = fl.one_thread(), fl.one_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cv2.getNumThreads() == 1
+    second.__exit__(None, None, None)
+    assert cv2.getNumThreads() == usual

@@ -15,7 +15,7 @@ import pytest
 from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flicker, write
 
 from deshimmer.processors import cadence, levels, media, smoothing
-from deshimmer.processors.bands import detailband, engine, on_cpu
+from deshimmer.processors.bands import detailband, engine, on_cpu, trails
 from deshimmer.processors.bands.windows import windows
 from deshimmer.processors.diagnosis import diagnose
 from deshimmer.processors.records import (
@@ -338,7 +338,7 @@ def test_a_plane_without_fine_flicker_comes_out_as_it_went_in() -> None:
 
 @pytest.mark.parametrize("shape", [(160, 192), (129, 191), (257, 1023)])
 def test_less_flicker_is_left_by_each_mean(shape: tuple[int, int]) -> None:
-    """Planes of odd sizes too, of which a strip may be a row long."""
+    """Planes of odd sizes too."""
     rng = np.random.default_rng(2)
     planes = [(20000 + rng.normal(0, 4 * 128, shape)).astype(np.uint16) for _ in range(9)]
     nowhere, sure = np.zeros(shape, np.int16), np.ones(shape, np.float32)
@@ -352,6 +352,31 @@ def test_less_flicker_is_left_by_each_mean(shape: tuple[int, int]) -> None:
     spreads = [float(plane.std()) for plane in (planes[4], means[1].plane, last.plane)]
     assert spreads[1] == pytest.approx(spreads[0] / 3**0.5, rel=0.1)
     assert spreads[2] == pytest.approx(spreads[0] / 3, rel=0.15)
+
+
+@pytest.mark.parametrize("lines", [90, 160])
+def test_detail_is_averaged_along_ways_of_any_size(lines: int) -> None:
+    """Strips of 802 rows are no whole rows of a way of 160 or 90 lines."""
+    height, width, across, down = 802, 640, 6, -4
+    rng = np.random.default_rng(4)
+    scene = cv2.GaussianBlur(rng.normal(0, 1, (height + 40, width + 40)).astype(np.float32), (0, 0), 2)
+    scene *= 30 * 128 / scene.std()
+
+    def frame(place: int) -> np.ndarray:
+        moved = scene[20 - place * down :, 20 - place * across :][:height, :width]
+        return (20000 + moved + rng.normal(0, 4 * 128, moved.shape)).astype(np.uint16)
+
+    columns = lines * width // height
+    one = [
+        np.full((lines, columns), round(way * trails.STEPS_PER_PX), np.int16) for way in (across * columns / width, down * lines / height)
+    ]
+    sure = np.ones((lines, columns), np.float32)
+    ways = ((-one[0], -one[1]), (one[0], one[1]))
+    with ThreadPoolExecutor(2) as workers:
+        around = [detailband.Neighbour(frame(place), way, sure, None) for place, way in zip((-1, 1), ways, strict=True)]
+        mean = detailband.averaged(frame(0), around, workers, tolerance=5.0)
+    left = (mean.plane - 20000.0 - scene[20:, 20:][:height, :width])[20:-20, 20:-20]
+    assert float(left.std()) == pytest.approx(4 * 128 / 3**0.5, rel=0.15)
 
 
 def test_detail_is_not_carried_across_light_that_stays_apart(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 from deshimmer.processors.bands.strips import enlarged_rows, strips, whole_rows
 
 
-@pytest.mark.parametrize(("lines", "height"), [(360, 1080), (360, 480), (360, 240), (96, 1080), (360, 534), (129, 129), (96, 97)])
+@pytest.mark.parametrize(
+    ("lines", "height"), [(360, 1080), (360, 480), (360, 240), (96, 1080), (360, 534), (129, 129), (96, 97), (360, 802), (360, 1036)]
+)
 def test_a_field_in_strips_is_the_field_enlarged_at_once(lines: int, height: int) -> None:
     field = np.random.default_rng(3).normal(0, 50, (lines, 171)).astype(np.float32)
     shape = height, 1920
