@@ -9,7 +9,6 @@ flicker; nothing is averaged where nothing flickers.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..levels import Plane, raised, unpacked, unpacked_difference
-from .strips import enlarged_rows, strips, whole_rows
+from .strips import enlarged_rows, strips
 from .trails import STEPS_PER_PX, Way
 
 _TASK_STRIPS = 2  # that a thread takes at once
@@ -124,7 +123,7 @@ def _carried(
         squares = [_shrunk(np.square(difference), 2) for difference in differences]
         return squares, look(own[rows], differences[0], differences[-1])
 
-    parts = _strips(own, workers, carry, whole_rows(len(neighbours[0].way[0]), own.shape[0]))
+    parts = _strips(own, workers, carry)
     squares = [np.concatenate(strips) for strips in zip(*(squares for squares, _ in parts), strict=True)]
     return Carried(found, squares, [neighbour.trust for neighbour in neighbours]), [look for _, look in parts]
 
@@ -147,7 +146,7 @@ def _write_difference(difference: Plane, own: NDArray[np.uint16], neighbour: Nei
     carried = cv2.remap(neighbour.plane, across, below, flags, borderMode=cv2.BORDER_REPLICATE)
     unpacked_difference(carried, own[rows], out=difference)
     if neighbour.lighter is not None:
-        difference -= _rows(neighbour.lighter, own.shape, rows)
+        difference -= enlarged_rows(neighbour.lighter, own.shape, rows)
 
 
 def _seen(own: NDArray[np.uint16], one: Plane, other: Plane) -> tuple[Plane, Plane]:
@@ -172,9 +171,8 @@ def _mean(own: NDArray[np.uint16], carried: Carried, energy: Plane, workers: Exe
         near = slice(max(0, rows.start // 2 - 1), min(-(-rows.stop // 2) + 1, len(energy)))
         weights = [_weight(squares, expected, trust, near, tolerance) for squares, trust in zip(carried.squares, trusts, strict=True)]
         total = sum(weights, np.float32(1))
-        left[near] = (
-            energy[near] * sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total)
-        )  # strips agree where they meet
+        noise = sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total)
+        left[near] = energy[near] * noise  # strips agree where they meet
         shares = [_doubled(weight / total, near, rows, own.shape) for weight in weights]
         _write_mean(mean[rows], own[rows], [each[rows] for each in carried.differences], shares)
 
@@ -215,9 +213,9 @@ def _doubled(half: Plane, held: slice, rows: slice, shape: tuple[int, ...]) -> P
     return double[rows.start - 2 * held.start :][: rows.stop - rows.start]
 
 
-def _strips(own: NDArray[np.uint16] | Plane, workers: Executor, work: Callable[[slice], T], unit: int = 1) -> list[T]:
-    """What ``work`` makes of each strip, from the top: each begins at a whole cell, and unit of rows, and has at least one cell."""
-    parts = list(strips(own.shape, math.lcm(CELL_PX, unit), least=CELL_PX))
+def _strips(own: NDArray[np.uint16] | Plane, workers: Executor, work: Callable[[slice], T]) -> list[T]:
+    """What ``work`` makes of each strip, from the top: each begins at a whole cell and has at least one."""
+    parts = list(strips(own.shape, CELL_PX, least=CELL_PX))
     tasks = [parts[first : first + _TASK_STRIPS] for first in range(0, len(parts), _TASK_STRIPS)]
 
     def done(task: list[slice]) -> list[T]:
@@ -240,14 +238,6 @@ def _shrunk(plane: Plane, times: int) -> Plane:
     """At a whole part of the size; a rest of rows or columns is left out."""
     height, width = (max(1, length // times) for length in plane.shape)
     return _f32(cv2.resize(plane[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA))
-
-
-def _rows(field: Plane, shape: tuple[int, int], rows: slice) -> Plane:
-    """Rows of a field, of any size, that covers a plane of ``shape``."""
-    scale_x, scale_y = field.shape[1] / shape[1], field.shape[0] / shape[0]
-    onto = np.array([[scale_x, 0, 0.5 * scale_x - 0.5], [0, scale_y, (rows.start + 0.5) * scale_y - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _f32(cv2.warpAffine(field, onto, (shape[1], rows.stop - rows.start), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

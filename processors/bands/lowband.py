@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..flow import Flow, miss, squared_length, warp
 from ..levels import Plane
 from ..records import Band
-from .strips import enlarged_rows, strips, whole_rows
+from .strips import enlarged_rows, strips
 
 LINES = 96
 FLOOR = 0.35  # levels: flicker below this is left alone
@@ -30,7 +30,6 @@ UNUSUAL, UNUSUAL_LEVELS = 7.0, 7.0  # times the median over the frame, and level
 NEAR, FAR = 6, 2.5  # frames: up to the middle window's reach all count alike; so many beyond it, a neighbour counts 1/e
 DARK = 8.0  # levels added before a division by luma
 LUMA_NOISE = 4.0  # levels of structure that differ without anything being wrong
-_ROWS = 3  # whole ones of a field, at least, in a strip: one more on either side is enlarged with it
 NEUTRAL = np.float32(128)
 PLAIN = 100.0  # variance, levels squared: of a picture with less the contrast tells nothing of the gain
 CERTAIN_FADE = 3.0  # standard errors of a trend, or a bend, that is taken for a real change of light
@@ -330,7 +329,7 @@ def _shrunk(plane: Plane | NDArray[np.uint16], size: tuple[int, int]) -> Plane:
 def _scaled(plane: Plane, factor: Plane, added: Plane, strength: np.float32) -> Plane:
     factor, added = strength * factor, strength * added
     result = np.empty_like(plane)
-    for rows in strips(plane.shape, _ROWS * whole_rows(len(factor), len(plane))):
+    for rows in strips(plane.shape):
         np.multiply(enlarged_rows(factor, plane.shape, rows, more=1), plane[rows], out=result[rows])
         result[rows] += enlarged_rows(added, plane.shape, rows)
     return result

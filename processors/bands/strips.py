@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..levels import Plane
 
-PIXELS = 1 << 17  # of a strip, or as many more as whole rows of a field take
-MOST_WHOLE_ROWS = 64
+PIXELS = 1 << 17  # of a strip
+MOST_WHOLE_ROWS = 64  # more are quicker blended than enlarged and cut
 
 
-def strips(shape: tuple[int, ...], unit: int, least: int = 1) -> Iterator[slice]:
+def strips(shape: tuple[int, ...], unit: int = 1, least: int = 1) -> Iterator[slice]:
     """Rows of a plane (h, w), from the top: each strip begins at a whole ``unit`` of rows, and has ``least`` rows or more, if there are."""
     height, width = shape
     step = max(1, PIXELS // width // unit) * unit
@@ -24,23 +24,17 @@ def strips(shape: tuple[int, ...], unit: int, least: int = 1) -> Iterator[slice]
         yield slice(top, height if top == tops[-1] else top + step)
 
 
-def whole_rows(field_lines: int, lines: int) -> int:
-    """The fewest rows of a plane of so many lines that are whole rows of a field which covers it; 1 where that would leave no strips."""
-    rows = lines // math.gcd(lines, field_lines)
-    return rows if rows <= MOST_WHOLE_ROWS else 1
-
-
 def enlarged_rows(
     field: NDArray[np.float32] | NDArray[np.int16], shape: tuple[int, ...], rows: slice, scale: float = 1, more: float = 0
 ) -> Plane:
-    """``scale * field + more``, enlarged to a plane of ``shape`` (h, w): those rows of it, which begin and end at whole ones."""
+    """``scale * field + more``, enlarged to a plane of ``shape`` (h, w): those rows of it."""
     height, width = shape
-    ours = whole_rows(len(field), height)
-    if height % ours or len(field) % (height // ours):
+    whole = math.gcd(len(field), height)
+    ours, theirs = height // whole, len(field) // whole  # the fewest rows of the plane that are whole rows of the field
+    if ours > MOST_WHOLE_ROWS:
         return _blended_rows(field, shape, rows, scale, more)
-    theirs = len(field) // (height // ours)
     beside = 0 if field.shape == shape else 1
-    first, last = max(0, rows.start // ours - beside), min(height // ours, -(-rows.stop // ours) + beside)
+    first, last = max(0, rows.start // ours - beside), min(whole, -(-rows.stop // ours) + beside)
     part = field[first * theirs : last * theirs]
     part = np.asarray(cv2.addWeighted(part, scale, part, 0, more, dtype=cv2.CV_32F), np.float32).reshape(part.shape)
     if part.shape != ((last - first) * ours, width):
@@ -49,7 +43,7 @@ def enlarged_rows(
 
 
 def _blended_rows(field: NDArray[np.float32] | NDArray[np.int16], shape: tuple[int, ...], rows: slice, scale: float, more: float) -> Plane:
-    """The same of rows that are no whole ones of the field."""
+    """The same where hardly a row of the plane is a whole one of the field."""
     height, width = shape
     lines = np.arange(rows.start, rows.stop, dtype=np.float64)
     places = np.minimum(np.maximum((lines + 0.5) * (len(field) / height) - 0.5, 0.0), len(field) - 1.0)

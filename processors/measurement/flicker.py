@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 
 from .. import flow as fl
 from . import exposure
-from .redrawn import RedrawnMeter
-from .samples import Layout, Sample, area, scaled
+from .redrawn import RedrawnMeter, tiles
+from .samples import Layout, Sample, area
 
 Plane = NDArray[np.float32]
 
-_TILES = 20  # along the shorter side
 _CELL_BLUR = 1.25  # cells; with 30 of them this is sigma = height / 24
 _DETAIL_BLUR = 2.0  # pixels of the middle band: detail is finer than a thirtieth of the height, so that patches do not leak into it
 _SURE = (0.12, 0.24)  # correlation of a place of the low bands below minus this counts as flicker; below the second it counts fully
@@ -145,7 +144,7 @@ def products(previous: Residual, current: Residual, motion: Motion) -> dict[str,
         energy = now * now
         if now.ndim == 3:
             product, energy = product[..., 0] + product[..., 1], energy[..., 0] + energy[..., 1]
-        size = None if name in ("low", "chroma") else _tiles(now)
+        size = None if name in ("low", "chroma") else tiles(now)
         found[name] = Products(area(product, *size), area(energy, *size)) if size else Products(product, energy)
     return found
 
@@ -196,7 +195,7 @@ class Meter:
         self.moved = lengths if self.moved is None else self.moved + lengths
         self.motion.append(float(lengths.mean()) * min(current.luma.shape))
         if len(self.motion) % _TEXTURE_EVERY == 1:
-            texture, slope = _texture(current.luma, _tiles(now.mid)), _slope(current.luma, now.mid)
+            texture, slope = _texture(current.luma, tiles(now.mid)), _slope(current.luma, now.mid)
             self.texture = texture if self.texture is None else self.texture + texture
             self.slope = slope if self.slope is None else self.slope + slope
             self.textures += 1
@@ -271,10 +270,6 @@ def _plane(values: object) -> Plane:
     return np.asarray(values, np.float32)
 
 
-def _tiles(plane: Plane) -> tuple[int, int]:
-    return scaled((plane.shape[1], plane.shape[0]), _TILES)
-
-
 def _texture(luma: Plane, tiles: tuple[int, int]) -> Plane:
     """Variance of detail, one value a tile."""
     detail = luma - _plane(cv2.blur(luma, (_TEXTURE_PX, _TEXTURE_PX))).reshape(luma.shape)
@@ -285,7 +280,7 @@ def _slope(luma: Plane, mid: Plane) -> Plane:
     """Mean squared rise a pixel, at the size of ``mid``, one value a tile."""
     small = area(luma, *mid.shape[::-1])
     across, down = _slopes(small + small)
-    return area(_plane(across * across + down * down), *_tiles(mid))
+    return area(_plane(across * across + down * down), *tiles(mid))
 
 
 def _blur(plane: Plane, sigma: float) -> Plane:

@@ -66,7 +66,7 @@ class RedrawnMeter:
         carried = [] if begins else [fl.warp(each, motion) for each in self._carried]
         block = self._blocks[self.counted // _BLOCK_PRODUCTS % _BLOCKS]
         if carried:
-            size = _tiles(residual)
+            size = tiles(residual)
             block.following = _added(block.following, area(residual * carried[0], *size))
             block.followed += 1
             self.energy = _added(self.energy, area(residual * residual, *size))
@@ -110,7 +110,8 @@ def _on_the_level(variances: Plane, slope: Plane, weights: Plane) -> float:
     return float(np.average(variances, weights=weights)) - fall * float(np.average(slope, weights=weights))
 
 
-def _tiles(plane: Plane) -> tuple[int, int]:
+def tiles(plane: Plane) -> tuple[int, int]:
+    """(columns, rows) of the places in which products of a plane are summed."""
     return scaled(plane.shape[::-1], _TILES)
 
 
