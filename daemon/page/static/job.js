@@ -264,9 +264,13 @@ async function open() {
   $("job").dataset.open = "true";
 }
 
-/** Take the page as it is now on the daemon's side. */
+let renewals = 0;
+
+/** Take the page as it is now on the daemon's side. Of two that run at once the later one asked last, and so knows best. */
 async function renew() {
+  const mine = ++renewals;
   const text = await fetch(location.href).then((answer) => answer.text());
+  if (mine !== renewals) return;
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("job");
   if (!fresh) return;
   page?.away.abort();

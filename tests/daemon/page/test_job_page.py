@@ -19,7 +19,7 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from clipmaker import exposure_flicker, pan, write
 from framecode import READ, coded
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
 from deshimmer.daemon.api import api_file
 
@@ -392,6 +392,21 @@ def test_cancel_ends_a_job(page: Page, desk: Desk) -> None:
     page.click("text=Cancel")
     page.wait_for_selector("#job[data-state=cancelled][data-open=true]")
     assert "Cancelled" in page.inner_text(".marks")
+
+
+def test_an_answer_that_was_overtaken_is_left(page: Page, desk: Desk) -> None:
+    show(page, desk, "broken.mp4")
+    held: list[Route] = []
+    page.route(page.url, lambda route: route.continue_() if held else held.append(route))
+    page.evaluate("document.getElementById('job').dataset.former = 'yes'")
+    for _ in range(2):
+        page.evaluate("window.deshimmer.stream.dispatchEvent(new MessageEvent('reset'))")
+    page.wait_for_selector("#job:not([data-former])[data-open=true]")
+    with page.expect_response(page.url) as overtaken:
+        held[0].fulfill(content_type="text/html", body='<div id="job" data-state="running"></div>')
+    overtaken.value.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 200))")
+    assert page.get_attribute("#job", "data-state") == "failed"
 
 
 @pytest.mark.parametrize(
