@@ -27,7 +27,13 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "deshimmer-setup.json"
 CONSTRAINTS = ROOT / "constraints.txt"
-ALONE = ["tests/daemon/page", "tests/daemon/test_events.py", "tests/tray"]
+ALONE = [
+    "tests/daemon/page/test_many_jobs.py",
+    "tests/daemon/test_events.py",
+    "tests/tray/test_desktop.py",
+    "tests/tray/test_notify_desktop.py",
+    "tests/tray/test_notify_whole_way.py",
+]
 
 USAGE = (__doc__ or "").split("\n\n")[1]
 
@@ -49,7 +55,7 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """All tests, two files at a time; those with browsers and desktops, which mind the clock, after them and alone."""
+    """All tests, two files at a time; those that mind the clock after them and alone."""
     set_up({"ai", "test"})
     if arguments:
         return call([BIN / "pytest", *arguments])

@@ -394,6 +394,21 @@ def test_cancel_ends_a_job(page: Page, desk: Desk) -> None:
     assert "Cancelled" in page.inner_text(".marks")
 
 
+def test_a_button_stays_under_a_press_that_has_begun(page: Page, desk: Desk) -> None:
+    show(page, desk, "broken.mp4")
+    page.evaluate("document.getElementById('job').dataset.former = 'yes'")
+    page.hover("text=Retry")
+    page.mouse.down()
+    with page.expect_response(page.url) as renewed:
+        page.evaluate("window.deshimmer.stream.dispatchEvent(new MessageEvent('reset'))")
+    renewed.value.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 200))")
+    assert page.get_attribute("#job", "data-former") == "yes"
+    former = page.url
+    page.mouse.up()
+    page.wait_for_url(lambda url: url != former)
+
+
 def test_an_answer_that_was_overtaken_is_left(page: Page, desk: Desk) -> None:
     show(page, desk, "broken.mp4")
     held: list[Route] = []
