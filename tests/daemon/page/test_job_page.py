@@ -388,7 +388,7 @@ def test_cancel_ends_a_job(page: Page, desk: Desk) -> None:
     write(desk.hot / "unwanted.mp4", exposure_flicker(pan(96, (480, 270)), 10))
     row = desk.wait_for("unwanted.mp4", 30, ("queued", "running"))
     page.goto(desk.link(f"/jobs/{row['id']}"))
-    page.wait_for_selector("#running")
+    page.wait_for_selector("#job[data-open=true] #running")
     page.click("text=Cancel")
     page.wait_for_selector("#job[data-state=cancelled][data-open=true]")
     assert "Cancelled" in page.inner_text(".marks")
