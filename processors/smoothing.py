@@ -17,7 +17,7 @@ import av
 
 from . import cadence, media
 from .bands import on_cpu
-from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, around
+from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, around, is_large
 from .bands.windows import windows
 from .records import Band, Clip, Diagnosis, Treatment
 
@@ -43,7 +43,7 @@ def smooth(
             if number < len(starts) and starts[number] <= first:
                 place += sum(1 for _ in frames)
                 continue
-            work = _work(diagnosis, number - 1, treatment, planar)
+            work = _work(clip, diagnosis, number - 1, treatment, planar)
             for frame in smoothed(frames, begin(work), work) if work.bands else map(planar, frames):
                 if place >= first:
                     frame.time_base = clip.time_base
@@ -51,14 +51,14 @@ def smooth(
                 place += 1
 
 
-def _work(diagnosis: Diagnosis, shot: int, treatment: Treatment, planar: Planar) -> Work:
+def _work(clip: Clip, diagnosis: Diagnosis, shot: int, treatment: Treatment, planar: Planar) -> Work:
     """What a shot gets: nothing in bands that are treated for another shot's sake, and are still in this one."""
     spared, pulse = set[Band](), None
     if 0 <= shot < len(diagnosis.shots):
         spared = set(diagnosis.shots[shot].still) & set(diagnosis.flickering)
         pulse = diagnosis.shots[shot].pulse_frames
     bands = tuple(band for band in treatment.bands if band not in spared)
-    return Work(planar, bands, treatment.strength, _radius(pulse), follows_light=pulse is None)
+    return Work(planar, bands, treatment.strength, _radius(pulse), follows_light=pulse is None, at_half=is_large(clip))
 
 
 def _radius(pulse: float | None) -> int:

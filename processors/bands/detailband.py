@@ -1,10 +1,12 @@
 """The detail band: fine texture that is drawn anew for each frame, averaged along motion wherever it is noise.
 
 A frame is averaged with one neighbour on either side, and what came of it with the same of frames farther off: nine frames for the
-price of four. Carried onto a frame, its neighbours differ from it by flicker or by motion that was not found. What the frame alone shows
-stands out from both alike, so the product of both differences is the energy of its flicker. Edges that motion misses look like that too,
-but stand alone, so no place may flicker much more than its surroundings do. A neighbour counts where it differs by no more than the
-flicker; nothing is averaged where nothing flickers.
+price of four. Of large frames the second time is at half the size: what is finer than that is averaged over three frames, not nine.
+
+Carried onto a frame, its neighbours differ from it by flicker or by motion that was not found. What the frame alone shows stands out from
+both alike, so the product of both differences is the energy of its flicker. Edges that motion misses look like that too, but stand alone,
+so no place may flicker much more than its surroundings do. A neighbour counts where it differs by no more than the flicker; nothing is
+averaged where nothing flickers.
 """
 
 from __future__ import annotations
@@ -71,12 +73,28 @@ def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: 
     return _mean(own, carried, energy, workers, tolerance)
 
 
-def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float) -> Mean:
-    """The same of what was averaged before, with neighbours that were so too."""
+def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float, at_half: bool = False) -> Mean:
+    """The same of what was averaged before, with neighbours that were so too; ``at_half``: all but the finest of it, at half the size."""
     if before.is_own:
         return before
+    if at_half:
+        return _averaged_at_half(before, neighbours, workers, tolerance)
     carried, _ = _carried(before.plane, neighbours, workers, _unseen)
     return _mean(before.plane, carried, before.energy, workers, tolerance)
+
+
+def _averaged_at_half(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, tolerance: float) -> Mean:
+    small = Mean(_halved(before.plane), _shrunk(before.energy, 2))
+    around = [neighbour._replace(plane=_halved(neighbour.plane)) for neighbour in neighbours]
+    change = unpacked_difference(averaged_again(small, around, workers, tolerance=tolerance).plane, small.plane)
+    plane = np.empty_like(before.plane)
+
+    def write(rows: slice) -> None:
+        near = _near(rows, change)
+        raised(before.plane[rows], _doubled(change[near], near, rows, plane.shape), out=plane[rows])
+
+    _strips(plane, workers, write)
+    return before._replace(plane=plane)
 
 
 def excess(own: NDArray[np.uint16], averaged: Mean, workers: Executor) -> Plane:
@@ -168,7 +186,7 @@ def _mean(own: NDArray[np.uint16], carried: Carried, energy: Plane, workers: Exe
     mean, left = np.empty_like(own), np.empty_like(energy)
 
     def write(rows: slice) -> None:
-        near = slice(max(0, rows.start // 2 - 1), min(-(-rows.stop // 2) + 1, len(energy)))
+        near = _near(rows, energy)
         weights = [_weight(squares, expected, trust, near, tolerance) for squares, trust in zip(carried.squares, trusts, strict=True)]
         total = sum(weights, np.float32(1))
         noise = sum((np.square(weight) for weight in weights), np.float32(1)) / (total * total)
@@ -204,6 +222,11 @@ def _write_mean(mean: NDArray[np.uint16], own: NDArray[np.uint16], differences: 
     raised(own, shares[0], out=mean)
 
 
+def _near(rows: slice, half: Plane) -> slice:
+    """The rows at half the size that rows of a plane are made from."""
+    return slice(max(0, rows.start // 2 - 1), min(-(-rows.stop // 2) + 1, len(half)))
+
+
 def _doubled(half: Plane, held: slice, rows: slice, shape: tuple[int, ...]) -> Plane:
     """Rows of a plane of ``shape``, of which ``half`` holds some rows at half the size; a strip begins at an even row."""
     double = _f32(cv2.resize(half, (shape[1], 2 * len(half)), interpolation=cv2.INTER_LINEAR))
@@ -235,9 +258,17 @@ def _box_cells(own: NDArray[np.uint16]) -> int:
 
 
 def _shrunk(plane: Plane, times: int) -> Plane:
+    return _f32(_at_part(plane, times))
+
+
+def _halved(plane: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    return np.asarray(_at_part(plane, 2), np.uint16)
+
+
+def _at_part(plane: Plane | NDArray[np.uint16], times: int) -> cv2.typing.MatLike:
     """At a whole part of the size; a rest of rows or columns is left out."""
     height, width = (max(1, length // times) for length in plane.shape)
-    return _f32(cv2.resize(plane[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA))
+    return cv2.resize(plane[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

@@ -16,6 +16,7 @@ TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neig
 LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 GUIDE_LINES = 360
+LARGE_SIDE = 900  # pixels
 
 Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 Run = tuple[av.VideoFrame, list[av.VideoFrame]]  # a picture in the working format, and the frames, as they were decoded, that show it
@@ -32,6 +33,7 @@ class Work:
     strength: float
     radius: int  # moments on either side that the low bands are compared with
     follows_light: bool  # slow changes of the whole frame's light are wanted
+    at_half: bool  # detail is averaged with frames farther off at half the size
 
     @property
     def smooths_detail(self) -> bool:
@@ -45,6 +47,11 @@ class Work:
     def reach_moments(self) -> int:
         """From the newest moment of a window of the low bands back to the last one that detail is carried from."""
         return 2 * self.radius + 2 * (NEAR + FAR)
+
+
+def is_large(clip: Clip) -> bool:
+    """True where no more than the finest detail is lost at half the size."""
+    return min(clip.width, clip.height) >= LARGE_SIDE
 
 
 class Shot(Protocol[M]):

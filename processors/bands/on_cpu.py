@@ -112,7 +112,10 @@ class CpuShot:
 
     def _smoothed(self, here: Moment, others: list[Moment]) -> list[av.VideoFrame]:
         tasks = zip(here.means, self._neighbours(here, others), strict=True)
-        means = [detailband.averaged_again(mean, around, self._workers, tolerance=self._work.tolerance) for mean, around in tasks]
+        work = self._work
+        means = [
+            detailband.averaged_again(mean, around, self._workers, tolerance=work.tolerance, at_half=work.at_half) for mean, around in tasks
+        ]
         frames = self._finished(here, means)
         here.frames.clear()  # later moments look at its mean alone
         return frames

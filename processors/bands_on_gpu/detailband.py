@@ -9,7 +9,7 @@ Imports torch: import this module only where torch is known to be there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -76,9 +76,20 @@ def averaged(own: Tensor, neighbours: Neighbours, way: Way, *, tolerance: float)
     return _mean(Mean(own, energy, energy.amax((1, 2)) < rules.STILL), found, neighbours.trust, way, tolerance)
 
 
-def averaged_again(before: Mean, neighbours: Neighbours, way: Way, *, tolerance: float) -> Mean:
-    """The same of what was averaged before, with neighbours that were so too."""
+def averaged_again(before: Mean, neighbours: Neighbours, way: Way, *, tolerance: float, at_half: bool = False) -> Mean:
+    """The same of what was averaged before, with neighbours that were so too; ``at_half``: all but the finest of it, at half the size."""
+    if at_half:
+        return _averaged_at_half(before, neighbours, way, tolerance)
     return _mean(before, _differences(before.planes, neighbours, way), neighbours.trust, way, tolerance)
+
+
+def _averaged_at_half(before: Mean, neighbours: Neighbours, way: Way, tolerance: float) -> Mean:
+    small = Mean(_halved(before.planes), _smaller(before.energy, 2), before.is_own)
+    again = averaged_again(small, replace(neighbours, planes=_halved(neighbours.planes)), way, tolerance=tolerance)
+    change = levels(again.planes) - levels(small.planes)
+    own = before.planes
+    made = [kept(levels(own[:, rows]) + _doubled_rows(change[None], rows, own.shape[2])[0]) for rows in _strips(own, way)]
+    return before._replace(planes=torch.cat(made, 1))
 
 
 def finished(own: Tensor, mean: Mean, way: Way) -> Tensor:
@@ -135,11 +146,16 @@ def _mean(before: Mean, found: Tensor, trust: Tensor, way: Way, tolerance: float
 
 
 def _rows_of_mean(own: Tensor, found: Tensor, shares: Tensor, rows: slice) -> Tensor:
-    """``shares`` of the neighbours at half the size; a strip begins at an even row."""
-    first, last = max(0, rows.start // 2 - 1), min(shares.shape[2], -(-rows.stop // 2) + 1)
-    double = padded_to(resized(shares[:, :, first:last], (2 * (last - first), own.shape[2])), (rows.stop - 2 * first, own.shape[2]))
-    parts = double[:, :, rows.start - 2 * first : rows.stop - 2 * first].float()
+    """``shares`` of the neighbours at half the size."""
+    parts = _doubled_rows(shares, rows, own.shape[2]).float()
     return kept(levels(own[:, rows]) + (parts * found[:, :, rows]).sum(0))
+
+
+def _doubled_rows(half: Tensor, rows: slice, width: int) -> Tensor:
+    """Rows, from an even one on, of planes that ``half`` (n, c, h, w) holds at half the size."""
+    first, last = max(0, rows.start // 2 - 1), min(half.shape[2], -(-rows.stop // 2) + 1)
+    double = padded_to(resized(half[:, :, first:last], (2 * (last - first), width)), (rows.stop - 2 * first, width))
+    return double[:, :, rows.start - 2 * first : rows.stop - 2 * first]
 
 
 def _half(height: int, width: int) -> tuple[int, int]:
@@ -170,6 +186,12 @@ def _capped(energy: Tensor) -> Tensor:
 def _smaller(pictures: Tensor, times: int) -> Tensor:
     """At a whole part of the size; a rest of rows or columns is left out."""
     return functional.avg_pool2d(pictures, (min(times, pictures.shape[-2]), min(times, pictures.shape[-1])))
+
+
+def _halved(planes: Tensor) -> Tensor:
+    """What was put by, (..., h, w), put by at half the size."""
+    small = kept(_smaller(levels(planes.flatten(0, -3)), 2))
+    return small.view(*planes.shape[:-2], *small.shape[1:])
 
 
 def _strips(planes: Tensor, way: Way) -> Iterator[slice]:

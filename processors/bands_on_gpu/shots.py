@@ -159,7 +159,7 @@ class GpuShot:
             mean = detailband.Mean.joined([here.means[part] for here in heres])
             own = torch.cat([here.codes[0][part] for here in heres])
             if others is not None:
-                mean = detailband.averaged_again(mean, others, way, tolerance=self._work.tolerance)
+                mean = detailband.averaged_again(mean, others, way, tolerance=self._work.tolerance, at_half=self._work.at_half)
             change = (detailband.finished(own, mean, way) - detailband.levels(own)) * strength
             changes.append(list(change.chunk(len(heres))))
         return [

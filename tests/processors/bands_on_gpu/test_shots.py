@@ -16,6 +16,7 @@ from clipmaker import Picture, detail_flicker, exposure_flicker, pan, patch_flic
 from numpy.typing import NDArray
 
 from deshimmer.processors import flow, media, smoothing
+from deshimmer.processors.bands import engine as bands_engine
 from deshimmer.processors.records import Band, CodecReading, Diagnosis, Reading, Route, Shot, Treatment, Verdict
 
 torch = pytest.importorskip("torch")
@@ -89,6 +90,16 @@ def test_with_the_same_flow_it_makes_the_same_frames(flickering: Path, bands: tu
     apart_levels = apart(smooth(flickering, bands, found, strength, **in_torch(same_flow=True, fine=Band.DETAIL in bands)), theirs)
     assert apart_levels.mean() < MEAN
     assert np.quantile(apart_levels, 0.999) < RARELY
+
+
+def test_large_frames_are_the_same_too(flickering: Path, monkeypatch: pytest.MonkeyPatch):
+    whole = smooth(flickering, ALL, diagnosis(0, 9))
+    monkeypatch.setattr(bands_engine, "LARGE_SIDE", 90)
+    theirs = smooth(flickering, ALL, diagnosis(0, 9))
+    apart_levels = apart(smooth(flickering, ALL, diagnosis(0, 9), **in_torch(same_flow=True)), theirs)
+    assert apart_levels.mean() < MEAN
+    assert np.quantile(apart_levels, 0.999) < RARELY
+    assert 0.05 < apart(whole, theirs).mean() < 1
 
 
 def test_a_pulse_that_is_followed_over_whole_periods_is_the_same(flickering: Path):
