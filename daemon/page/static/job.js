@@ -264,13 +264,6 @@ async function open() {
   $("job").dataset.open = "true";
 }
 
-let pressed = Promise.resolve();
-document.addEventListener("pointerdown", () => {
-  const { promise, resolve } = Promise.withResolvers();
-  pressed = promise;
-  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(resolve), { once: true });
-}, true);
-
 let renewals = 0;
 
 /** Take the page as it is now on the daemon's side, but no button from under a press that has begun. Of two renewals that run at once
@@ -279,7 +272,7 @@ let renewals = 0;
 async function renew() {
   const mine = ++renewals;
   const text = await fetch(location.href).then((answer) => answer.text());
-  await pressed;
+  await window.deshimmer.released();
   if (mine !== renewals) return;
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("job");
   if (!fresh) return;

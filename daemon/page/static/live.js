@@ -2,11 +2,20 @@
 // `data-every` the seconds after which it does so while somebody looks.
 //
 // The first event refreshes at once, all that come within SPACING_MS together once more. A part in which a menu stands open
-// keeps still until the menu closes.
+// keeps still until the menu closes, and one under a press that has begun until it is over: its click would go nowhere.
 "use strict";
 (() => {
   const SPACING_MS = 100;
   const resting = new Map(); // element -> whether it is to refresh once more
+  let pressed = null; // the element under a press
+  let released = Promise.resolve();
+
+  document.addEventListener("pointerdown", (event) => {
+    const { promise, resolve } = Promise.withResolvers();
+    [pressed, released] = [event.target, promise];
+    const end = () => setTimeout(() => ((pressed = null), resolve())); // once its click has been heard
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, end, { once: true });
+  }, true);
 
   function refresh(element) {
     if (resting.has(element)) {
@@ -29,11 +38,15 @@
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const menu = event.detail.target.querySelector("details.menu[open]");
-    if (!menu || event.detail.requestConfig.triggeringEvent?.type !== "refresh") return;
+    const { target, requestConfig } = event.detail;
+    const menu = target.querySelector("details.menu[open]");
+    if (!(menu || target.contains(pressed)) || requestConfig.triggeringEvent?.type !== "refresh") return;
     event.detail.shouldSwap = false;
-    menu.addEventListener("toggle", () => refresh(event.detail.requestConfig.elt), { once: true });
+    const again = () => refresh(requestConfig.elt);
+    if (menu) menu.addEventListener("toggle", again, { once: true });
+    else released.then(again);
   });
+  window.deshimmer = Object.assign(window.deshimmer ?? {}, { released: () => released });
   document.addEventListener("DOMContentLoaded", () => {
     for (const name of Stream.NAMES) window.deshimmer.stream.addEventListener(name, () => follow(name));
     let second = 0;

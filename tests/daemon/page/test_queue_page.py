@@ -112,6 +112,25 @@ def test_pause_resume_cancel_and_retry(page_desk: PageDesk, flickering: Path) ->
     expect(page.locator("#state")).to_contain_text("Nothing to do")
 
 
+def test_a_button_stays_under_a_press_that_has_begun(page_desk: PageDesk, flickering: Path) -> None:
+    page = page_desk.open()
+    page.click("#pause")
+    page.click("#pause-30")
+    shutil.copyfile(flickering, page_desk.hot / "one.mp4")
+    waiting = page.locator("#waiting li", has_text="one.mp4")
+    expect(waiting).to_be_visible()
+    waiting.evaluate("(row) => (row.dataset.former = 'yes')")
+    waiting.get_by_role("button", name="Take one.mp4 off the queue").hover()
+    page.mouse.down()
+    with page.expect_response("**/queue/waiting*"):
+        page.evaluate("htmx.trigger('#waiting-live', 'refresh')")
+    page.wait_for_timeout(300)
+    expect(waiting).to_have_attribute("data-former", "yes")
+    page.mouse.up()
+    expect(page.locator(".result", has_text="one.mp4").locator(".badge")).to_have_text("Cancelled")
+    expect(waiting).to_have_count(0)
+
+
 def test_filter_search_pages_and_clear(page_desk: PageDesk) -> None:
     page_desk.seed(120)
     page = page_desk.open()
