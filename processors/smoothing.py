@@ -17,7 +17,7 @@ import av
 
 from . import cadence, media
 from .bands import on_cpu
-from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, around, is_large
+from .bands.engine import FAR, NEAR, Engine, Planar, Shot, Work, around, halves_far_detail
 from .bands.windows import windows
 from .records import Band, Clip, Diagnosis, Treatment
 
@@ -58,7 +58,7 @@ def _work(clip: Clip, diagnosis: Diagnosis, shot: int, treatment: Treatment, pla
         spared = set(diagnosis.shots[shot].still) & set(diagnosis.flickering)
         pulse = diagnosis.shots[shot].pulse_frames
     bands = tuple(band for band in treatment.bands if band not in spared)
-    return Work(planar, bands, treatment.strength, _radius(pulse), follows_light=pulse is None, at_half=is_large(clip))
+    return Work(planar, bands, treatment.strength, _radius(pulse), follows_light=pulse is None, at_half=halves_far_detail(clip))
 
 
 def _radius(pulse: float | None) -> int:

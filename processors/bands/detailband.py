@@ -1,7 +1,7 @@
 """The detail band: fine texture that is drawn anew for each frame, averaged along motion wherever it is noise.
 
 A frame is averaged with one neighbour on either side, and what came of it with the same of frames farther off: nine frames for the
-price of four. Of large frames the second time is at half the size: what is finer than that is averaged over three frames, not nine.
+price of four. Of large frames the second time is at half the size: what is finer than two pixels is averaged over three frames, not nine.
 
 Carried onto a frame, its neighbours differ from it by flicker or by motion that was not found. What the frame alone shows stands out from
 both alike, so the product of both differences is the energy of its flicker. Edges that motion misses look like that too, but stand alone,
@@ -31,9 +31,11 @@ ALIKE_PX = 3  # at half the size: over which a carried neighbour is compared
 FLOOR = 1.0  # levels squared: what a good encode changes from frame to frame
 STILL = 0.25  # levels squared: a plane that nowhere flickers more is left alone
 PLAIN = 30.0  # squared Laplacian of a surface without texture
+HALVED = 0.75  # of the variance of texture of about a pixel is left at half the size; of white noise a quarter
 FINEST_PX = 0.6  # what is finer stays the frame's own: edges alias there, and redrawn texture has little
 
 T = TypeVar("T")
+V = TypeVar("V", np.float32, np.uint16)
 _local = threading.local()
 
 
@@ -74,7 +76,7 @@ def averaged(own: NDArray[np.uint16], neighbours: Sequence[Neighbour], workers: 
 
 
 def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, *, tolerance: float, at_half: bool = False) -> Mean:
-    """The same of what was averaged before, with neighbours that were so too; ``at_half``: all but the finest of it, at half the size."""
+    """The same of what was averaged before, with neighbours that were so too; ``at_half``: but for what is finer than two pixels."""
     if before.is_own:
         return before
     if at_half:
@@ -84,8 +86,8 @@ def averaged_again(before: Mean, neighbours: Sequence[Neighbour], workers: Execu
 
 
 def _averaged_at_half(before: Mean, neighbours: Sequence[Neighbour], workers: Executor, tolerance: float) -> Mean:
-    small = Mean(_halved(before.plane), _shrunk(before.energy, 2))
-    around = [neighbour._replace(plane=_halved(neighbour.plane)) for neighbour in neighbours]
+    small = Mean(_shrunk(before.plane, 2), np.float32(HALVED) * _shrunk(before.energy, 2))
+    around = [neighbour._replace(plane=_shrunk(neighbour.plane, 2)) for neighbour in neighbours]
     change = unpacked_difference(averaged_again(small, around, workers, tolerance=tolerance).plane, small.plane)
     plane = np.empty_like(before.plane)
 
@@ -257,18 +259,10 @@ def _box_cells(own: NDArray[np.uint16]) -> int:
     return max(2, own.shape[0] // 10 // CELL_PX) | 1
 
 
-def _shrunk(plane: Plane, times: int) -> Plane:
-    return _f32(_at_part(plane, times))
-
-
-def _halved(plane: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    return np.asarray(_at_part(plane, 2), np.uint16)
-
-
-def _at_part(plane: Plane | NDArray[np.uint16], times: int) -> cv2.typing.MatLike:
+def _shrunk(plane: NDArray[V], times: int) -> NDArray[V]:
     """At a whole part of the size; a rest of rows or columns is left out."""
     height, width = (max(1, length // times) for length in plane.shape)
-    return cv2.resize(plane[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(plane[: height * times, : width * times], (width, height), interpolation=cv2.INTER_AREA), plane.dtype)
 
 
 def _blurred(plane: Plane, sigma: float) -> Plane:

@@ -16,7 +16,7 @@ TOLERANCE = 5.0  # times as much as flicker lets two frames differ: where a neig
 LIGHT = ({Band.GLOBAL_LUMA, Band.LOW_LUMA}, {Band.LOW_CHROMA}, {Band.LOW_CHROMA})  # bands under the detail of Y, U and V
 MOST_APART = 6.0  # levels between the light of two frames, corrected: their detail is hardly averaged
 GUIDE_LINES = 360
-LARGE_SIDE = 900  # pixels
+LARGE_SIDE_PX = 900  # smaller frames have detail of a pixel or two, which is not averaged so far at half the size
 
 Planar = Callable[[av.VideoFrame], av.VideoFrame]  # brings a frame to the working format, which for most takes twice the memory
 Run = tuple[av.VideoFrame, list[av.VideoFrame]]  # a picture in the working format, and the frames, as they were decoded, that show it
@@ -49,9 +49,9 @@ class Work:
         return 2 * self.radius + 2 * (NEAR + FAR)
 
 
-def is_large(clip: Clip) -> bool:
-    """True where no more than the finest detail is lost at half the size."""
-    return min(clip.width, clip.height) >= LARGE_SIDE
+def halves_far_detail(clip: Clip) -> bool:
+    """True where the shorter side has ``LARGE_SIDE_PX`` or more: detail is averaged with frames farther off at half the size."""
+    return min(clip.width, clip.height) >= LARGE_SIDE_PX
 
 
 class Shot(Protocol[M]):

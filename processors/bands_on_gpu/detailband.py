@@ -77,14 +77,14 @@ def averaged(own: Tensor, neighbours: Neighbours, way: Way, *, tolerance: float)
 
 
 def averaged_again(before: Mean, neighbours: Neighbours, way: Way, *, tolerance: float, at_half: bool = False) -> Mean:
-    """The same of what was averaged before, with neighbours that were so too; ``at_half``: all but the finest of it, at half the size."""
+    """The same of what was averaged before, with neighbours that were so too; ``at_half``: but for what is finer than two pixels."""
     if at_half:
         return _averaged_at_half(before, neighbours, way, tolerance)
     return _mean(before, _differences(before.planes, neighbours, way), neighbours.trust, way, tolerance)
 
 
 def _averaged_at_half(before: Mean, neighbours: Neighbours, way: Way, tolerance: float) -> Mean:
-    small = Mean(_halved(before.planes), _smaller(before.energy, 2), before.is_own)
+    small = Mean(_halved(before.planes), rules.HALVED * _smaller(before.energy, 2), before.is_own)
     again = averaged_again(small, replace(neighbours, planes=_halved(neighbours.planes)), way, tolerance=tolerance)
     change = levels(again.planes) - levels(small.planes)
     own = before.planes
@@ -195,10 +195,12 @@ def _halved(planes: Tensor) -> Tensor:
 
 
 def _strips(planes: Tensor, way: Way) -> Iterator[slice]:
+    """Each has ``_STRIPS_OF`` rows or more, if there are."""
     height = planes.shape[1]
     rows = -(-height // way.strips // _STRIPS_OF) * _STRIPS_OF
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
+    tops = range(0, max(1, height - _STRIPS_OF + 1), rows)
+    for top in tops:
+        yield slice(top, height if top == tops[-1] else top + rows)
 
 
 def _with_margin(rows: slice, height: int) -> tuple[slice, slice]:

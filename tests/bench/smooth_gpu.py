@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from deshimmer.config.settings import Settings
 from deshimmer.processors import ffmpeg, media, smoothing, torch_devices
-from deshimmer.processors.bands.engine import Work, is_large
+from deshimmer.processors.bands.engine import Work, halves_far_detail
 from deshimmer.processors.bands_on_gpu import ladder, search, shots
 from deshimmer.processors.bands_on_gpu.trails import Measure
 from deshimmer.processors.records import Band, Clip
@@ -127,7 +127,7 @@ def _frames(
     clip: Clip, device: str, frames: Iterator[av.VideoFrame], ways: Sequence[ladder.Way] = ladder.WAYS, measure: Measure = search.flows
 ) -> Iterator[av.VideoFrame]:
     planar = partial(media.to_format, pixel_format=media.working_format(clip))
-    work = Work(planar, tuple(Band), 1.0, smoothing.RADIUS, follows_light=True, at_half=is_large(clip))
+    work = Work(planar, tuple(Band), 1.0, smoothing.RADIUS, follows_light=True, at_half=halves_far_detail(clip))
     with shots.engine(clip, device=device, ladder=ladder.Ladder(device, "the bench", ways), measure=measure) as begin:
         yield from smoothing.smoothed(frames, begin(work), work)
 

@@ -36,8 +36,9 @@ def test_pulses_fall_by_more_than_half(tmp_path: Path, gop: int, frames: int, op
     assert after < before / 2
 
 
-def test_a_labelled_pulse_falls(tmp_path: Path, shared_clips: Path) -> None:
-    receipt = api.fix(shared_clips / "codec" / "syn_keyframe_pulse_g12.mp4", output=tmp_path, comparison=False)
+@pytest.mark.parametrize("name", ["syn_keyframe_pulse_g12.mp4", "syn_keyframe_pulse_ipratio.mp4"])
+def test_labelled_pulses_fall(tmp_path: Path, shared_clips: Path, name: str) -> None:
+    receipt = api.fix(shared_clips / "codec" / name, output=tmp_path, comparison=False)
     before, after = _pulse(receipt)
     assert (receipt.outcome, receipt.verified) == (Outcome.REPAIRED, True)
     assert before > 3 * PULSE_LEVELS

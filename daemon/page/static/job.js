@@ -266,13 +266,13 @@ async function open() {
 
 let renewals = 0;
 
-/** Take the page as it is now on the daemon's side, but no button from under a press that has begun. Of two renewals that run at once
- * the later one asked last, and so knows best.
+/** Take the page as it is now on the daemon's side, but no button from under a press that has begun. Only what was asked for last is
+ * taken, even where it came first.
  */
 async function renew() {
   const mine = ++renewals;
   const text = await fetch(location.href).then((answer) => answer.text());
-  await window.deshimmer.released();
+  await window.deshimmer.press().over;
   if (mine !== renewals) return;
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("job");
   if (!fresh) return;

@@ -7,18 +7,6 @@
 (() => {
   const SPACING_MS = 100;
   const resting = new Map(); // element -> whether it is to refresh once more
-  let press = { target: null, over: Promise.resolve(), end() {} };
-
-  document.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return; // a context menu keeps the end of its press
-    press.end();
-    const { promise, resolve } = Promise.withResolvers();
-    press = { target: event.target, over: promise, end: resolve };
-  }, true);
-  for (const name of ["pointerup", "pointercancel"]) {
-    addEventListener(name, () => setTimeout(() => ((press.target = null), press.end()))); // once its click has been heard
-  }
-
   function refresh(element) {
     if (resting.has(element)) {
       resting.set(element, true);
@@ -40,15 +28,15 @@
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
+    const { press } = window.deshimmer;
     const { target, requestConfig } = event.detail;
     const menu = target.querySelector("details.menu[open]");
-    if (!(menu || target.contains(press.target)) || requestConfig.triggeringEvent?.type !== "refresh") return;
+    if (!(menu || target.contains(press().target)) || requestConfig.triggeringEvent?.type !== "refresh") return;
     event.detail.shouldSwap = false;
     const again = () => refresh(requestConfig.elt);
     if (menu) menu.addEventListener("toggle", again, { once: true });
-    else press.over.then(again);
+    else press().over.then(again);
   });
-  window.deshimmer = Object.assign(window.deshimmer ?? {}, { released: () => press.over });
   document.addEventListener("DOMContentLoaded", () => {
     for (const name of Stream.NAMES) window.deshimmer.stream.addEventListener(name, () => follow(name));
     let second = 0;

@@ -94,12 +94,24 @@ def test_with_the_same_flow_it_makes_the_same_frames(flickering: Path, bands: tu
 
 def test_large_frames_are_the_same_too(flickering: Path, monkeypatch: pytest.MonkeyPatch):
     whole = smooth(flickering, ALL, diagnosis(0, 9))
-    monkeypatch.setattr(bands_engine, "LARGE_SIDE", 90)
+    monkeypatch.setattr(bands_engine, "LARGE_SIDE_PX", 90)
     theirs = smooth(flickering, ALL, diagnosis(0, 9))
     apart_levels = apart(smooth(flickering, ALL, diagnosis(0, 9), **in_torch(same_flow=True)), theirs)
     assert apart_levels.mean() < MEAN
     assert np.quantile(apart_levels, 0.999) < RARELY
     assert 0.05 < apart(whole, theirs).mean() < 1
+
+
+def test_strips_are_whole_cells_and_none_is_less_than_one():
+    from deshimmer.processors.bands_on_gpu import detailband, ladder
+
+    for height in range(1, 300):
+        planes, way = torch.zeros((1, height, 1)), ladder.Way(1, 1, strips=8)
+        strips = list(detailband._strips(planes, way))
+        assert [rows.start for rows in strips] == [0, *(rows.stop for rows in strips[:-1])]
+        assert strips[-1].stop == height
+        assert all(rows.start % 4 == 0 for rows in strips)
+        assert min(rows.stop - rows.start for rows in strips) >= min(4, height)
 
 
 def test_a_pulse_that_is_followed_over_whole_periods_is_the_same(flickering: Path):
