@@ -2,7 +2,7 @@
 // `data-every` the seconds after which it does so while somebody looks.
 //
 // The first event refreshes at once, all that come within SPACING_MS together once more. A part in which a menu stands open
-// keeps still until the menu closes, and one under a press that has begun until it is over: its click would go nowhere.
+// keeps still until the menu closes, and all do under a press until it is over: what is drawn anew, or moved, loses the click.
 "use strict";
 (() => {
   const SPACING_MS = 100;
@@ -28,14 +28,14 @@
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { press } = window.deshimmer;
+    const press = window.deshimmer.press();
     const { target, requestConfig } = event.detail;
     const menu = target.querySelector("details.menu[open]");
-    if (!(menu || target.contains(press().target)) || requestConfig.triggeringEvent?.type !== "refresh") return;
+    if (!(menu || press.isOn) || requestConfig.triggeringEvent?.type !== "refresh") return;
     event.detail.shouldSwap = false;
     const again = () => refresh(requestConfig.elt);
     if (menu) menu.addEventListener("toggle", again, { once: true });
-    else press().over.then(again);
+    else press.over.then(again);
   });
   document.addEventListener("DOMContentLoaded", () => {
     for (const name of Stream.NAMES) window.deshimmer.stream.addEventListener(name, () => follow(name));

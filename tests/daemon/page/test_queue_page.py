@@ -112,27 +112,20 @@ def test_pause_resume_cancel_and_retry(page_desk: PageDesk, flickering: Path) ->
     expect(page.locator("#state")).to_contain_text("Nothing to do")
 
 
-def test_a_button_stays_under_a_press_that_has_begun(page_desk: PageDesk, flickering: Path) -> None:
+def test_nothing_is_drawn_anew_under_a_press_until_it_is_over(page_desk: PageDesk) -> None:
     page = page_desk.open()
-    page.click("#pause")
-    page.click("#pause-30")
-    shutil.copyfile(flickering, page_desk.hot / "one.mp4")
-    waiting = page.locator("#waiting li", has_text="one.mp4")
-    expect(waiting).to_be_visible()
-    button = waiting.get_by_role("button", name="Take one.mp4 off the queue")
-    for place in (page.locator("#waiting-title"), button):
-        waiting.evaluate("(row) => (row.dataset.former = 'yes')")
-        place.hover()
-        page.mouse.down()
-        with page.expect_response("**/queue/waiting*"):
-            page.evaluate("htmx.trigger('#waiting-live', 'refresh')")
-        page.wait_for_timeout(200)
-        expect(waiting).to_have_attribute("data-former", "yes")
-        page.mouse.up()
-        if place is not button:
-            expect(waiting).not_to_have_attribute("data-former", "yes")
-    expect(page.locator(".result", has_text="one.mp4").locator(".badge")).to_have_text("Cancelled")
-    expect(waiting).to_have_count(0)
+    page.evaluate("document.addEventListener('click', (event) => (window.clicked = event.target.textContent))")
+    heading = page.locator("#gauges h2").first
+    heading.evaluate("(each) => (each.dataset.former = 'yes')")
+    heading.hover()
+    page.mouse.down()
+    with page.expect_response("**/queue/gauges*"):
+        page.evaluate("htmx.trigger('#gauges', 'refresh')")
+    page.wait_for_timeout(200)
+    expect(heading).to_have_attribute("data-former", "yes")
+    page.mouse.up()
+    expect(heading).not_to_have_attribute("data-former", "yes")
+    assert page.evaluate("window.clicked") == heading.inner_text()
 
 
 def test_filter_search_pages_and_clear(page_desk: PageDesk) -> None:
