@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageGrab
+from PIL import Image
 
-NEEDED = ("Xvfb", "openbox", "dbus-daemon", "xdotool")
+NEEDED = ("Xvfb", "openbox", "dbus-daemon", "xdotool", "import")
 PANELS = {"statusnotifier": "xfce4-panel", "xembed": "tint2"}
 _DEADLINE_S = 60.0
 
@@ -68,7 +69,8 @@ class Desktop:
         self.do("click", button)
 
     def screen(self) -> Image.Image:
-        return ImageGrab.grab(xdisplay=self.env["DISPLAY"]).convert("RGB")
+        command = ["import", "-silent", "-window", "root", "png:-"]
+        return Image.open(BytesIO(subprocess.run(command, env=self.env, check=True, capture_output=True, timeout=20).stdout)).convert("RGB")
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:

@@ -135,6 +135,7 @@ def seen(request: pytest.FixtureRequest, tmp_path: Path, own_state: Path, record
         there.env["BROWSER"] = str(browser)
         if backend in ("gtk", "appindicator"):
             there.env["PYTHONPATH"] = str(system_gi(tmp_path / "gi"))
+        wait_until(lambda: panel_of(there).getbbox() is not None, "the panel")
         bare = colours(settled(lambda: panel_of(there)))
         with ending(tray(there, "--backend", backend)) as process:
             seen = Seen(there, process, recorder)
