@@ -37,6 +37,7 @@ def test_no_serious_fault(page_desk: PageDesk, scheme: str, size: str) -> None:
     page.locator(".result details summary").first.click()
     assert faults(page) == []
     page.click("text=Settings")
+    page.wait_for_url("**/settings*")
     page.click("#add-hot-folder")
     expect(page.locator("#hot-folder-1")).to_be_visible()
     page.fill("#hot_folders-1-path", "nowhere")

@@ -116,9 +116,9 @@ def test_nothing_is_drawn_anew_under_a_press_until_it_is_over(page_desk: PageDes
     page = page_desk.open()
     page.evaluate("document.addEventListener('click', (event) => (window.clicked = event.target.textContent))")
     heading = page.locator("#gauges h2").first
-    heading.evaluate("(each) => (each.dataset.former = 'yes')")
     heading.hover()
     page.mouse.down()
+    heading.evaluate("(each) => (each.dataset.former = 'yes')")
     with page.expect_response("**/queue/gauges*"):
         page.evaluate("htmx.trigger('#gauges', 'refresh')")
     page.wait_for_timeout(200)
