@@ -19,6 +19,11 @@ def strips(shape: tuple[int, ...], unit: int = 1, least: int = 1) -> Iterator[sl
     """Rows of a plane (h, w), from the top: each strip begins at a whole ``unit`` of rows, and has ``least`` rows or more, if there are."""
     height, width = shape
     step = max(1, PIXELS // width // unit) * unit
+    yield from cut(height, step, least)
+
+
+def cut(height: int, step: int, least: int) -> Iterator[slice]:
+    """Rows, from the top, ``step`` at a time; the last ones are ``least`` or more, if there are."""
     tops = range(0, max(1, height - least + 1), step)
     for top in tops:
         yield slice(top, height if top == tops[-1] else top + step)

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..bands import detailband as rules
+from ..bands.strips import cut
 from ..levels import KEPT_STEPS, ZERO
 from .images import boxed, gaussian, laplacian, padded_to, resized, rows_of, sampled_finely, shrunk, softened
 from .ladder import Way
@@ -195,12 +196,9 @@ def _halved(planes: Tensor) -> Tensor:
 
 
 def _strips(planes: Tensor, way: Way) -> Iterator[slice]:
-    """Each has ``_STRIPS_OF`` rows or more, if there are."""
     height = planes.shape[1]
     rows = -(-height // way.strips // _STRIPS_OF) * _STRIPS_OF
-    tops = range(0, max(1, height - _STRIPS_OF + 1), rows)
-    for top in tops:
-        yield slice(top, height if top == tops[-1] else top + rows)
+    yield from cut(height, rows, _STRIPS_OF)
 
 
 def _with_margin(rows: slice, height: int) -> tuple[slice, slice]:

@@ -7,6 +7,7 @@
 (() => {
   const SPACING_MS = 100;
   const resting = new Map(); // element -> whether it is to refresh once more
+
   function refresh(element) {
     if (resting.has(element)) {
       resting.set(element, true);

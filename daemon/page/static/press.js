@@ -1,7 +1,13 @@
-// The last press, `press()`: whether it `isOn`, and `over`, which resolves when it is not. What is drawn anew or moved under a press loses
+// No click goes nowhere. Loaded before the page is drawn: until the other scripts have run too, its buttons take none.
+//
+// `press()` is the last press: whether it `isOn`, and `over`, which resolves when it is not. What is drawn anew or moved under a press loses
 // the click, so what follows the daemon waits for it.
 "use strict";
 (() => {
+  const { classList } = document.documentElement;
+  classList.add("waking");
+  document.addEventListener("DOMContentLoaded", () => classList.remove("waking"));
+
   let press = { isOn: false, over: Promise.resolve(), end() {} };
 
   document.addEventListener("pointerdown", (event) => {

@@ -1,11 +1,8 @@
-// Colours as the system has them, dark or light. Loaded before the page is drawn, so that it never flashes; until the other scripts have
-// run too, its buttons take no clicks, which would go nowhere.
+// Colours as the system has them, dark or light. Loaded before the page is drawn, so that it never flashes.
 "use strict";
 (() => {
   const WORDS = { system: "as the system", dark: "dark", light: "light" };
   const root = document.documentElement;
-  root.classList.add("waking");
-  document.addEventListener("DOMContentLoaded", () => root.classList.remove("waking"));
 
   function show(theme) {
     root.dataset.theme = theme;
